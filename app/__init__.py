@@ -1,0 +1,1 @@
+"""Puts the terminal together: the composition root and the commands."""

@@ -1,0 +1,1 @@
+"""python -m benchmarks NAME: ratios against a peer or a physical limit."""

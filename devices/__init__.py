@@ -1,0 +1,1 @@
+"""What is plugged in: drivers, their wires, and the far ends that simulate them."""

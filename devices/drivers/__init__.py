@@ -1,0 +1,1 @@
+"""Production drivers, one device model a file."""

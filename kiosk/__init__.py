@@ -1,0 +1,1 @@
+"""What the terminal means. No Qt, no device, no SQL."""

@@ -1,0 +1,1 @@
+"""What can be applied for: catalogue, fields, form, identity, materials, submission, slip."""

@@ -1,0 +1,1 @@
+"""One visit as data: session, events, effects, flow, view, runner."""

@@ -1,0 +1,1 @@
+"""A visit from attract to farewell, split by journey."""

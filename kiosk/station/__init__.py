@@ -1,0 +1,1 @@
+"""This terminal: configuration, health, failures, audit, texts, clock."""

@@ -1,0 +1,1 @@
+"""Device key, enrolment, signed objects, trusted time."""

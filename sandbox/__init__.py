@@ -1,0 +1,1 @@
+"""The reference central platform. Imports nothing of the product."""

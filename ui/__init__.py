@@ -1,0 +1,1 @@
+"""Qt Quick: the screens and the bridge. Only here and in app/ is PySide6 imported."""

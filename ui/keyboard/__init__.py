@@ -1,0 +1,1 @@
+"""Input methods in pure Python."""
