@@ -257,7 +257,7 @@ class Preview(msgspec.Struct, frozen=True):
     width_px: int
     height_px: int
     gate: (
-        str  # the gate that speaks: page, whole, hands, still, sharp, glare … ; "" = good, "taken" = page already taken
+        str  # the gate that speaks (imaging.md §5); "" = good, "taken" = this page was taken already
     )
     corners: Corners | None = None
     score: float = 0.0

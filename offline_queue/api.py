@@ -42,7 +42,7 @@ class Action(StrEnum):
     TERMINAL = "terminal"
     RETRY = "retry"
     PAUSE = "pause"
-    NEW_TOKEN = "new_token"
+    NEW_TOKEN = "new_token"  # noqa: S105  the name of an action
 
 
 CODES: dict[str, Action] = {
