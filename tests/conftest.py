@@ -1,0 +1,48 @@
+"""What every test shares: fixtures by area, and a warning in the log fails the test."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("QT_QUICK_BACKEND", "software")
+
+AREAS = ("queue", "platform", "central", "reader", "printer", "camera", "services", "ui", "kiosk")
+pytest_plugins = [
+    f"tests.fixtures.{area}" for area in AREAS if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
+]
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(level=logging.WARNING)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    """Fail a test whose log holds a warning it did not announce with the `expected_log` marker."""
+    expected = [str(text) for mark in item.iter_markers("expected_log") for text in mark.args]
+    handler = _Warnings()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        result = yield
+    finally:
+        root.removeHandler(handler)
+    stray = [r.getMessage() for r in handler.records if not any(text in r.getMessage() for text in expected)]
+    if stray:
+        pytest.fail(f"unexpected warning in the log: {stray[:3]}", pytrace=False)
+    return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare our markers."""
+    config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
