@@ -1,1 +1,1 @@
-"""The reference central platform. Imports nothing of the product."""
+"""Reference central platform. A program of its own: it imports nothing of the terminal."""

@@ -1,0 +1,40 @@
+"""Numbers that people read: the platform's case number and the terminal's intake number."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+
+CHINA = dt.timezone(dt.timedelta(hours=8))
+REGION = "330400"  # Jiaxing
+ALPHABET = string.digits + string.ascii_uppercase
+
+
+def compose_case_number(day: dt.date, count: int) -> str:
+    """Return `SIM-330400-YYYYMMDD-NNNNNN-C`; C is the ISO 7064 MOD 11,10 check digit of all digits before it."""
+    body = f"{REGION}{day:%Y%m%d}{count:06d}"
+    return f"SIM-{REGION}-{day:%Y%m%d}-{count:06d}-{_hybrid(body, 10)}"
+
+
+def is_case_number(text: str) -> bool:
+    """Whether `text` is a case number of ours whose check digit holds."""
+    pieces = text.split("-")
+    if len(pieces) != 5 or pieces[0] != "SIM" or [len(piece) for piece in pieces[1:]] != [6, 8, 6, 1]:
+        return False
+    digits = "".join(pieces[1:])
+    return digits.isascii() and digits.isdigit() and _hybrid(digits[:-1], 10) == digits[-1]
+
+
+def compose_intake_number(device: str, seq: int) -> str:
+    """Return the 收件流水号 of a terminal's submission: device, seq and an ISO 7064 MOD 37,36 check character."""
+    body = f"{device}-{seq:06d}"
+    return f"{body}-{_hybrid(body.replace('-', ''), 36)}"
+
+
+def _hybrid(text: str, modulus: int) -> str:
+    """Return the check character of an ISO 7064 hybrid system (MOD modulus+1, modulus)."""
+    rest = modulus
+    for character in text:
+        total = (rest + ALPHABET.index(character)) % modulus or modulus
+        rest = total * 2 % (modulus + 1)
+    return ALPHABET[(modulus + 1 - rest) % modulus]
