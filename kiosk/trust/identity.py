@@ -1,0 +1,214 @@
+"""Who this terminal is to the platform: its enrolled identity, its signer, the receipt verifier, the sealing keys."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kiosk.station.errors import ConfigError
+from kiosk.trust.keys import DeviceKey, write_durably
+from kiosk.trust.ring import REVOKED, SEAL, KeyRing, PlatformKey, decode_keys, is_integer
+from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_wire, signed_bytes
+from offline_queue.api import AnswerFault, Clock, QueueError, Receipt, SealFault, SealingKey, SignedObject
+
+DEVICE_FILE = "device.json"
+BUNDLE_FILE = "keys.json"
+HEX_SHA256 = 64
+HYBRID = "hpke-xwing-sha256-aes256gcm"  # the default suite, queue-and-sync.md §7
+
+
+class Device(msgspec.Struct, frozen=True):
+    """What enrolment brought; state/trust/device.json. Certificates are DER, the issuer's chain follows."""
+
+    device_id: str
+    serial: str  # of the certificate, lower-case hex; the kid of what this device signs
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    platform_url: str
+    genesis: str  # nonce that the audit chain begins with
+    enrolled_s: int
+    not_after_s: int  # end of the certificate
+
+
+def load_device(folder: Path) -> Device | None:
+    """Return the enrolled identity, or None when this terminal is blank.
+
+    Raises: ConfigError when the file is there and cannot be read: a blank start would enrol a second time.
+    """
+    path = folder / DEVICE_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Device)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as fault:
+        raise ConfigError((f"trust: {path} cannot be read; allowed: the file that `enrol` wrote",)) from fault
+
+
+def store_device(folder: Path, device: Device) -> None:
+    """Write the identity atomically and durably."""
+    write_durably(folder / DEVICE_FILE, msgspec.json.encode(device))
+
+
+class DeviceSigner:
+    """Signs with the device key in the name of the enrolled device; implements `offline_queue.api.Signer`."""
+
+    def __init__(self, key: DeviceKey, device: Device) -> None:
+        self._key = key
+        self._device = device
+
+    @property
+    def device_id(self) -> str:
+        """Return `K-…`, the enrolled id."""
+        return self._device.device_id
+
+    @property
+    def certificate_serial(self) -> str:
+        """Return the certificate's serial in lower-case hex."""
+        return self._device.serial
+
+    def sign(self, purpose: str, payload: bytes) -> SignedObject:
+        """Sign `purpose` ‖ 00 ‖ payload. Raises: QueueError("signer_unavailable")."""
+        try:
+            known = Purpose(purpose)
+        except ValueError as fault:
+            raise QueueError("signer_unavailable", "unknown purpose") from fault
+        return SignedObject(payload, self._device.serial, self._key.sign(signed_bytes(known, payload)))
+
+    def sign_assertion(self, signing_input: bytes) -> bytes:
+        """Return the ES256 signature of a compact JWT's `header.claims`.
+
+        A dot never stands where a purpose has its zero byte, so no assertion passes for a signed object.
+        Raises: QueueError("signer_unavailable"), also for bytes that are no JWT signing input.
+        """
+        if not signing_input.startswith(b"eyJ") or signing_input.count(b".") != 1 or b"\x00" in signing_input:
+            raise QueueError("signer_unavailable", "not a JWT")
+        return self._key.sign(signing_input)
+
+
+class ReceiptVerifier:
+    """Checks platform receipts against the key ring; implements `offline_queue.api.Verifier`."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    def verify_receipt(self, receipt: SignedObject, sid: str, dev: str, seq: int, manifest_sha256: str) -> Receipt:
+        """Return the receipt if signature and all four facts agree. Raises: AnswerFault."""
+        try:
+            value = self._ring.verify(receipt, Purpose.RECEIPT, when="ts")
+        except TrustFault as fault:
+            raise AnswerFault("receipt_unverified") from fault
+        if value.get("v") != 1 or value.get("typ") != "receipt" or not is_integer(value.get("seq")):
+            raise AnswerFault("receipt_unverified")
+        if (value.get("sid"), value.get("dev"), value["seq"]) != (sid, dev, seq):
+            raise AnswerFault("receipt_of_another")
+        digest = value.get("manifest_sha256")
+        if not isinstance(digest, str) or len(digest) != HEX_SHA256:
+            raise AnswerFault("receipt_unverified")
+        if not hmac.compare_digest(digest.encode(), manifest_sha256.encode()):
+            raise AnswerFault("receipt_of_another")
+        case_number = value.get("case_number")
+        if not isinstance(case_number, str) or not case_number:
+            raise AnswerFault("receipt_unverified")
+        query_code = value.get("query_code", "")
+        return Receipt(
+            sid=sid,
+            dev=dev,
+            seq=seq,
+            manifest_sha256=digest,
+            case_number=case_number,
+            ts=value["ts"],
+            query_code=query_code if isinstance(query_code, str) else "",
+        )
+
+
+class SealingKeys:
+    """The platform's keys as signed bundles bring them: cached on disk, verified again at every start.
+
+    Feeds the ring with every key of the bundle, and gives the queue the keys to seal to.
+    """
+
+    def __init__(self, folder: Path, ring: KeyRing, clock: Clock) -> None:
+        self._path = folder / BUNDLE_FILE
+        self._ring = ring
+        self._clock = clock
+        self._version = 0
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> int:
+        """Return the version of the bundle in force, 0 if none."""
+        return self._version
+
+    def load(self) -> bool:
+        """Whether the cached bundle was there and still verifies; a broken cache counts as none."""
+        try:
+            wire = msgspec.json.decode(self._path.read_bytes())
+            self._accept(decode_wire(wire))
+        except (OSError, msgspec.DecodeError, TrustFault):
+            return False
+        return True
+
+    def update(self, bundle: SignedObject) -> None:
+        """Believe a fresh bundle and keep it on disk.
+
+        Raises: TrustFault if it does not verify or is older than the one in force; the last good one stays.
+        """
+        with self._lock:
+            if self._accept(bundle):
+                write_durably(self._path, msgspec.json.encode(encode_wire(bundle)))
+
+    def keys(self) -> tuple[SealingKey, ...]:
+        """Return every published sealing key, newest first, the revoked ones marked."""
+        return tuple(_sealing_key(key) for key in self._ring.keys(SEAL))
+
+    def chosen(self) -> SealingKey:
+        """Return the key to seal to: the newest that is valid now, hybrid before classic.
+
+        With an unsure clock, or when all have run out (a terminal long offline still seals, §8), the newest that is
+        not revoked. Raises: SealFault("no_sealing_key").
+        """
+        usable = [key for key in self._ring.keys(SEAL) if key.status != REVOKED]
+        if not usable:
+            raise SealFault("no_sealing_key")
+        if self._clock.is_trusted():
+            now = self._clock.wall_s()
+            begun = [key for key in usable if key.nbf <= now]
+            usable = [key for key in begun if key.is_valid_at(now)] or begun or usable
+        hybrid = [key for key in usable if key.suite == HYBRID]
+        return _sealing_key((hybrid or usable)[0])
+
+    def is_stale(self, key: SealingKey) -> bool:
+        """Whether a chosen key has run out by our clock; the submission says so (`stale_kid`)."""
+        return bool(key.not_after) and self._clock.wall_s() > key.not_after
+
+    def _accept(self, bundle: SignedObject) -> bool:
+        """Take the bundle into the ring; False if it is the one in force already."""
+        value = self._ring.verify(bundle, Purpose.BUNDLE, when="ts")
+        version = value.get("version")
+        if value.get("typ") != "keys" or not is_integer(version) or version < max(self._version, 1):
+            raise TrustFault
+        keys = decode_keys(value.get("keys"))
+        is_new = version > self._version
+        self._ring.learn(keys)
+        self._version = int(version)
+        return is_new
+
+
+def _sealing_key(key: PlatformKey) -> SealingKey:
+    return SealingKey(
+        kid=key.kid,
+        suite=key.suite,
+        public=key.pub,
+        not_before=key.nbf,
+        not_after=key.naf,
+        is_revoked=key.status == REVOKED,
+    )
+
+
+def decode_bundle(value: Any) -> SignedObject:
+    """Return the signed bundle of a platform answer. Raises: TrustFault."""
+    return decode_wire(value)
