@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import threading
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -165,25 +164,21 @@ class SealingKeys:
         """Return every published sealing key, newest first, the revoked ones marked."""
         return tuple(_sealing_key(key) for key in self._ring.keys(SEAL))
 
-    def chosen(self) -> SealingKey:
-        """Return the key to seal to: the newest that is valid now, hybrid before classic.
+    def recipients(self) -> tuple[SealingKey, ...]:
+        """Return what to seal to: the newest key valid now, hybrid before classic, so that one KEM is never undercut.
 
-        With an unsure clock, or when all have run out (a terminal long offline still seals, §8), the newest that is
-        not revoked. Raises: SealFault("no_sealing_key").
+        With an unsure clock, or when all have run out (a terminal long offline still seals and the queue flags it,
+        §8), the newest that is not revoked. Raises: SealFault("no_key").
         """
         usable = [key for key in self._ring.keys(SEAL) if key.status != REVOKED]
         if not usable:
-            raise SealFault("no_sealing_key")
+            raise SealFault("no_key")
         if self._clock.is_trusted():
             now = self._clock.wall_s()
             begun = [key for key in usable if key.nbf <= now]
             usable = [key for key in begun if key.is_valid_at(now)] or begun or usable
         hybrid = [key for key in usable if key.suite == HYBRID]
-        return _sealing_key((hybrid or usable)[0])
-
-    def is_stale(self, key: SealingKey) -> bool:
-        """Whether a chosen key has run out by our clock; the submission says so (`stale_kid`)."""
-        return bool(key.not_after) and self._clock.wall_s() > key.not_after
+        return (_sealing_key((hybrid or usable)[0]),)
 
     def _accept(self, bundle: SignedObject) -> bool:
         """Take the bundle into the ring; False if it is the one in force already."""
@@ -207,8 +202,3 @@ def _sealing_key(key: PlatformKey) -> SealingKey:
         not_after=key.naf,
         is_revoked=key.status == REVOKED,
     )
-
-
-def decode_bundle(value: Any) -> SignedObject:
-    """Return the signed bundle of a platform answer. Raises: TrustFault."""
-    return decode_wire(value)

@@ -56,11 +56,8 @@ class FileKey:
 
     def __init__(self, path: Path, profile: str) -> None:
         if profile == PRODUCTION:
-            raise ConfigError(
-                (
-                    "trust.key_backend: 'file' is refused when profile is 'production'; allowed there: a hardware backend",
-                )
-            )
+            mistake = "trust.key_backend: 'file' with profile 'production'; allowed there: a backend in hardware"
+            raise ConfigError((mistake,))
         self._path = path
         self._lock = threading.Lock()
         self._key: ec.EllipticCurvePrivateKey | None = None
