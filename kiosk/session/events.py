@@ -13,10 +13,15 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 
 
 class Intent(Event, frozen=True):
-    """What the person did: a button, a tile, a key, a stroke. Typed text is personal."""
+    """What the person did: a button, a tile, a key, a stroke. Typed text is personal.
+
+    The runner stamps the wall time and a fresh UUIDv7, so that `step` stays pure.
+    """
 
     name: str
     value: Private[str] = Private("")
+    at_wall_s: float = 0.0
+    fresh_id: str = ""
 
 
 class Tick(Event, frozen=True):

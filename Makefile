@@ -1,0 +1,34 @@
+# make run · make test · make demo · make bench · make lint   (each does its own set-up)
+PY := .venv/bin/python
+OUT ?= build/demo
+ARGS ?=
+
+.PHONY: run test demo bench lint setup docs package
+
+setup:
+	@./deploy/setup.sh
+
+run: setup
+	@$(PY) main.py run $(ARGS)
+
+demo: setup
+	@$(PY) main.py demo --out $(OUT) $(if $(OFFLINE),--offline) $(ARGS)
+
+test: setup
+	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
+	@$(PY) -m app.commands.coverage
+
+bench: setup
+	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(PY) -m pytest -q tests/test_layers.py tests/test_docs.py tests/ui/test_qml_lint.py
+
+docs: setup
+	@$(PY) -m app.commands.docs
+
+package: setup
+	@.venv/bin/pyinstaller --noconfirm --distpath dist --workpath build/pyinstaller kiosk.spec

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Set the machine up: system packages, Python packages, the keyboard's dictionary.
+# Idempotent; when nothing is missing it takes well under a second.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=""
+for package in $(cat deploy/packages.txt); do
+    status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    line="apt-get install -y --no-install-recommends$missing"
+    if [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+        as_root="sudo"
+    else
+        echo "Missing system packages, and neither root nor sudo here. Ask somebody who has either to run:" >&2
+        echo "    $line" >&2
+        exit 2
+    fi
+    echo "Installing system packages:$missing"
+    $as_root apt-get update -qq
+    $as_root env DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
+fi
+
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+lock=$(sha256sum requirements.lock | cut -c1-16)
+stamp=".venv/.jinban-$lock"
+if [ ! -e "$stamp" ]; then
+    echo "Installing Python packages into .venv (once for each lock file)"
+    rm -rf .venv
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+    : > "$stamp"
+fi
+
+dictionary=build/keyboard/pinyin.db
+if [ ! -e "$dictionary" ] || [ ui/keyboard/dictionary.py -nt "$dictionary" ] || [ "$stamp" -nt "$dictionary" ]; then
+    echo "Building the keyboard's dictionary"
+    mkdir -p build/keyboard
+    .venv/bin/python -m ui.keyboard.dictionary "$dictionary"
+fi

@@ -1,0 +1,1 @@
+"""What each state shows: pure functions from session, station and texts to View."""

@@ -1,0 +1,145 @@
+"""The parts every screen shares: top line, step bar, paging, faults in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from devices.api import DeviceKind
+from kiosk.session.flow.route import route
+from kiosk.session.session import Fault, Session, State
+from kiosk.session.view import Action, Note, Step, Top
+from kiosk.station.failures import failure_of
+from kiosk.station.health import Station
+from kiosk.station.texts import Texts
+
+T = TypeVar("T")
+
+BAR = (
+    State.IDENTIFY,
+    State.SITUATION,
+    State.FORM,
+    State.MATERIALS,
+    State.REVIEW,
+    State.SIGN,
+    State.SLIP,
+)
+STANDS_FOR = {
+    State.NOTICE: State.IDENTIFY,
+    State.SCAN: State.MATERIALS,
+    State.SEALING: State.SLIP,
+    State.DELIVERING: State.SLIP,
+}
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What a screen function is given."""
+
+    session: Session
+    station: Station
+    texts: Texts
+
+    def say(self, key: str, **values: object) -> str:
+        """Return the text in the visit's language."""
+        return self.texts(key, self.session.locale, **values)
+
+    @property
+    def locale(self) -> str:
+        """Return the visit's language."""
+        return self.session.locale
+
+    @property
+    def is_elder(self) -> bool:
+        """Whether the large scale is on."""
+        return self.session.scale == "elder"
+
+    def of(self, zh: str, en: str) -> str:
+        """Return one of two texts of the catalogue."""
+        return en if self.session.locale == "en" else zh
+
+
+def top_of(scene: Scene) -> Top:
+    """Return the top line: station, clock, line in words, the first device that is away."""
+    station = scene.station
+    notice = ""
+    for kind in DeviceKind:
+        device, code = station.device_fault(kind)
+        if device:
+            notice = scene.say(failure_of("", code, device).text)
+            break
+    return Top(
+        station=station.name(scene.locale),
+        clock=station.clock_text,
+        network=scene.say("frame.online" if station.is_online else "frame.offline"),
+        is_online=station.is_online,
+        notice=notice,
+    )
+
+
+def steps_of(scene: Scene) -> tuple[Step, ...]:
+    """Return the step bar; none outside a journey."""
+    session = scene.session
+    here = STANDS_FOR.get(session.state, session.state)
+    states = [state for state in BAR if state in route(session)]
+    if session.item is None or here not in states:
+        return ()
+    now = states.index(here)
+    return tuple(
+        Step(key=state.value, label=scene.say(f"steps.{state.value}"), state=_step_state(index, now))
+        for index, state in enumerate(states)
+    )
+
+
+def _step_state(index: int, now: int) -> str:  # type: ignore[return]
+    if index < now:
+        return "done"
+    return "now" if index == now else "ahead"
+
+
+def whose_move(scene: Scene, fault: Fault, device: str = "") -> tuple[Note, ...]:
+    """Return what happened and whose move it is, as two sentences."""
+    row = failure_of(fault.kind, fault.code, device)
+    who = scene.say(f"failures.whose_{row.move.value}", name=scene.station.agent_name, phone=scene.station.agent_phone)
+    return (
+        Note(key="fault", text=fault.text or scene.say(row.text), mood="stop"),
+        Note(key="whose", text=who, mood="care"),
+    )
+
+
+def help_notes(scene: Scene) -> tuple[Note, ...]:
+    """Return the help panel: what to do here, and whom to ask."""
+    if not scene.session.is_help_open:
+        return ()
+    station = scene.station
+    return (
+        Note(key="help", text=scene.say(f"help.{scene.session.state.value}"), mood="plain"),
+        Note(
+            key="help_who",
+            text=scene.say("help.who", name=station.agent_name, phone=station.agent_phone, hours=station.hours),
+            mood="plain",
+        ),
+    )
+
+
+def standard_actions(scene: Scene, *own: Action, back: bool = True, end: bool = True) -> tuple[Action, ...]:
+    """Return 返回 · 帮助 · 结束 around the screen's own actions."""
+    actions: list[Action] = []
+    if back:
+        actions.append(Action(id="back", label=scene.say("frame.back"), role="back"))
+    actions.append(
+        Action(
+            id="help", label=scene.say("frame.help_close" if scene.session.is_help_open else "frame.help"), role="help"
+        )
+    )
+    if end:
+        actions.append(Action(id="end", label=scene.say("frame.end"), role="end"))
+    return (*actions, *own)
+
+
+def paged(entries: Sequence[T], page: int, size: int) -> tuple[tuple[T, ...], int, int]:
+    """Return (entries of the page, page shown, number of pages)."""
+    pages = max(1, -(-len(entries) // size))
+    page = min(page, pages - 1)
+    return tuple(entries[page * size : (page + 1) * size]), page, pages

@@ -1,0 +1,233 @@
+"""Attract, home and guide: what can be done here, and what it takes."""
+
+from __future__ import annotations
+
+from devices.api import DeviceKind
+from kiosk.services.catalogue import ServiceItem
+from kiosk.session.flow.route import can_apply
+from kiosk.session.screens.frame import Scene, paged, standard_actions
+from kiosk.session.view import Action, Field, Note, Row, Tile, View
+
+WINDOW_ICONS = {
+    "投资项目": "project",
+    "不动产登记": "house",
+    "商事登记": "shop",
+    "社会事务": "people",
+    "医保社保": "health",
+    "公安服务": "shield",
+    "其他综合事务": "grid",
+}
+LIFE_ICONS = {
+    "教育": "book",
+    "医疗": "health",
+    "社保": "umbrella",
+    "户籍": "register",
+    "养老": "elder",
+    "住房": "house",
+    "交通": "bus",
+    "环保": "leaf",
+    "食品安全": "bowl",
+    "公共服务": "hand",
+}
+ROWS = {"standard": 6, "elder": 4}
+TILES = {"standard": 8, "elder": 4}
+
+
+def attract(scene: Scene) -> View:
+    """What this machine can do, in five seconds."""
+    say = scene.say
+    return View(
+        screen="attract",
+        key="attract",
+        title=scene.station.name(scene.locale),
+        lead=say("attract.lead"),
+        picture="lake",
+        notes=(
+            Note(key="what", text=say("attract.what")),
+            Note(key="bring", text=say("attract.bring")),
+            Note(key="hours", text=say("attract.hours", hours=scene.station.hours)),
+        ),
+        actions=(Action(id="start", label=say("attract.start"), role="primary"),),
+    )
+
+
+def _usable(scene: Scene, item: ServiceItem) -> tuple[bool, str]:
+    if not scene.station.is_online and item.offline.mode == "online_only":
+        return False, scene.say("home.needs_network")
+    return True, ""
+
+
+def items_shown(scene: Scene) -> tuple[ServiceItem, ...]:
+    """Return the items of this site that the filter or the search lets through."""
+    session = scene.session
+    kind, _, value = session.filter.partition(":")
+    items = [item for item in session.catalogue.items if scene.station.site in item.sites]
+    if kind == "window":
+        return tuple(item for item in items if item.window_class == value)
+    if kind == "life":
+        return tuple(item for item in items if item.life_field == value)
+    words = session.query.reveal().casefold().split()
+    return tuple(
+        item for item in items if words and all(w in f"{item.name_zh} {item.name_en}".casefold() for w in words)
+    )
+
+
+def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
+    usable, reason = _usable(scene, item)
+    catalogue = scene.session.catalogue
+    return Tile(
+        key=f"item:{item.item_code}",
+        label=scene.of(item.name_zh, item.name_en),
+        caption=reason or (scene.say("home.apply_here") if can_apply(item) else scene.say("home.guide_only")),
+        icon=WINDOW_ICONS.get(item.window_class, "grid"),
+        badge=catalogue.label("visits", item.visits, scene.locale),
+        is_enabled=usable,
+        reason=reason,
+    )
+
+
+def home(scene: Scene) -> View:
+    """Seven classes, ten life fields and the search; or the items of one of them."""
+    session, say = scene.session, scene.say
+    catalogue = session.catalogue
+    if not session.filter:
+        return View(
+            screen="home",
+            key="home",
+            title=say("home.title"),
+            lead=say("home.lead"),
+            tiles=tuple(
+                Tile(
+                    key=f"window:{value}",
+                    label=catalogue.label("window_class", value, scene.locale),
+                    icon=WINDOW_ICONS[value],
+                )
+                for value in WINDOW_ICONS
+            ),
+            life_tiles=tuple(
+                Tile(
+                    key=f"life:{value}",
+                    label=catalogue.label("life_field", value, scene.locale),
+                    icon=LIFE_ICONS[value],
+                )
+                for value in LIFE_ICONS
+            ),
+            actions=standard_actions(
+                scene, Action(id="choose", label=say("home.search"), role="primary", value="search:")
+            ),
+        )
+    kind, _, value = session.filter.partition(":")
+    tiles, page, pages = paged(
+        [_item_tile(scene, i) for i in items_shown(scene)], session.list_page, TILES[session.scale]
+    )
+    is_search = kind == "search"
+    query = session.query.reveal()
+    notes: tuple[Note, ...] = ()
+    if not tiles and not (is_search and not query):
+        notes = (Note(key="none", text=say("home.nothing_found" if is_search else "home.none_here"), mood="care"),)
+    title = (
+        say("home.search")
+        if is_search
+        else catalogue.label("window_class" if kind == "window" else "life_field", value, scene.locale)
+    )
+    search = Field(
+        key="search",
+        label=say("home.search"),
+        kind="text",
+        display=query,
+        hint=say("home.search_hint"),
+        keyboard="pinyin" if scene.locale == "zh" else "english",
+        is_focused=True,
+    )
+    return View(
+        screen="home",
+        key="home.search" if is_search else "home.items",
+        title=title,
+        lead=say("home.search_lead") if is_search else say("home.items_lead"),
+        query=query,
+        fields=(search,) if is_search else (),
+        tiles=tiles,
+        notes=notes,
+        page=page,
+        pages=pages,
+        actions=standard_actions(scene),
+    )
+
+
+def guide(scene: Scene) -> View:
+    """Conditions, materials, limits, fee and how the result comes, in words; then one door: apply."""
+    session, say = scene.session, scene.say
+    item = session.item
+    if item is None:
+        return home(scene)
+    rows, page, pages = paged(guide_rows(scene, item), session.list_page, ROWS[session.scale])
+    notes = [Note(key="offline", text=scene.of(item.offline.note_zh, item.offline.note_en))]
+    actions: tuple[Action, ...] = ()
+    if can_apply(item):
+        reason = ""
+        if not scene.station.queue.is_accepting:
+            reason = say("failures.disk_full")
+        elif not scene.station.has(DeviceKind.READER):
+            reason = say("failures.reader_away")
+        actions = (Action(id="apply", label=say("guide.apply"), role="primary", is_enabled=not reason, reason=reason),)
+    else:
+        notes.insert(0, Note(key="not_here", text=say("guide.not_here"), mood="care"))
+    if scene.session.catalogue.notice_zh:
+        notes.append(Note(key="notice", text=say("guide.illustrative")))
+    return View(
+        screen="guide",
+        key="guide",
+        title=scene.of(item.name_zh, item.name_en),
+        lead=session.catalogue.label("visits", item.visits, scene.locale),
+        rows=rows,
+        page=page,
+        pages=pages,
+        notes=tuple(notes),
+        actions=standard_actions(scene, *actions),
+    )
+
+
+def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
+    """Return the guide, line by line, under its headings."""
+    say, label = scene.say, scene.session.catalogue.label
+    rows = [
+        Row(key=f"condition{n}", section=say("guide.conditions"), label=scene.of(c.zh, c.en), icon="check")
+        for n, c in enumerate(item.accept_conditions)
+    ]
+    for material in item.materials:
+        need = label("necessity", material.necessity, scene.locale)
+        rows.append(
+            Row(
+                key=f"material{material.code}",
+                section=say("guide.materials"),
+                label=scene.of(material.name_zh, material.name_en),
+                value=say("guide.by_card") if material.source == "id_card_read" else need,
+                icon="paper",
+            )
+        )
+    unit = label("time_unit", item.time.unit, scene.locale)
+    rows.append(
+        Row(
+            key="time",
+            section=say("guide.time_and_fee"),
+            label=say("guide.promised"),
+            value=say("guide.at_once") if not item.time.promised_limit else f"{item.time.promised_limit} {unit}",
+            icon="clock",
+        )
+    )
+    rows.append(
+        Row(
+            key="fee",
+            section=say("guide.time_and_fee"),
+            label=say("guide.fee"),
+            value=label("fee_kind", item.fee.kind, scene.locale),
+            icon="money",
+        )
+    )
+    rows.extend(
+        Row(
+            key=f"delivery{way}", section=say("guide.delivery"), label=label("delivery", way, scene.locale), icon="hand"
+        )
+        for way in item.delivery
+    )
+    return rows

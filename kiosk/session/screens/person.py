@@ -1,0 +1,88 @@
+"""Card, notice and situation."""
+
+from __future__ import annotations
+
+import hashlib
+
+from kiosk.services.identity import mask_id, mask_name
+from kiosk.session.flow.folds import CARD_TRIES
+from kiosk.session.screens.frame import Scene, standard_actions, whose_move
+from kiosk.session.view import Action, Note, Row, Tile, View
+
+NOTICE_LINES = ("read", "sent", "kept", "reuse", "rights")
+
+
+def identify(scene: Scene) -> View:
+    """Where to put the card; the machine reads it by itself."""
+    session, say = scene.session, scene.say
+    notes: tuple[Note, ...] = ()
+    if session.fault is not None:
+        notes = whose_move(scene, session.fault, "Reader")
+    if session.tries >= CARD_TRIES:
+        notes = (*notes, Note(key="tries", text=say("identify.ask_staff"), mood="care"))
+    if not scene.station.is_online:
+        notes = (*notes, Note(key="offline", text=say("identify.offline")))
+    return View(
+        screen="identify",
+        key="identify.again" if session.fault is not None else "identify",
+        title=say("identify.title"),
+        lead=say("identify.lead"),
+        picture="card",
+        notes=notes,
+        actions=standard_actions(scene),
+    )
+
+
+def notice_text(scene: Scene) -> str:
+    """Return the whole notice as shown; its hash is what consent is recorded for."""
+    return "\n".join(scene.say(f"notice.{line}") for line in NOTICE_LINES)
+
+
+def notice(scene: Scene) -> View:
+    """What is read, sent and kept; agreed to by pressing, recorded by hash."""
+    session, say = scene.session, scene.say
+    who = session.identity
+    digest = hashlib.sha256(notice_text(scene).encode()).hexdigest()
+    rows = tuple(
+        Row(key=line, label=say(f"notice.{line}"), section="", icon="check", mood="plain") for line in NOTICE_LINES
+    )
+    lead = ""
+    if who is not None:
+        lead = say("notice.hello", name=mask_name(who.name.reveal()), number=mask_id(who.id_number.reveal()))
+    return View(
+        screen="notice",
+        key="notice",
+        title=say("notice.title"),
+        lead=lead,
+        rows=rows,
+        notes=tuple(Note(key=f"warn{n}", text=text, mood="care") for n, text in enumerate(session.warnings)),
+        actions=standard_actions(
+            scene,
+            Action(id="refuse", label=say("notice.refuse")),
+            Action(id="agree", label=say("notice.agree"), role="primary", value=digest),
+            back=False,
+            end=False,
+        ),
+    )
+
+
+def situation(scene: Scene) -> View:
+    """One question, large answers."""
+    session, say = scene.session, scene.say
+    known = session.item.situations if session.item is not None else ()
+    return View(
+        screen="situation",
+        key="situation",
+        title=say("situation.title"),
+        lead=say("situation.lead"),
+        tiles=tuple(
+            Tile(
+                key=f"situation:{entry.code}",
+                label=scene.of(entry.zh, entry.en),
+                icon="person",
+                is_selected=entry.code == session.situation,
+            )
+            for entry in known
+        ),
+        actions=standard_actions(scene),
+    )

@@ -1,0 +1,116 @@
+"""One visit: a frozen value. Returning to ATTRACT builds a new one; nothing is cleared field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from devices.api import IdCard, Page, Preview, Private
+from kiosk.services.catalogue import Catalogue, ServiceItem
+from kiosk.services.identity import Identity
+from offline_queue.api import Outcome, Ticket
+
+
+class State(StrEnum):
+    """Where a visit can be. NEXT, BACK and STAY are directions of an edge, not places."""
+
+    ATTRACT = "attract"
+    HOME = "home"
+    GUIDE = "guide"
+    IDENTIFY = "identify"
+    NOTICE = "notice"
+    SITUATION = "situation"
+    FORM = "form"
+    MATERIALS = "materials"
+    SCAN = "scan"
+    REVIEW = "review"
+    SIGN = "sign"
+    SEALING = "sealing"
+    DELIVERING = "delivering"
+    SLIP = "slip"
+    FAREWELL = "farewell"
+    TROUBLE = "trouble"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is in the way: a code of the failures table, and where it came from."""
+
+    code: str
+    kind: str = ""  # the error type's name
+    text: str = ""  # a sentence of the catalogue or of a gate, where the failure has its own
+
+
+Stroke = tuple[tuple[float, float, int], ...]
+"""Points of one stroke: x and y in 0…1 of the pad, milliseconds since the first point."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A visit from attract to farewell. Personal values are Private; repr shows none."""
+
+    catalogue: Catalogue
+    today: date
+    id: str = ""
+    turn: int = 0
+    state: State = State.ATTRACT
+    locale: Literal["zh", "en"] = "zh"
+    scale: Literal["standard", "elder"] = "standard"
+    contrast: Literal["normal", "high"] = "normal"
+    is_scale_chosen: bool = False  # the person has set the scale; age does not change it any more
+    # home
+    filter: str = ""  # "window:社会事务", "life:养老" or "search"
+    query: Private[str] = Private("")
+    list_page: int = 0
+    # the matter
+    item: ServiceItem | None = None
+    situation: str = ""
+    identity: Identity | None = None
+    card: Private[IdCard] | None = None
+    warnings: tuple[str, ...] = ()  # sentences of conditions that warn but do not block
+    consent_hash: str = ""
+    consent_at_wall_s: float = 0.0
+    answers: Mapping[str, Private[str]] = {}
+    form_page: int = 0
+    focus: str = ""
+    shows_errors: bool = False
+    is_reading_further: bool = False
+    edits_from_review: bool = False
+    # papers
+    pages: tuple[Page, ...] = ()
+    deferred: tuple[str, ...] = ()
+    material: str = ""
+    is_capturing: bool = False
+    keeps_page: bool = False
+    refusals: int = 0
+    gate: str = ""
+    preview: Preview | None = None
+    # signature and submission
+    strokes: Private[tuple[Stroke, ...]] = Private(())
+    signed_at_wall_s: float = 0.0
+    sid: str = ""
+    is_asking_store: bool = False
+    ticket: Ticket | None = None
+    outcome: Outcome | None = None
+    # slip
+    slip: Literal["", "printing", "printed", "failed", "declined"] = ""
+    reprints: int = 0
+    # the moment
+    tries: int = 0
+    fault: Fault | None = None
+    came_from: State | None = None  # where TROUBLE leads back to
+    is_help_open: bool = False
+    is_card_left: bool = False
+    idle_s: float = 0.0
+    place_s: float = 0.0
+    strays: int = 0  # intents that no edge lists, counted once a visit in the audit
+
+    def __repr__(self) -> str:
+        return f"Session({self.state}, turn {self.turn})"
+
+
+def fresh_session(former: Session) -> Session:
+    """Return the next visit: only the catalogue, the date and the rising turn are carried over."""
+    return Session(catalogue=former.catalogue, today=former.today, turn=former.turn + 1)

@@ -1,0 +1,66 @@
+"""The one table from what went wrong to what people see: whose move it is, the sentence, a way on.
+
+Codes F01… are those of reference/product.md §5. Texts: assets/texts/failures.yaml.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Move(StrEnum):
+    """Whose move it is."""
+
+    CITIZEN = "citizen"
+    ATTENDANT = "attendant"
+    TECHNICIAN = "technician"
+    NOBODY = "nobody"  # the machine goes on by itself
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One row: `kind` is an error type's name, `codes` its closed codes (empty = any other)."""
+
+    code: str
+    kinds: tuple[str, ...]
+    codes: tuple[str, ...]
+    move: Move
+    text: str  # key in the texts
+    can_retry: bool
+    remedy: str = ""  # key of the technician's remedy; "" = none needed
+
+
+FAILURES: tuple[Failure, ...] = (
+    Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
+    Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
+    Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", True),
+    Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
+    Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
+    Failure("F07", ("FormError",), ("not_signed",), Move.CITIZEN, "failures.not_signed", True),
+    Failure("F12", ("Condition",), ("condition_not_met",), Move.CITIZEN, "failures.condition_not_met", False),
+    Failure("F25", ("DiskFull",), (), Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
+    Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
+    Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
+    Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
+    Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
+    Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
+    Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
+    Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
+    Failure("F15", ("Network",), (), Move.NOBODY, "failures.network", False, "remedies.network"),
+    Failure("F00", (), (), Move.ATTENDANT, "failures.other", True, "remedies.other"),
+)
+
+
+def failure_of(kind: str, code: str, device: str = "") -> Failure:
+    """Return the row for an error type's name and its code.
+
+    `device` (Reader, Camera, Printer) names whose trouble it is when the type alone does not tell.
+    """
+    for row in FAILURES:
+        if kind in row.kinds and (not row.codes or code in row.codes):
+            return row
+    for row in FAILURES:
+        if device and device in row.kinds:
+            return row
+    return FAILURES[-1]

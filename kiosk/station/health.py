@@ -1,0 +1,54 @@
+"""What the terminal knows of itself: devices, line, clock, queue. Shown by views, never seen by `step`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from devices.api import DeviceKind, DeviceState, Status
+from offline_queue.api import PauseReason, QueueStats
+
+EMPTY_QUEUE = QueueStats(
+    ready=0, sending=0, delivered=0, shredded=0, dead=0, bytes_waiting=0, oldest_wall="", is_accepting=True
+)
+
+
+class Station(msgspec.Struct, frozen=True):
+    """One consistent picture of the terminal, as views need it."""
+
+    name_zh: str = ""
+    name_en: str = ""
+    hours: str = ""
+    agent_name: str = ""
+    agent_phone: str = ""
+    terminal_no: str = ""
+    site: str = "village"
+    clock_text: str = ""
+    is_clock_ok: bool = True
+    is_online: bool = False
+    devices: Mapping[DeviceKind, Status] = {}
+    queue: QueueStats = EMPTY_QUEUE
+
+    def name(self, locale: str) -> str:
+        """Return the station's name in the locale."""
+        return self.name_en if locale == "en" else self.name_zh
+
+    def has(self, kind: DeviceKind) -> bool:
+        """Whether a visit may count on the device."""
+        status = self.devices.get(kind)
+        return status is not None and status.is_ready
+
+    def device_fault(self, kind: DeviceKind) -> tuple[str, str]:
+        """Return (kind word of the failures table, code) of a device that is away; ("", "") when all is well."""
+        status = self.devices.get(kind)
+        if status is None:
+            return kind.value.capitalize(), "not_configured"
+        if status.is_ready or status.device is DeviceState.STARTING:
+            return "", ""
+        return kind.value.capitalize(), status.code or status.device.value
+
+    @property
+    def pause(self) -> PauseReason:
+        """Return why the queue stands still."""
+        return self.queue.pause
