@@ -68,6 +68,28 @@ CODES: dict[str, Action] = {
 """The one table of problem codes. An unknown code is treated by its status class, never as terminal."""
 
 
+class Cause(StrEnum):
+    """Why a submission changed its state: the closed list of `transition.cause`."""
+
+    STORED = "stored"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    RECEIPT = "receipt"
+    LATE_RECEIPT = "late_receipt"  # the truth arrived after the dead letter
+    WAITING = "waiting"  # 202, 409, 423, 429, 503: the platform asks us to wait
+    UNREACHABLE = "unreachable"
+    BAD_RECEIPT = "bad_receipt"
+    PAUSED = "paused"
+    INTERRUPTED = "interrupted"  # shutdown, or the visit's own submission goes first
+    DEFECT = "defect"
+    REFUSED = "refused"
+    RECOVERED = "recovered"
+    BLOB_MISSING = "blob_missing"
+    REQUEUED = "requeued"
+    SHREDDED = "shredded"
+    EXPIRED = "expired"
+
+
 class PauseReason(StrEnum):
     """Why the whole queue stands still; shown to a technician."""
 
@@ -298,6 +320,34 @@ class QueueStats(msgspec.Struct, frozen=True):
     pause: PauseReason = PauseReason.NONE
     free_bytes: int = 0
     is_accepting: bool = True  # quota and free disk allow another visit
+
+
+class QueueEntry(msgspec.Struct, frozen=True):
+    """One line of `queue list`: what a technician may know of a submission."""
+
+    outcome: Outcome
+    seq: int
+    kind: Kind
+    item: str
+    bytes: int
+    attempts: int
+    last_status: int
+    last_code: str
+    created_wall: str
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One state change as the store wrote it down, for the audit log; `n` only rises. `new` may be `removed`."""
+
+    n: int
+    sid: str
+    seq: int
+    old: str
+    new: str
+    cause: Cause
+    status: int
+    code: str
+    at_wall: str
 
 
 # ── Protocols ──────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,81 @@
+"""Sealed parts as files: named by their hash, durable before any row names them (queue-and-sync.md §4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from offline_queue.seal import SealedPart, from_os_error
+
+
+class BlobFolder:
+    """`blobs/<2 hex>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._blobs = root / "blobs"
+        self.incoming = self._blobs / "incoming"
+        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def adopt(self, parts: tuple[SealedPart, ...]) -> None:
+        """Give sealed parts their names, durably. Raises: DiskFull, StoreCorrupt."""
+        touched: set[Path] = set()
+        try:
+            for part in parts:
+                target = self.path(part.facts.sealed_sha256)
+                if not target.parent.is_dir():
+                    target.parent.mkdir(mode=0o700)
+                    touched.add(self._blobs)
+                part.path.rename(target)
+                touched.add(target.parent)
+            for folder in sorted(touched):
+                sync_folder(folder)
+        except OSError as error:
+            raise from_os_error(error) from error
+
+    def discard(self, parts: Iterable[SealedPart]) -> None:
+        """Remove sealed parts of a submission that was not promised, wherever they stand."""
+        for part in parts:
+            part.path.unlink(missing_ok=True)
+            self.path(part.facts.sealed_sha256).unlink(missing_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Return the absolute path of a blob by its lower-case hex hash."""
+        return self._blobs / sha256[:2] / f"{sha256}.ksb1"
+
+    def relative(self, sha256: str) -> str:
+        """Return the path of a blob relative to the state folder."""
+        return str(self.path(sha256).relative_to(self._root))
+
+    def absolute(self, relative: str) -> Path:
+        """Return the absolute path of a blob by its stored relative path."""
+        return self._root / relative
+
+    def is_whole(self, relative: str, size: int) -> bool:
+        """Whether a blob stands there in its full size."""
+        path = self.absolute(relative)
+        return path.is_file() and path.stat().st_size == size
+
+    def remove(self, relatives: Iterable[str]) -> None:
+        """Unlink blobs; one that is already gone is fine."""
+        for relative in relatives:
+            (self._root / relative).unlink(missing_ok=True)
+
+    def sweep(self, named: frozenset[str]) -> int:
+        """Remove every file that no row names; return how many. Only before anything is written."""
+        orphans = [
+            path for path in self._blobs.rglob("*") if path.is_file() and str(path.relative_to(self._root)) not in named
+        ]
+        for path in orphans:
+            path.unlink()
+        return len(orphans)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,415 @@
+"""The durable outbox: one connection, one lock, one transaction per public method (queue-and-sync.md §4 to §6).
+
+Whoever holds a `Ticket` holds a promise: the submission is sealed on disk and outlives any kill. Two locks: `put`
+runs one at a time, so that the next number can be read, sealed with and used in one transaction; the connection's
+lock is held only for the transactions, so that sending goes on while a part is being sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from offline_queue import rows
+from offline_queue.api import (
+    Cause,
+    Clock,
+    Consignment,
+    DiskFull,
+    EnvelopeFacts,
+    Kind,
+    ManifestBuilder,
+    Outcome,
+    PartFacts,
+    PauseReason,
+    PlainPart,
+    QueueEntry,
+    QueueError,
+    QueueStats,
+    Receipt,
+    SealFault,
+    SealingKey,
+    SignedObject,
+    Signer,
+    State,
+    StoreCorrupt,
+    Ticket,
+    Transition,
+)
+from offline_queue.blobs import BlobFolder
+from offline_queue.database import open_database
+from offline_queue.envelope import PURPOSE, build_envelope
+from offline_queue.intake import intake_number, wall_text
+from offline_queue.ledger import Ledger, Why, get_meta, set_meta
+from offline_queue.lock import LockFile
+from offline_queue.migrations import Schema
+from offline_queue.recovery import recover
+from offline_queue.seal import SealedPart, SealHeader, choose_keys, seal_bytes, seal_part
+
+log = logging.getLogger(__name__)
+
+PRIORITY = {Kind.RATING: 7, Kind.LOG: 9}  # what nobody waits for goes last; all else 5
+ITEM_MAX = 64  # characters, §6
+MARGIN_BYTES = 2**20  # rows, frames' tags and the write-ahead log beside the parts themselves
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much may wait here. Proposals of the project, to be set with the first field disks."""
+
+    rows: int = 10_000
+    bytes: int = 8 * 2**30
+    free_floor_bytes: int = 512 * 2**20  # no new visit below it; `put` itself still may use half of it
+    database_bytes: int = 2 * 2**30
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One sealed submission, ready for its row. Its blobs already stand under their names."""
+
+    sid: str
+    seq: int
+    facts: EnvelopeFacts
+    envelope: SignedObject
+    manifest: bytes
+    parts: tuple[PartFacts, ...]
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+class QueueStore:
+    """The outbox in one state folder: `queue.db`, `queue.lock`, `blobs/`. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        signer: Signer,
+        device_id: str = "",
+        limits: Limits | None = None,
+        free_bytes: Callable[[Path], int] = _free_bytes,
+        schema: Schema | None = None,
+    ) -> None:
+        """Open or create the store in folder `path`; leases of a former owner come back, orphan files go.
+
+        `device_id` defaults to the signer's. Raises: StoreBusy, StoreTooNew, StoreCorrupt, DiskFull.
+        """
+        self._clock = clock
+        self._signer = signer
+        self._device_id = device_id or signer.device_id
+        self._limits = limits or Limits()
+        self._free_bytes = free_bytes
+        self._root = path
+        self._owner = secrets.token_hex(8)
+        self._put_lock = threading.Lock()
+        self._putting = ""
+        with ExitStack() as undo:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file_lock = LockFile(path / "queue.lock")
+            undo.callback(self._file_lock.release)
+            connection, copy = open_database(path / "queue.db", schema or Schema(), self._limits.database_bytes)
+            undo.callback(connection.close)
+            self._ledger = Ledger(connection, clock)
+            self._blobs = BlobFolder(path)
+            recover(self._ledger, self._blobs, self._device_id, copy)
+            undo.pop_all()
+
+    def __enter__(self) -> QueueStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def device_id(self) -> str:
+        """Return the id of the terminal whose submissions these are."""
+        return self._device_id
+
+    def close(self) -> None:
+        """Close the store; a running `put` ends first."""
+        with self._put_lock:
+            self._ledger.close()
+            self._file_lock.release()
+
+    # ── in ──────────────────────────────────────────────────────────────────────────────────
+
+    def put(
+        self,
+        sid: str,
+        parts: tuple[PlainPart, ...],
+        manifest: ManifestBuilder,
+        facts: EnvelopeFacts,
+        keys: tuple[SealingKey, ...],
+    ) -> Ticket:
+        """Seal and store a submission; return its ticket once it is durable. A known `sid` returns its ticket.
+
+        Raises: SealFault, DiskFull, StoreCorrupt, QueueError("signer_unavailable"): nothing was promised.
+        """
+        with self._put_lock:
+            self._putting = sid
+            try:
+                return self._find_ticket(sid) or self._put(sid, parts, manifest, facts, keys)
+            finally:
+                self._putting = ""
+
+    def commit(self, entry: Entry) -> Ticket:
+        """Write row, attachments and transition in one transaction, one sync: the promise. `put` calls it.
+
+        Raises: DiskFull (nothing written), StoreCorrupt, QueueError("seq_taken").
+        """
+        created = wall_text(self._clock.wall_s())
+        number = intake_number(self._device_id, entry.seq)
+        facts = entry.facts
+        size = len(entry.manifest) + sum(part.sealed_bytes for part in entry.parts)
+        with self._ledger.transaction() as db:
+            if get_meta(db, "next_seq") != str(entry.seq):
+                raise QueueError("seq_taken")
+            row = (entry.seq, entry.sid, number, facts.kind, facts.item, facts.after_sid or None)
+            envelope = (entry.envelope.object, entry.envelope.kid, entry.envelope.signature)
+            sealed = (entry.manifest, hashlib.sha256(entry.manifest).digest(), size, created, facts.clock_ok)
+            db.execute(rows.INSERT_SUBMISSION, (*row, PRIORITY.get(facts.kind, 5), *envelope, *sealed))
+            for part in entry.parts:
+                blob = bytes.fromhex(part.sealed_sha256), part.sealed_bytes, self._blobs.relative(part.sealed_sha256)
+                db.execute(rows.INSERT_ATTACHMENT, (entry.seq, part.name, *blob))
+            set_meta(db, "next_seq", str(entry.seq + 1))
+            self._ledger.write(db, (entry.seq, entry.sid, None), State.READY, Why(Cause.STORED))
+        return Ticket(entry.sid, entry.seq, number, created)
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────
+
+    def find(self, sid: str) -> Outcome | None:
+        """Return what is known of `sid`, or None: not stored. Waits while this very `sid` is being put."""
+        if self._putting == sid:
+            with self._put_lock:
+                pass
+        with self._ledger.transaction() as db:
+            row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
+        return rows.to_outcome(row) if row else None
+
+    def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
+        """Return the newest submissions in order of `seq`, of the given states or of all."""
+        wanted = states or tuple(State)
+        marks = ",".join("?" * len(wanted))
+        query = f"SELECT * FROM submission WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        with self._ledger.transaction() as db:
+            found = db.execute(query, (*wanted, limit)).fetchall()
+        return tuple(rows.to_entry(row) for row in reversed(found))
+
+    def outcomes(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[Outcome, ...]:
+        """Return the outcomes of `entries`."""
+        return tuple(entry.outcome for entry in self.entries(states, limit))
+
+    def stats(self) -> QueueStats:
+        """Return counts, bytes, the oldest that waits, the pause, free disk and whether a visit may begin."""
+        with self._ledger.transaction() as db:
+            row = db.execute(rows.STATS).fetchone()
+            pause = PauseReason(get_meta(db, "pause_reason"))
+        free = self._free_bytes(self._root)
+        limits = self._limits
+        has_room = row["rows_held"] < limits.rows and row["bytes_held"] < limits.bytes
+        return QueueStats(
+            ready=row["ready"],
+            sending=row["sending"],
+            delivered=row["delivered"],
+            shredded=row["shredded"],
+            dead=row["dead"],
+            bytes_waiting=row["bytes_waiting"],
+            oldest_wall=row["oldest_wall"],
+            pause=pause,
+            free_bytes=free,
+            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted,
+        )
+
+    def is_accepting(self) -> bool:
+        """Whether quota and free disk allow another visit; asked before a person starts."""
+        return self.stats().is_accepting
+
+    def unaudited(self, limit: int = 200) -> tuple[Transition, ...]:
+        """Return state changes that the audit log has not taken yet, oldest first."""
+        with self._ledger.transaction() as db:
+            query = "SELECT * FROM transition WHERE audited = 0 ORDER BY n LIMIT ?"
+            return tuple(rows.to_transition(row) for row in db.execute(query, (limit,)))
+
+    def mark_audited(self, up_to_n: int) -> None:
+        """Note that the audit log holds every state change up to number `up_to_n`."""
+        with self._ledger.transaction() as db:
+            db.execute("UPDATE transition SET audited = 1 WHERE audited = 0 AND n <= ?", (up_to_n,))
+
+    # ── out: the sync thread ────────────────────────────────────────────────────────────────
+
+    def claim(self, preferred_sid: str = "", *, is_due_waived: bool = False) -> Consignment | None:
+        """Lease the next submission that is due: the preferred one, else by priority and number. None: nothing.
+
+        `is_due_waived` lets the preferred one go before its due time.
+        """
+        now = {
+            "boot": self._clock.boot_id(),
+            "mono_ms": self._ledger.mono_ms(),
+            "sid": preferred_sid,
+            "waived": is_due_waived,
+        }
+        with self._ledger.transaction() as db:
+            found = db.execute(rows.CLAIMABLE_PREFERRED, now).fetchone() if preferred_sid else None
+            found = found or db.execute(rows.CLAIMABLE, now).fetchone()
+            if found is None:
+                return None
+            row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
+            self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
+            parts = db.execute("SELECT * FROM attachment WHERE submission_seq = ? ORDER BY part", (row["seq"],))
+            return rows.to_consignment(row, parts.fetchall(), self._blobs)
+
+    def wait_s(self) -> float | None:
+        """Return seconds until the earliest `ready` submission is due; None if none waits for a time."""
+        now_ms = self._ledger.mono_ms()
+        with self._ledger.transaction() as db:
+            (due_ms,) = db.execute(rows.NEXT_DUE, (self._clock.boot_id(), now_ms)).fetchone()
+        return None if due_ms is None else (due_ms - now_ms) / 1000
+
+    def progress(self, sid: str, part: str, upload_url: str, acked_offset: int) -> None:
+        """Write down where the upload of a part stands; nothing and 0 forget it."""
+        values = (upload_url, acked_offset, acked_offset, acked_offset, sid, part)
+        with self._ledger.transaction() as db:
+            db.execute(rows.PROGRESS, values)
+
+    def mark_sending(self, sid: str) -> Outcome:
+        """Note, before the first byte of the PUT, that from here on it may take effect."""
+        return self._ledger.change(sid, State.SENDING, Why(Cause.SENDING), rows.SENDING)
+
+    def release(
+        self, sid: str, cause: Cause, *, wait_s: float = 0.0, is_counted: bool = False, status: int = 0, code: str = ""
+    ) -> Outcome:
+        """Give a lease back; due again in `wait_s`. `is_counted` raises its attempts."""
+        due = (self._clock.boot_id(), self._ledger.mono_ms() + int(wait_s * 1000))
+        values = (*due, int(is_counted), status, code)
+        return self._ledger.change(sid, State.READY, Why(cause, status, code), rows.RELEASE, values)
+
+    def settle_delivered(self, sid: str, signed: SignedObject, receipt: Receipt) -> Outcome:
+        """Keep a verified receipt: delivered, from `sending` or `dead`.
+
+        Raises: QueueError("receipt_mismatch") if it speaks of anything but this submission.
+        """
+        with self._ledger.transaction() as db:
+            row = self._ledger.require(db, sid)
+            ours = (row["sid"], self._device_id, row["seq"], row["manifest_sha256"].hex())
+            if (receipt.sid, receipt.dev, receipt.seq, receipt.manifest_sha256) != ours:
+                raise QueueError("receipt_mismatch", sid)
+            cause = Cause.LATE_RECEIPT if row["state"] == State.DEAD else Cause.RECEIPT
+            facts = (receipt.case_number, receipt.query_code, wall_text(self._clock.wall_s()))
+            self._ledger.note(db, row, State.DELIVERED, Why(cause))
+            db.execute(rows.DELIVERED, (signed.object, signed.kid, signed.signature, *facts, row["seq"]))
+            return rows.to_outcome(self._ledger.require(db, sid))
+
+    def settle_dead(self, sid: str, code: str, status: int = 0) -> Outcome:
+        """Keep as a dead letter: the platform refused it for good with one of our codes."""
+        return self._ledger.change(sid, State.DEAD, Why(Cause.REFUSED, status, code), rows.DEAD, (code, status, code))
+
+    def requeue(self, sid: str) -> Outcome:
+        """Send a dead letter again, same bytes, once its reason is repaired. For technicians."""
+        return self._ledger.change(sid, State.READY, Why(Cause.REQUEUED), rows.REQUEUED)
+
+    def hasten(self) -> None:
+        """Make due at once what waits only because the platform was out of reach."""
+        with self._ledger.transaction() as db:
+            db.execute(rows.HASTEN)
+
+    def set_pause(self, reason: PauseReason) -> None:
+        """Remember why the whole queue stands still, or that it does not."""
+        with self._ledger.transaction() as db:
+            set_meta(db, "pause_reason", reason.value)
+
+    # ── forgetting: retention ───────────────────────────────────────────────────────────────
+
+    def shreddable(self, delivered_before_s: float) -> tuple[str, ...]:
+        """Return the sids delivered at or before a wall time, in Unix seconds, whose content still lies here."""
+        query = "SELECT sid FROM submission WHERE state = 'delivered' AND delivered_wall <= ? ORDER BY delivered_wall"
+        with self._ledger.transaction() as db:
+            return tuple(row["sid"] for row in db.execute(query, (wall_text(delivered_before_s),)))
+
+    def shred(self, sid: str) -> Outcome:
+        """Forget the content of a delivered submission; envelope and receipt stay as its tombstone."""
+        with self._ledger.transaction() as db:
+            row = self._ledger.require(db, sid)
+            self._ledger.note(db, row, State.SHREDDED, Why(Cause.SHREDDED))
+            db.execute("UPDATE submission SET state = 'shredded', manifest = NULL WHERE seq = ?", (row["seq"],))
+            paths = [part["path"] for part in db.execute(rows.GONE, (row["seq"],)).fetchall()]
+            outcome = rows.to_outcome(self._ledger.require(db, sid))
+        self._blobs.remove(paths)
+        return outcome
+
+    def forget(self, delivered_before_s: float) -> int:
+        """Remove tombstones of submissions delivered before a wall time; return how many went."""
+        query = "SELECT seq, sid FROM submission WHERE state = 'shredded' AND delivered_wall < ?"
+        with self._ledger.transaction() as db:
+            gone = db.execute(query, (wall_text(delivered_before_s),)).fetchall()
+            for row in gone:
+                db.execute("DELETE FROM attachment WHERE submission_seq = ?", (row["seq"],))
+                db.execute("DELETE FROM submission WHERE seq = ?", (row["seq"],))
+                db.execute("DELETE FROM transition WHERE submission_seq = ? AND audited = 1", (row["seq"],))
+                self._ledger.write(db, (row["seq"], row["sid"], State.SHREDDED), "removed", Why(Cause.EXPIRED))
+        return len(gone)
+
+    def checkpoint(self) -> bool:
+        """Empty the write-ahead log after a deletion; False while a reader holds it: ask again when idle."""
+        return self._ledger.checkpoint()
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _find_ticket(self, sid: str) -> Ticket | None:
+        with self._ledger.transaction() as db:
+            row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
+        return Ticket(sid, row["seq"], row["intake_number"], row["created_wall"]) if row else None
+
+    def _put(
+        self,
+        sid: str,
+        parts: tuple[PlainPart, ...],
+        manifest: ManifestBuilder,
+        facts: EnvelopeFacts,
+        keys: tuple[SealingKey, ...],
+    ) -> Ticket:
+        self._check_request(parts, facts)
+        recipients, is_stale = choose_keys(keys, self._clock.wall_s())
+        if is_stale:
+            log.info("sealing to an outdated key: %s", recipients[0].kid)
+        with self._ledger.transaction() as db:
+            seq = int(get_meta(db, "next_seq"))  # used up by `commit` alone, so a kill here leaves no gap
+        header = SealHeader(sid, self._device_id, "manifest", seq, facts.ts, facts.catalogue)
+        sealed: list[SealedPart] = []
+        with ExitStack() as undo:
+            undo.callback(self._blobs.discard, sealed)
+            for part in parts:
+                slot = msgspec.structs.replace(header, part=part.name)
+                sealed.append(seal_part(slot, part.data, recipients, self._blobs.incoming))
+            self._blobs.adopt(tuple(sealed))
+            known = tuple(part.facts for part in sealed)
+            blob = seal_bytes(header, manifest(known), recipients)
+            serial = self._signer.certificate_serial
+            envelope = self._signer.sign(PURPOSE, build_envelope(header, facts, known, blob, serial))
+            try:
+                ticket = self.commit(Entry(sid, seq, facts, envelope, blob, known))
+            except StoreCorrupt:
+                undo.pop_all()  # the row may be on disk: only the next open knows, and sweeps what it does not name
+                raise
+            undo.pop_all()
+        return ticket
+
+    def _check_request(self, parts: tuple[PlainPart, ...], facts: EnvelopeFacts) -> None:
+        names = [part.name for part in parts]
+        if len(set(names)) < len(names) or "manifest" in names or len(facts.item) > ITEM_MAX:
+            raise SealFault("bad_request")
+        if self._ledger.is_faulted:
+            raise StoreCorrupt("faulted")
+        needed = sum(len(part.data) for part in parts) + MARGIN_BYTES
+        if self._free_bytes(self._root) - needed < self._limits.free_floor_bytes // 2:
+            raise DiskFull("free_floor")
