@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import inspect
 
@@ -27,6 +27,13 @@ from kiosk.services.catalogue_source import (
 from kiosk.services.catalogue_types import Header, ServiceItem, Word
 
 Vocabularies = dict[str, frozenset[str]]
+
+
+class Known(NamedTuple):
+    """The values a catalogue may name."""
+
+    vocabularies: Vocabularies
+    departments: frozenset[str] = frozenset()
 
 
 def check_catalogue(path: Path) -> tuple[Mistake, ...]:
@@ -49,12 +56,12 @@ def mistakes_in(sources: Sources) -> tuple[Mistake, ...]:
     if sources.header is None or sources.vocabularies is None:
         return (*found, Mistake("", 0, "", "catalogue.yaml and vocabularies.yaml must both be there"))
     vocabularies, word_faults = _vocabularies(sources.vocabularies)
-    departments = frozenset(_codes(sources.header.raw, "departments"))
+    known = Known(vocabularies, frozenset(_codes(sources.header.raw, "departments")))
     found += word_faults
-    found += _place(sources.header, schema_mistakes(sources.header.raw, _HEADER, vocabularies, departments))
+    found += _place(sources.header, schema_mistakes(sources.header.raw, _HEADER, known))
     seen: dict[str, str] = {}
     for source in sources.items:
-        faults = [*schema_mistakes(source.raw, _ITEM, vocabularies, departments)]
+        faults = [*schema_mistakes(source.raw, _ITEM, known)]
         if isinstance(source.raw, dict):
             faults += _duplicate_code(source, seen)
             # what the rules would trip over the schema has named already
@@ -100,7 +107,7 @@ def _vocabularies(source: Source) -> tuple[Vocabularies, list[Mistake]]:
         if not isinstance(entries, list):
             found.append(((name,), "must be a list of values"))
             continue
-        found += schema_mistakes(entries, _WORDS, words, frozenset(), (name,))
+        found += schema_mistakes(entries, _WORDS, Known(words), (name,))
         values = [entry.get("value") for entry in entries if isinstance(entry, dict)]
         found += [((name, at), f"{value!r} stands twice") for at, value in enumerate(values) if value in values[:at]]
     return words, _place(source, found)
@@ -109,9 +116,7 @@ def _vocabularies(source: Source) -> tuple[Vocabularies, list[Mistake]]:
 # ── the schema walk ────────────────────────────────────────────────────────────────────────
 
 
-def schema_mistakes(
-    raw: Any, kind: inspect.Type, words: Vocabularies, departments: frozenset[str], keys: Keys = ()
-) -> Iterator[Found]:
+def schema_mistakes(raw: Any, kind: inspect.Type, known: Known, keys: Keys = ()) -> Iterator[Found]:
     """Yield where plain data departs from a type: unknown or missing keys, wrong kinds, unknown values."""
     extra: dict[str, Any] = {}
     while isinstance(kind, inspect.Metadata):
@@ -122,28 +127,26 @@ def schema_mistakes(
         yield keys, f"{_shown(raw)} is not {_kind_words(kind)}"
         return
     if isinstance(kind, inspect.StructType):
-        yield from _struct_mistakes(raw, kind, words, departments, keys)
+        yield from _struct_mistakes(raw, kind, known, keys)
     elif isinstance(kind, inspect.VarTupleType):
         for at, entry in enumerate(raw):
-            yield from schema_mistakes(entry, kind.item_type, words, departments, (*keys, at))
+            yield from schema_mistakes(entry, kind.item_type, known, (*keys, at))
     elif isinstance(kind, inspect.DictType):
         for key, value in raw.items():
-            yield from schema_mistakes(key, kind.key_type, words, departments, (*keys, str(key)))
-            yield from schema_mistakes(value, kind.value_type, words, departments, (*keys, str(key)))
+            yield from schema_mistakes(key, kind.key_type, known, (*keys, str(key)))
+            yield from schema_mistakes(value, kind.value_type, known, (*keys, str(key)))
     else:
-        yield from _value_mistakes(raw, kind, extra, words, departments, keys)
+        yield from _value_mistakes(raw, kind, extra, known, keys)
 
 
-def _struct_mistakes(
-    raw: dict[Any, Any], kind: inspect.StructType, words: Vocabularies, departments: frozenset[str], keys: Keys
-) -> Iterator[Found]:
-    known = {field.encode_name: field for field in kind.fields}
+def _struct_mistakes(raw: dict[Any, Any], kind: inspect.StructType, known: Known, keys: Keys) -> Iterator[Found]:
+    fields = {field.encode_name: field for field in kind.fields}
     for key in raw:
-        if key not in known:
-            yield (*keys, str(key)), f"unknown key; known are {', '.join(known)}"
-    for name, field in known.items():
+        if key not in fields:
+            yield (*keys, str(key)), f"unknown key; known are {', '.join(fields)}"
+    for name, field in fields.items():
         if raw.get(name) is not None:
-            yield from schema_mistakes(raw[name], field.type, words, departments, (*keys, name))
+            yield from schema_mistakes(raw[name], field.type, known, (*keys, name))
         elif field.required:
             yield keys if name not in raw else (*keys, name), f"{name} is missing"
 
@@ -152,14 +155,13 @@ def _value_mistakes(
     raw: Any,
     kind: inspect.Type,
     extra: dict[str, Any],
-    words: Vocabularies,
-    departments: frozenset[str],
+    known: Known,
     keys: Keys,
 ) -> Iterator[Found]:
     vocabulary = extra.get("vocabulary")
-    if vocabulary and raw not in words.get(vocabulary, frozenset()):
+    if vocabulary and raw not in known.vocabularies.get(vocabulary, frozenset()):
         yield keys, f"{_shown(raw)} is not in vocabulary {vocabulary}"
-    if extra.get("is") == "department" and raw not in departments:
+    if extra.get("is") == "department" and raw not in known.departments:
         yield keys, f"{_shown(raw)} is not a department"
     if isinstance(kind, inspect.StrType):
         if kind.min_length and len(raw.strip()) < kind.min_length:

@@ -156,9 +156,9 @@ def _validation_mistakes(field: dict[str, Any], scope: _Scope, keys: Keys, sibli
         bound = rules.get(name)
         if bound is None or bound in siblings or bound in scope.fields:
             continue
-        fault = _bound_fault(bound, field["type"])
-        if fault:
-            yield (*keys, name), f"{bound!r} {fault}"
+        wrong = _bound_fault(bound, field["type"])
+        if wrong:
+            yield (*keys, name), f"{bound!r} {wrong}"
     for low, high in (("min", "max"), ("min_length", "max_length"), ("min_items", "max_items")):
         first, last = rules.get(low), rules.get(high)
         if isinstance(first, int) and isinstance(last, int) and first > last:
