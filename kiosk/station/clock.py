@@ -44,6 +44,10 @@ class SystemClock:
 
     def today(self) -> date:
         """Return today's date, by platform time where it is known, in China's time zone."""
+        return self.local_time().date()
+
+    def local_time(self) -> datetime:
+        """Return the time of day for people, by platform time where it is known, in China's time zone."""
         from zoneinfo import ZoneInfo  # late: tz data is read on first use only
 
-        return datetime.fromtimestamp(self.wall_s() + self.offset_s, ZoneInfo("Asia/Shanghai")).date()
+        return datetime.fromtimestamp(self.wall_s() + self.offset_s, ZoneInfo("Asia/Shanghai"))

@@ -1,0 +1,449 @@
+"""Runs a visit: turns effects into commands, replies into events, sessions into views. Main thread only.
+
+Everything slow happens on a lane; a reply comes back through `Loop.post`. When the turn changes every command of
+the former turn is called off, and whatever it still answers is dropped by `step`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from devices.api import (
+    Camera,
+    Deadline,
+    DeviceError,
+    DeviceKind,
+    IdReader,
+    Preview,
+    ReceiptPrinter,
+    Status,
+    UserFault,
+)
+from kiosk.services.catalogue import Catalogue
+from kiosk.services.submission import uuid7
+from kiosk.session import effects as ask
+from kiosk.session import events as evt
+from kiosk.session.compose import view_of
+from kiosk.session.outgoing import compose_slip, submission_of
+from kiosk.session.session import Session, State
+from kiosk.session.step import step
+from kiosk.session.view import View
+from kiosk.station.clock import SystemClock
+from kiosk.station.health import Station
+from kiosk.station.texts import Texts
+from offline_queue.api import (
+    Change,
+    EnvelopeFacts,
+    ManifestBuilder,
+    Outcome,
+    PlainPart,
+    QueueError,
+    QueueStats,
+    SealingKey,
+    Ticket,
+)
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+PAUSE_AFTER_FAULT_S = 1.0  # a reader that is away answers at once; asking it in a tight loop helps nobody
+WATCH_STEP = 0.01  # outlines that moved less (of the frame) are the same picture
+STUCK_S = 30.0  # work that takes longer is a defect: audit and exit for the supervisor
+
+
+class Loop(Protocol):
+    """The main thread's loop: Qt's in ui/app.py, a plain one in tests."""
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run `call` on the main thread, soon. Safe from any thread."""
+
+    def after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Run `call` on the main thread after `seconds`; return what calls it off."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+
+
+class Lane(Protocol):
+    """One device's thread: one command at a time, a deadline on each."""
+
+    def call(
+        self,
+        turn: int,
+        ask: Callable[[Any, Deadline], object],
+        deadline_s: float,
+        reply: Callable[[int, object], None],
+    ) -> None:
+        """Queue a command; `reply(turn, value or DeviceError)` comes from the lane's thread."""
+
+    def cancel(self, turn: int) -> None:
+        """Call off what this turn still has queued or running."""
+
+
+class Work(Protocol):
+    """The work lane: sealing and storing, one at a time."""
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run `job` on the work lane."""
+
+    def busy_s(self) -> float:
+        """Return how long the running job has taken, 0 when idle."""
+
+
+class Store(Protocol):
+    """What the runner needs of the queue's store."""
+
+    def put(
+        self,
+        sid: str,
+        parts: tuple[PlainPart, ...],
+        manifest: ManifestBuilder,
+        facts: EnvelopeFacts,
+        keys: tuple[SealingKey, ...],
+    ) -> Ticket:
+        """Seal and store; return the ticket once it is durable."""
+
+    def find(self, sid: str) -> Outcome | None:
+        """Return what is known of `sid`."""
+
+    def ticket(self, sid: str) -> Ticket | None:
+        """Return the ticket of a stored submission."""
+
+    def stats(self) -> QueueStats:
+        """Return the counts."""
+
+
+class Sync(Protocol):
+    """What the runner needs of the sync loop."""
+
+    def nudge(self, sid: str = "") -> None:
+        """Wake up; `sid` goes first."""
+
+    def is_online(self) -> bool:
+        """Whether the platform answered last."""
+
+
+class Journal(Protocol):
+    """The audit log: closed events, closed arguments."""
+
+    def record(self, event: str, **args: str | int | bool) -> None:
+        """Write one event."""
+
+    def head(self) -> str:
+        """Return the chain's head, lower-case hex."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """Everything a runner is put together from."""
+
+    loop: Loop
+    lanes: Mapping[DeviceKind, Lane]
+    work: Work
+    store: Store
+    sync: Sync
+    journal: Journal
+    catalogue: Catalogue
+    texts: Texts
+    clock: SystemClock
+    station: Station  # the parts that do not change: names, hours, phone
+    sealing_keys: Callable[[], tuple[SealingKey, ...]]
+    show: Callable[[View], None]
+    app_version: str
+    on_end: Callable[[], None]  # forget frames, clipboard …
+    on_stuck: Callable[[], None]
+
+
+class SessionRunner:
+    """Owns the session. All public methods run on the main thread but `queue_changed` and `device_changed`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self.session = Session(catalogue=parts.catalogue, today=parts.clock.today())
+        self.station = parts.station
+        self.view: View | None = None
+        self.listeners: list[Callable[[Session], None]] = []
+        self._active_at = parts.loop.now()
+        self._placed_at = parts.loop.now()
+        self._ticking: Callable[[], None] | None = None
+        self._last_corners: tuple[float, ...] = ()
+        self._last_gate = ("", False)
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Show ATTRACT and begin to tick."""
+        self.session = self._named(self.session)
+        self._refresh_station()
+        self._show()
+        self._ticking = self._p.loop.after(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        """Stop ticking and call off what runs."""
+        if self._ticking is not None:
+            self._ticking()
+        self._cancel(self.session.turn)
+
+    def intent(self, name: str, value: str = "") -> None:
+        """Take what the person did. A grey button does nothing."""
+        self._active_at = self._p.loop.now()
+        if self.view is not None and any(
+            action.id == name and action.value in ("", value) and not action.is_enabled for action in self.view.actions
+        ):
+            return
+        wall = self._p.clock.wall_s()
+        self.dispatch(evt.Intent(name, evt.Private(value), at_wall_s=wall, fresh_id=uuid7(wall)))
+
+    def page_jpeg(self, key: str) -> bytes | None:
+        """Return the picture `material/index` of this visit, or None."""
+        for page in self.session.pages:
+            if f"{page.material}/{page.index}" == key:
+                return page.jpeg.reveal()
+        return None
+
+    def device_changed(self, status: Status) -> None:
+        """Take a device's new status. Any thread."""
+        self._p.loop.post(lambda: self._device_changed(status))
+
+    def queue_changed(self, change: Change) -> None:
+        """Take what the queue learned. Any thread."""
+        self._p.loop.post(lambda: self._queue_changed(change))
+
+    # ── events ───────────────────────────────────────────────────────────────────────────
+
+    def dispatch(self, event: evt.Event) -> None:
+        """Step, call off the former turn, run the effects, show."""
+        before = self.session
+        session, wanted = step(before, event)
+        if session.turn != before.turn:
+            self._cancel(before.turn)
+            self._placed_at = self._p.loop.now()
+            if not isinstance(event, evt.Tick):
+                self._active_at = self._placed_at
+            if session.id != before.id:
+                session = self._named(session)
+                self._record_end(before)
+            if session.state is not before.state:
+                self._p.journal.record("visit.place", state=session.state.value, turn=session.turn)
+        self.session = session
+        for effect in wanted:
+            self._run(effect)
+        self._show()
+        for listener in tuple(self.listeners):
+            listener(self.session)
+
+    def _named(self, session: Session) -> Session:
+        return replace(session, id=secrets.token_hex(8), today=self._p.clock.today(), catalogue=self._p.catalogue)
+
+    def _record_end(self, before: Session) -> None:
+        if before.state is not State.ATTRACT:
+            disposition = "stored" if before.ticket is not None else "left"
+            self._p.journal.record("visit.end", session=before.id, disposition=disposition, strays=before.strays)
+
+    def _tick(self) -> None:
+        now = self._p.loop.now()
+        if self._p.work.busy_s() > STUCK_S:
+            self._p.journal.record("app.stuck", lane="work")
+            self._p.on_stuck()
+            return
+        self._refresh_station()
+        self.dispatch(evt.Tick(idle_s=now - self._active_at, place_s=now - self._placed_at))
+        self._ticking = self._p.loop.after(TICK_S, self._tick)
+
+    def _show(self) -> None:
+        view = view_of(self.session, self.station, self._p.texts)
+        if view != self.view:
+            self.view = view
+            self._p.show(view)
+
+    # ── station ──────────────────────────────────────────────────────────────────────────
+
+    def _refresh_station(self) -> None:
+        local = self._p.clock.local_time()
+        self.station = replace(
+            self.station,
+            clock_text=local.strftime("%H:%M"),
+            is_clock_ok=self._p.clock.is_trusted(),
+            is_online=self._p.sync.is_online(),
+            queue=self._p.store.stats(),
+        )
+
+    def _device_changed(self, status: Status) -> None:
+        known = self.station.devices.get(status.kind)
+        self.station = replace(self.station, devices={**self.station.devices, status.kind: status})
+        if known is None or known.device is not status.device or known.supply is not status.supply:
+            self._p.journal.record(
+                "device.state", kind=status.kind.value, state=status.device.value, supply=status.supply.value
+            )
+        self._show()
+
+    def _queue_changed(self, change: Change) -> None:
+        self._refresh_station()
+        self.dispatch(evt.OutcomeKnown(change.outcome))
+
+    # ── effects ──────────────────────────────────────────────────────────────────────────
+
+    def _cancel(self, turn: int) -> None:
+        for lane in self._p.lanes.values():
+            lane.cancel(turn)
+
+    def _run(self, effect: ask.Effect) -> None:
+        match effect:
+            case ask.ReadCard(turn=turn, deadline_s=seconds):
+                self._p.journal.record("card.read-init", turn=turn)
+                self._device(DeviceKind.READER, turn, seconds, _read_card, self._card_read, self._card_failed)
+            case ask.WaitCardGone(turn=turn, deadline_s=seconds):
+                self._device(
+                    DeviceKind.READER, turn, seconds, _wait_card_gone, lambda t, _: evt.CardGone(t), self._card_failed
+                )
+            case ask.WatchDesk(turn=turn, deadline_s=seconds):
+                self._last_gate, self._last_corners = ("", False), ()
+                self._device(
+                    DeviceKind.CAMERA, turn, seconds, self._watcher(turn), lambda t, _: None, self._camera_failed
+                )
+            case ask.Capture(turn=turn, material=material, index=index, deadline_s=seconds, keep=keep):
+                self._device(
+                    DeviceKind.CAMERA,
+                    turn,
+                    seconds,
+                    lambda camera, deadline: camera.capture(material, index, deadline, keep),
+                    evt.PageTaken,
+                    self._camera_failed,
+                )
+            case ask.Seal(turn=turn, sid=sid):
+                self._seal(turn, sid)
+            case ask.AskStore(turn=turn, sid=sid):
+                self._p.work.submit(lambda: self._report_store(turn, sid, "store_silent"))
+            case ask.Deliver(sid=sid):
+                self._p.sync.nudge(sid)
+            case ask.PrintSlip(turn=turn, reprint=reprint, deadline_s=seconds):
+                strip = compose_slip(self.session, self.station, self._p.texts, self._p.clock, reprint)
+                self._device(
+                    DeviceKind.PRINTER,
+                    turn,
+                    seconds,
+                    lambda printer, deadline: _print(printer, strip, deadline),
+                    lambda t, _: evt.SlipPrinted(t),
+                    self._slip_failed,
+                )
+            case ask.EndVisit():
+                self._p.on_end()
+
+    def _device(
+        self,
+        kind: DeviceKind,
+        turn: int,
+        seconds: float,
+        command: Callable[[Any, Deadline], object],
+        good: Callable[[int, Any], evt.Event | None],
+        bad: Callable[[int, DeviceError], evt.Event],
+    ) -> None:
+        """Queue a device command; its reply becomes an event of the same turn."""
+
+        def replied(answered: int, value: object) -> None:
+            if isinstance(value, DeviceError):
+                event: evt.Event | None = bad(answered, value)
+                pause = 0.0 if isinstance(value, UserFault) or kind is DeviceKind.PRINTER else PAUSE_AFTER_FAULT_S
+            else:
+                event, pause = good(answered, value), 0.0
+            if event is None:
+                return
+            found = event
+            if pause:
+                self._p.loop.post(lambda: self._later(pause, found))
+            else:
+                self._p.loop.post(lambda: self._took(found))
+
+        lane = self._p.lanes.get(kind)
+        if lane is None:
+            self._later(PAUSE_AFTER_FAULT_S, bad(turn, DeviceError("not_configured")))
+            return
+        lane.call(turn, command, seconds, replied)
+
+    def _later(self, seconds: float, event: evt.Event) -> None:
+        self._p.loop.after(seconds, lambda: self.dispatch(event))
+
+    def _took(self, event: evt.Event) -> None:
+        self._active_at = self._p.loop.now()  # every device act counts as activity: product.md §6
+        self.dispatch(event)
+
+    def _card_read(self, turn: int, card: Any) -> evt.Event:
+        self._p.journal.record("card.read-complete", turn=turn, disposition="ok")
+        return evt.CardRead(turn, card)
+
+    def _card_failed(self, turn: int, error: DeviceError) -> evt.Event:
+        return evt.CardFailed(turn, type(error).__name__, error.code)
+
+    def _camera_failed(self, turn: int, error: DeviceError) -> evt.Event:
+        if isinstance(error, UserFault):
+            return evt.PageRefused(turn, error.code)
+        return evt.CameraFailed(turn, type(error).__name__, error.code)
+
+    def _slip_failed(self, turn: int, error: DeviceError) -> evt.Event:
+        return evt.SlipFailed(turn, type(error).__name__, error.code)
+
+    def _watcher(self, turn: int) -> Callable[[Camera, Deadline], None]:
+        def seen(preview: Preview) -> None:
+            corners = tuple(n for x, y in preview.corners or () for n in (x / preview.width_px, y / preview.height_px))
+            gate = (preview.gate, preview.is_ready)
+            is_same = len(corners) == len(self._last_corners) and all(
+                abs(a - b) < WATCH_STEP for a, b in zip(corners, self._last_corners, strict=True)
+            )
+            if is_same and gate == self._last_gate and preview.number % 5:
+                return  # newest picture is in Frames; only a change, or every fifth frame for the view, is an event
+            self._last_corners, self._last_gate = corners, gate
+            self._p.loop.post(lambda: self.dispatch(evt.PreviewChanged(turn, preview)))
+
+        return lambda camera, deadline: camera.watch(seen, deadline)
+
+    # ── sealing ──────────────────────────────────────────────────────────────────────────
+
+    def _seal(self, turn: int, sid: str) -> None:
+        session = self.session
+        head = self._p.journal.head()
+        self._p.journal.record("submission.seal-init", sid=sid)
+
+        def job() -> None:
+            code = "store_failed"
+            try:
+                parts, manifest, facts = submission_of(session, self._p.clock, self._p.app_version, head)
+                ticket = self._p.store.put(sid, parts, manifest, facts, self._p.sealing_keys())
+            except QueueError as error:
+                code = error.code or type(error).__name__
+                log.info("submission %s not stored: %s", sid, code)
+                self._report_store(turn, sid, code)
+                return
+            self._p.journal.record("submission.seal-complete", sid=sid, disposition="ok", parts=len(parts))
+            self._p.loop.post(lambda: self.dispatch(evt.Stored(turn, ticket)))
+
+        self._p.work.submit(job)
+
+    def _report_store(self, turn: int, sid: str, code: str) -> None:
+        """Say what the store itself says; on the work lane."""
+        try:
+            ticket = self._p.store.ticket(sid)
+        except QueueError as error:
+            ticket, code = None, error.code or code
+        if ticket is not None:
+            found = ticket
+            self._p.loop.post(lambda: self.dispatch(evt.Stored(turn, found)))
+        else:
+            self._p.loop.post(lambda: self.dispatch(evt.NotStored(turn, code)))
+
+
+def _read_card(reader: IdReader, deadline: Deadline) -> object:
+    return reader.read(deadline)
+
+
+def _wait_card_gone(reader: IdReader, deadline: Deadline) -> None:
+    while reader.is_card_present(deadline):
+        deadline.wait(0.3)  # the reader's own polling interval, devices.md §4.5
+
+
+def _print(printer: ReceiptPrinter, strip: Any, deadline: Deadline) -> object:
+    return printer.print(strip, deadline)
