@@ -1,0 +1,241 @@
+"""The command line of Jinban 近办: one line a command, all work in app/commands/."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+CONFIG = click.option("--config", type=click.Path(path_type=Path), default=None, help="Configuration (TOML).")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option("0.1.0", prog_name="jinban")
+def cli() -> None:
+    """Jinban 近办: the self-service terminal that never loses a paper."""
+
+
+def _exit(code: int) -> None:
+    sys.exit(code)
+
+
+@cli.command()
+@CONFIG
+@click.option("--fullscreen", is_flag=True, help="Fill the screen.")
+@click.option("--size", default="1080x1920", show_default=True, metavar="WxH", help="Window size.")
+def run(**options: Any) -> None:
+    """Open the terminal. With no display, say so and play the demo into build/demo."""
+    from app.commands.run import run_terminal
+
+    _exit(run_terminal(**options))
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for everything the visit leaves.")
+@click.option("--offline", is_flag=True, help="The platform is down during the visit and starts afterwards.")
+@click.option("--item", default="SIM-YB-0001", show_default=True, help="The service item.")
+@click.option("--reader", default="", metavar="LINK", help="A real card reader instead of the simulated one.")
+@click.option("--camera", default="", metavar="LINK", help="A real camera, or folder:PATH of photographs.")
+@click.option("--printer", default="", metavar="LINK", help="A real receipt printer.")
+@click.option("--size", default="1080x1920", show_default=True, metavar="WxH")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option("--elder", is_flag=True, help="The large scale from the start.")
+@JSON
+def demo(**options: Any) -> None:
+    """Play a whole visit, unattended, over simulated wires and a live sandbox."""
+    from app.commands.demo import run_demo
+
+    _exit(run_demo(**options))
+
+
+@cli.command()
+@CONFIG
+@JSON
+def doctor(**options: Any) -> None:
+    """Look at each device, the queue, the clock, the network, the catalogue: state and remedy."""
+    from app.commands.doctor import run_doctor
+
+    _exit(run_doctor(**options))
+
+
+@cli.command("read-card")
+@click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:HOST:PORT or sim:reader")
+@click.option("--driver", default="", help="Driver name; by default chosen from the link.")
+@click.option("--reveal", is_flag=True, help="Show personal data in full.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
+@JSON
+def read_card(**options: Any) -> None:
+    """Read one card through the production driver."""
+    from app.commands.read_card import run_read_card
+
+    _exit(run_read_card(**options))
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages.")
+@click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
+@JSON
+def scan(**options: Any) -> None:
+    """Run the imaging pipeline on picture files."""
+    from app.commands.scan import run_scan
+
+    _exit(run_scan(**options))
+
+
+@cli.command("print-test")
+@click.option("--link", required=True, help="tcp:HOST:PORT, serial:/dev/ttyUSB1?baud=19200 or sim:printer")
+@click.option("--driver", default="", help="Driver name; by default chosen from the link.")
+@JSON
+def print_test(**options: Any) -> None:
+    """Print one slip in Chinese and English with rare characters, a code and a ruler."""
+    from app.commands.print_test import run_print_test
+
+    _exit(run_print_test(**options))
+
+
+@cli.group()
+def queue() -> None:
+    """The queue, without a word of its content."""
+
+
+def _queue_command(name: str, text: str) -> None:
+    @queue.command(name, help=text)
+    @CONFIG
+    @JSON
+    def command(**options: Any) -> None:
+        from app.commands import queue as commands
+
+        _exit(commands.run_queue(name, **options))
+
+
+_queue_command("list", "List what is stored: numbers, item codes, times, states.")
+_queue_command("stats", "Count what is stored.")
+
+
+@queue.command("retry")
+@click.argument("sid", required=False, default="")
+@CONFIG
+@JSON
+def queue_retry(**options: Any) -> None:
+    """Send a held submission (or all of them) again: same id, same bytes."""
+    from app.commands import queue as commands
+
+    _exit(commands.run_queue("retry", **options))
+
+
+@queue.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+@CONFIG
+@JSON
+def queue_export(**options: Any) -> None:
+    """Write the sealed submissions that were not delivered into a folder."""
+    from app.commands import queue as commands
+
+    _exit(commands.run_queue("export", **options))
+
+
+@cli.group()
+def catalogue() -> None:
+    """The service catalogue."""
+
+
+@catalogue.command("check")
+@click.argument("path", type=click.Path(path_type=Path))
+@JSON
+def catalogue_check(**options: Any) -> None:
+    """Name every mistake in a catalogue, with file and line."""
+    from app.commands.catalogue_check import run_catalogue_check
+
+    _exit(run_catalogue_check(**options))
+
+
+@cli.group()
+def config() -> None:
+    """The terminal's configuration."""
+
+
+@config.command("show")
+@click.argument("path", type=click.Path(path_type=Path), required=False, default=None)
+@JSON
+def config_show(**options: Any) -> None:
+    """Show every value in force."""
+    from app.commands.config import run_config_show
+
+    _exit(run_config_show(**options))
+
+
+@config.command("check")
+@click.argument("path", type=click.Path(path_type=Path), required=False, default=None)
+@JSON
+def config_check(**options: Any) -> None:
+    """Name each mistake with key, value and what is allowed."""
+    from app.commands.config import run_config_check
+
+    _exit(run_config_check(**options))
+
+
+@cli.command()
+@click.option("--code", required=True, help="The one-time code.")
+@CONFIG
+@JSON
+def enrol(**options: Any) -> None:
+    """Enrol this terminal at its platform."""
+    from app.commands.enrol import run_enrol
+
+    _exit(run_enrol(**options))
+
+
+@cli.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+@CONFIG
+@JSON
+def audit_verify(**options: Any) -> None:
+    """Check numbers, chain and signatures."""
+    from app.commands.audit import run_audit_verify
+
+    _exit(run_audit_verify(**options))
+
+
+@audit.command("export")
+@CONFIG
+@JSON
+def audit_export(**options: Any) -> None:
+    """Print the events."""
+    from app.commands.audit import run_audit_export
+
+    _exit(run_audit_export(**options))
+
+
+@cli.command()
+@click.option("--db", default="", help="Database URL; SQLite in the state folder by default.")
+@click.option("--blobs", default="", help="Where sealed and opened parts lie; a folder in the state folder by default.")
+@click.option("--port", default=0, help="Port on 127.0.0.1; 0 = any free one.")
+@click.option("--state", type=click.Path(path_type=Path), default=Path("build/sandbox"), show_default=True)
+@click.option("--auto-approve", is_flag=True, help="Approve the comparison of six digits by itself (demonstration).")
+def sandbox(**options: Any) -> None:
+    """Serve the reference central platform on loopback."""
+    from app.commands.sandbox import run_sandbox
+
+    _exit(run_sandbox(**options))
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line"]))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def sim(**options: Any) -> None:
+    """Serve a simulator on a pty or a socket, for training and for other people's clients."""
+    from app.commands.sim import run_sim
+
+    _exit(run_sim(**options))
+
+
+if __name__ == "__main__":
+    cli()
