@@ -1,0 +1,97 @@
+"""Who may import whom. The map is docs/architecture.md's; these few lines keep it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+API = ("devices.api", "offline_queue.api")
+QUEUE_LIBRARIES = ("sqlite3", "sqlite_utils", "cryptography", "msgspec")
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "kiosk/station": ("kiosk.station", *API),
+    "kiosk/services": ("kiosk.services", "kiosk.station", *API),
+    "kiosk/session": ("kiosk.session", "kiosk.services", "kiosk.station", *API),
+    "kiosk/trust": ("kiosk.trust", "kiosk.station", "offline_queue.api"),
+    "kiosk/central": ("kiosk.central", "kiosk.trust", "kiosk.services", "kiosk.station", "offline_queue.api"),
+    "ui": ("ui", "kiosk.session.view", "kiosk.session.events"),
+    "devices/drivers": ("devices.drivers", "devices.wire", "devices.links", "devices.imaging.eye", "devices.api"),
+    "devices/sim": ("devices.sim", "devices.wire", "devices.api"),
+    "devices/wire": ("devices.wire", "devices.api"),
+    "devices/links": ("devices.links", "devices.api"),
+    "devices/imaging": ("devices.imaging", "devices.api"),
+    "devices/lane.py": ("devices.api",),
+    "devices/registry.py": ("devices.api",),
+    "offline_queue": ("offline_queue",),
+    "sandbox": ("sandbox",),
+}
+OURS = ("kiosk", "devices", "offline_queue", "ui", "app", "sandbox", "benchmarks", "tests", "main")
+VENDORS = {  # a vendor module is imported only inside the module that needs it
+    "cv2": ("devices/imaging/", "devices/sim/", "benchmarks/"),
+    "serial": ("devices/links/serial.py",),
+    "requests": ("kiosk/central/",),
+    "PySide6": ("ui/", "app/", "main.py", "benchmarks/"),
+}
+
+
+def _files() -> list[Path]:
+    tops = ("kiosk", "devices", "offline_queue", "ui", "app", "sandbox", "benchmarks")
+    return [path for top in tops for path in sorted((ROOT / top).rglob("*.py"))] + [ROOT / "main.py"]
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.extend((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where a name comes from"
+            # `from kiosk.session import events` imports kiosk.session.events
+            base = node.module or ""
+            submodules = [
+                f"{base}.{a.name}" for a in node.names if (ROOT / base.replace(".", "/") / f"{a.name}.py").exists()
+            ]
+            found.extend((node.lineno, name) for name in (submodules or [base]))
+    return found
+
+
+def _rule(name: str) -> tuple[str, ...] | None:
+    best = max((key for key in ALLOWED if name == key or name.startswith(key + "/")), key=len, default="")
+    return ALLOWED.get(best)
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    allowed = _rule(name)
+    for line, module in _imports(path):
+        if allowed is not None and module.split(".")[0] in OURS:
+            ok = any(module == a or module.startswith(a + ".") for a in allowed)
+            if name == "kiosk/session/runner.py":
+                ok = module.startswith(("kiosk.", *API))
+            assert ok, f"{name}:{line} imports {module}"
+        for vendor, places in VENDORS.items():
+            if module == vendor or module.startswith(vendor + "."):
+                assert name.startswith(places), f"{name}:{line} imports {vendor}"
+
+
+@pytest.mark.parametrize("name", ["devices/api.py", "offline_queue/api.py"])
+def test_the_api_modules_import_msgspec_and_the_standard_library_only(name: str) -> None:
+    import sys
+
+    for line, module in _imports(ROOT / name):
+        assert module.split(".")[0] in {*sys.stdlib_module_names, "msgspec"}, f"{name}:{line} imports {module}"
+
+
+def test_the_queue_imports_only_its_libraries() -> None:
+    import sys
+
+    for path in (ROOT / "offline_queue").rglob("*.py"):
+        for line, module in _imports(path):
+            top = module.split(".")[0]
+            assert top in {*sys.stdlib_module_names, *QUEUE_LIBRARIES, "offline_queue"}, (
+                f"{path}:{line} imports {module}"
+            )
