@@ -1,0 +1,315 @@
+"""The eye as the product sees it: a process that may die over a picture, asked with a deadline. Never imports cv2."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from devices.api import Cancelled, Deadline, HardwareFault, Page, Preview, Private, TimedOut, UserFault, WireFault
+from devices.imaging import wire
+from devices.imaging.values import (
+    Answer,
+    Hello,
+    Limits,
+    LookAnswer,
+    LookRequest,
+    Refusal,
+    Request,
+    TakeAnswer,
+    TakeRequest,
+    Track,
+)
+
+SLOTS = 3  # the screen may copy one while the eye draws the next two
+SLOT_BYTES = 960 * 540 * 3
+START_S = 20.0  # importing cv2 on a busy, cold machine
+LOOK_S = 3.0
+TAKE_S = 20.0
+_ROOT = Path(__file__).resolve().parents[2]
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """A picture judged on its own, for `scan`: what was found and the encoded page (empty when refused)."""
+
+    answer: TakeAnswer
+    output: bytes
+
+
+class Eye:
+    """Looks at pictures in a process of its own. Implements Frames. One request at a time, from any thread.
+
+    A picture ends in an answer, in WireFault (not a picture, too large, truncated), or in HardwareFault("eye_died")
+    where the process died or passed its deadline; then the next request starts a new process.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.track = Track()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._hello: Hello | None = None
+        self._memory_fd = os.memfd_create("preview", os.MFD_CLOEXEC)
+        os.ftruncate(self._memory_fd, SLOTS * SLOT_BYTES)
+        self._memory = mmap.mmap(self._memory_fd, SLOTS * SLOT_BYTES)
+        self._number = 0
+        self._latest: tuple[int, int, int, int] | None = None  # number, slot, width, height
+        self._is_closed = False
+
+    @property
+    def pid(self) -> int:
+        """Return the process id, 0 while there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    def warm(self) -> None:
+        """Start the process without waiting for it."""
+        with self._lock:
+            self._start()
+
+    def close(self) -> None:
+        """End the process and forget all; closing twice is harmless."""
+        with self._lock:
+            self._is_closed = True
+            self._end()
+            self.forget()
+
+    def forget(self) -> None:
+        """Forget the picture on the screen and the page taken last: the next visit must not see them."""
+        self.track = Track()
+        self.rest()
+
+    def rest(self) -> None:
+        """Show no picture; what was taken stays known."""
+        self._latest = None
+        if not self._memory.closed:
+            self._memory[:] = bytes(len(self._memory))
+
+    def latest(self) -> tuple[int, int, int, bytes] | None:
+        """Return (number, width_px, height_px, RGB888 bytes) of the newest frame, or None."""
+        for _ in range(SLOTS):
+            latest = self._latest
+            if latest is None:
+                return None
+            number, slot, width, height = latest
+            pixels = self._memory[slot * SLOT_BYTES : slot * SLOT_BYTES + width * height * 3]
+            newest = self._latest
+            if newest is not None and newest[0] < number + SLOTS - 1:  # not drawn over while we copied
+                return number, width, height, pixels
+        return None
+
+    def look(self, frame: bytes, deadline: Deadline, accepts: str = "any") -> Preview:
+        """Return what one preview frame (JPEG bytes) shows, and keep its picture for `latest`.
+
+        Raises: WireFault, HardwareFault, TimedOut, Cancelled.
+        """
+        with self._lock:
+            number = self._number + 1
+            slot = number % SLOTS
+            request = LookRequest(number=number, slot=slot, track=self.track, limits=self.limits, accepts=accepts)
+            answer, _ = self._ask(request, frame, deadline, LOOK_S)
+            if not isinstance(answer, LookAnswer) or not _fits(answer):
+                raise self._broken("an answer to another question")
+            self.track = answer.track
+            self._latest = (number, slot, answer.width_px, answer.height_px)
+        return Preview(
+            number=number,
+            width_px=answer.width_px,
+            height_px=answer.height_px,
+            gate=answer.gate,
+            corners=answer.corners,
+            score=answer.score,
+            stable_frames=answer.stable_frames,
+            is_ready=answer.is_ready,
+        )
+
+    def take(
+        self, still: bytes, material: str, index: int, deadline: Deadline, keep: bool = False, accepts: str = "any"
+    ) -> Page:
+        """Return the page on a still (JPEG or PNG bytes), straightened, cleaned and encoded.
+
+        Raises: UserFault whose code is the gate that refused it (never when `keep`), WireFault, HardwareFault,
+        TimedOut, Cancelled.
+        """
+        with self._lock:
+            examined = self._examine(still, TakeRequest(self.limits, accepts, keep), deadline)
+            answer = examined.answer
+            kept = b"" if answer.refused else answer.fingerprint
+            self.track = msgspec.structs.replace(self.track, taken=kept or self.track.taken, stable_frames=0, past=())
+        if answer.refused:
+            raise UserFault(answer.refused)
+        if not (examined.output.startswith(b"\xff\xd8\xff") and examined.output.endswith(b"\xff\xd9")):
+            raise HardwareFault("eye_answer", "a page that is no JPEG")
+        return Page(
+            material=material,
+            index=index,
+            jpeg=Private(examined.output),
+            width_px=answer.page_width_px,
+            height_px=answer.page_height_px,
+            dpi=answer.dpi,
+            verdicts=answer.verdicts,
+            sha256=hashlib.sha256(examined.output).hexdigest(),
+            is_kept_despite=answer.is_kept_despite,
+        )
+
+    def examine(self, picture: bytes, deadline: Deadline, keep: bool = False, as_pdf: bool = False) -> Examined:
+        """Return all there is to say about a picture file, and the page as JPEG or PDF (empty where a gate refused).
+
+        Raises: WireFault, HardwareFault, TimedOut, Cancelled.
+        """
+        with self._lock:
+            return self._examine(picture, TakeRequest(self.limits, keep=keep, as_pdf=as_pdf), deadline)
+
+    def _examine(self, picture: bytes, request: TakeRequest, deadline: Deadline) -> Examined:
+        answer, body = self._ask(request, picture, deadline, TAKE_S)
+        if not isinstance(answer, TakeAnswer):
+            raise self._broken("an answer to another question")
+        return Examined(answer, body)
+
+    def _ask(self, request: Request, picture: bytes, deadline: Deadline, most_s: float) -> tuple[Answer, bytes]:
+        """Return the answer to one request. The lock is held."""
+        deadline.check("eye")
+        if len(picture) > wire.MAX_PAYLOAD:
+            raise WireFault("picture_too_large", "more than 64 MB")
+        self._start()
+        link = self._link
+        if link is None:
+            raise HardwareFault("eye_died", "closed")
+        if self._hello is None:
+            _, hello, _ = self._hear(link, deadline, START_S, may_wait=True)
+            if not isinstance(hello, Hello):
+                raise self._broken("no hello")
+            self._hello = hello
+        self._number += 1
+        try:
+            link.settimeout(most_s)
+            wire.send(link, self._number, request, picture)
+        except OSError as error:
+            raise HardwareFault("eye_died", f"exit {self._end()}") from error
+        answered = -1
+        while answered != self._number:  # what was asked for before a cancel is dropped
+            answered, answer, body = self._hear(link, deadline, most_s, may_wait=isinstance(request, LookRequest))
+        if isinstance(answer, Refusal):
+            raise WireFault(answer.code, answer.detail)
+        return answer, body
+
+    def _hear(
+        self, link: socket.socket, deadline: Deadline, most_s: float, may_wait: bool
+    ) -> tuple[int, Answer, bytes]:
+        """Return the next message. A caller's deadline kills the process unless it `may_wait` for the next request."""
+        patience = _Patience(link, deadline, most_s)
+        try:
+            return wire.receive_answer(patience.read)
+        except Cancelled:
+            raise  # between two messages: the eye is well, its answer is dropped with the next request
+        except TimedOut:
+            if may_wait and not patience.is_midway and not patience.is_over():
+                raise
+            self._end()
+            raise HardwareFault("eye_died", "deadline") from None
+        except (OSError, EOFError, WireFault) as error:
+            raise HardwareFault("eye_died", f"exit {self._end()}") from error
+
+    def _broken(self, why: str) -> HardwareFault:
+        self._end()
+        return HardwareFault("eye_died", why)
+
+    def _start(self) -> None:
+        if self._is_closed:
+            return
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fds = (theirs.fileno(), self._memory_fd)
+            self._process = subprocess.Popen(
+                [*worker_command(), *(str(fd) for fd in fds)],
+                cwd=_ROOT,
+                env=worker_environment(),
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._link = ours
+
+    def _end(self) -> int | None:
+        """Kill the process and return its exit code."""
+        code = None
+        if self._link is not None:
+            self._link.close()
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(5)
+        self._process = self._link = self._hello = None
+        return code
+
+
+class _Patience:
+    """Reads from the eye until a deadline, waking to see whether it was called off."""
+
+    def __init__(self, link: socket.socket, deadline: Deadline, most_s: float) -> None:
+        self._link, self._deadline = link, deadline
+        self._until = time.monotonic() + most_s
+        self.is_midway = False
+
+    def is_over(self) -> bool:
+        """Whether the process had its time, whatever the caller's deadline says."""
+        return time.monotonic() >= self._until
+
+    def read(self, count: int) -> bytes:
+        """Return exactly `count` bytes. Raises: TimedOut, Cancelled between two messages, EOFError, OSError."""
+        data = bytearray()
+        while len(data) < count:
+            if self._deadline.cancelled.is_set() and not self.is_midway:
+                raise Cancelled("eye")
+            left = min(self._deadline.left_s(), self._until - time.monotonic())
+            if left <= 0:
+                raise TimedOut("eye")
+            self._link.settimeout(min(left, 0.1))
+            try:
+                part = self._link.recv(min(count - len(data), 1 << 20))
+            except TimeoutError:
+                continue
+            if not part:
+                raise EOFError
+            self.is_midway = True
+            data += part
+        return bytes(data)
+
+
+def worker_command() -> list[str]:
+    """Return how the eye's process is started; a frozen program starts itself with a word of its own."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "eye-worker"]
+    return [sys.executable, "-m", "devices.imaging.eye_worker"]
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the little the process needs to know; the pixel limit is read when cv2 loads."""
+    kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return kept | {
+        "OPENCV_IO_MAX_IMAGE_PIXELS": "40000000",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _fits(answer: LookAnswer) -> bool:
+    return answer.width_px > 0 and answer.height_px > 0 and answer.width_px * answer.height_px * 3 <= SLOT_BYTES

@@ -1,0 +1,175 @@
+"""One preview frame judged, one still made a page: the two things the eye is asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import cv2
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from devices.api import Corners, Verdict
+from devices.imaging import decode, dewarp, output, quality, track
+from devices.imaging.candidates import clockwise
+from devices.imaging.fields import Picture, shrink, shrink_factor
+from devices.imaging.outline import find_outline
+from devices.imaging.refine import refine_outline
+from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+
+PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
+PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
+SKIN_PERCENT = 0.4  # of the page under a hand
+JUDGED_PX = 520  # long side of the page on which preview gates are judged
+
+
+def look(data: bytes, request: LookRequest) -> tuple[LookAnswer, bytes]:
+    """Return what one preview frame (JPEG bytes) shows, and its picture as width×height×3 RGB bytes.
+
+    Raises: WireFault where it is no picture.
+    """
+    header = decode.read_header(data)
+    frame, _ = decode.decode_picture(data, _reduction(max(header.width_px, header.height_px)))
+    frame = _fit(frame)
+    height, width = frame.shape[:2]
+    outline = find_outline(frame)
+    quad = None if outline is None else np.array(outline.corners)
+    small = track.small_frame(frame)
+    moved = track.moved_percent(request.track.small, small, quad, width, height)
+    gate, mark = _preview_gate(frame, outline, moved, request)
+    sight = track.Sight(outline, gate, small, moved, mark)
+    state, shown, is_ready = track.follow(request.track, sight, request.limits, float(np.hypot(width, height)))
+    answer = LookAnswer(
+        width_px=width,
+        height_px=height,
+        gate=shown,
+        corners=state.corners if outline is not None else None,
+        score=0.0 if outline is None else outline.score,
+        stable_frames=state.stable_frames,
+        is_ready=is_ready,
+        track=state,
+    )
+    return answer, bytes(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).tobytes())
+
+
+def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
+    """Return the verdicts on one still (JPEG or PNG bytes) and the page as JPEG or PDF, empty where a gate refused.
+
+    Raises: WireFault where it is no picture.
+    """
+    watch = _StopWatch()
+    still, header = decode.decode_picture(data)
+    watch.lap("decode")
+    outline = find_outline(still)
+    watch.lap("outline")
+    if outline is not None:
+        outline = refine_outline(still, outline, shrink_factor(still.shape[1], still.shape[0]))
+    watch.lap("refine")
+    height, width = still.shape[:2]
+    verdicts = quality.judge_outline(outline, width, height, request.limits)
+    corners = _whole(width, height) if outline is None else outline.corners
+    flat = dewarp.dewarp(still, corners, request.accepts)
+    turn = (
+        dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
+    )
+    watch.lap("dewarp")
+    if outline is not None:
+        verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
+    refused = quality.first_refusal(verdicts)
+    watch.lap("gates")
+    body = b""
+    page = cv2.rotate(flat.picture, cv2.ROTATE_90_CLOCKWISE) if turn else flat.picture
+    if not refused or request.keep:
+        page = page if flat.format == "card" or outline is None else dewarp.clean(page)
+        watch.lap("clean")
+        body = output.encode_jpeg(page, flat.dpi, request.quality)
+        body = output.encode_pdf(body) if request.as_pdf else body
+        watch.lap("encode")
+    answer = TakeAnswer(
+        width_px=header.width_px,
+        height_px=header.height_px,
+        outline=None if outline is None else _as_stored(outline, header),
+        turn_deg=(decode.TURN_OF_ORIENTATION[header.orientation] + turn) % 360,
+        verdicts=verdicts,
+        refused="" if request.keep else refused,
+        is_kept_despite=bool(refused) and request.keep,
+        page_width_px=int(page.shape[1]),
+        page_height_px=int(page.shape[0]),
+        dpi=flat.dpi,
+        format=flat.format,
+        fingerprint=quality.fingerprint(flat.picture),
+        ms=watch.laps,
+    )
+    return answer, body
+
+
+class _StopWatch:
+    """Milliseconds of each stage, for reports; no decision hangs on them."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(1000 * (now - self._last), 1)
+        self._last = now
+
+
+class _Judged(NamedTuple):
+    gate: str
+    fingerprint: bytes
+
+
+def _reduction(long_px: int) -> decode.Reduction:
+    if long_px <= 1300:
+        return 1
+    return 2 if long_px <= 2600 else 4
+
+
+def _fit(frame: Picture) -> Picture:
+    """Return the frame shrunk into PREVIEW_PX where it is larger."""
+    scale = min(PREVIEW_PX[0] / frame.shape[1], PREVIEW_PX[1] / frame.shape[0])
+    if scale >= 1:
+        return frame
+    size = (max(1, int(frame.shape[1] * scale)), max(1, int(frame.shape[0] * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request: LookRequest) -> _Judged:
+    """Return the first failed gate of a frame, `still` and `sharp` left out, and the page's fingerprint."""
+    height, width = frame.shape[:2]
+    verdicts = quality.judge_outline(outline, width, height, request.limits)
+    if outline is None:
+        moving = moved > 4 * request.limits.hand_percent
+        return _Judged("hands" if moving else "page", b"")
+    quad = np.array(outline.corners)
+    verdicts += (Verdict("hands", moved, request.limits.hand_percent, moved <= request.limits.hand_percent),)
+    verdicts += (_hand_verdict(frame, outline),)
+    wide, high = dewarp.mean_sides(quad)
+    scale = min(1.0, JUDGED_PX / max(wide, high))
+    page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
+    verdicts += quality.judge_light(page, request.limits)
+    return _Judged(quality.first_refusal(verdicts), quality.fingerprint(page))
+
+
+def _hand_verdict(frame: Picture, outline: Outline) -> Verdict:
+    factor = shrink_factor(frame.shape[1], frame.shape[0])
+    covered = quality.skin_over(shrink(frame, factor), np.array(outline.corners) / factor)
+    return Verdict("hands", covered, SKIN_PERCENT, covered <= SKIN_PERCENT)
+
+
+def _whole(width: int, height: int) -> Corners:
+    right, bottom = width - 0.5, height - 0.5
+    return ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
+
+
+def _as_stored(outline: Outline, header: decode.Header) -> Outline:
+    """Return the outline in px of the picture as stored, clockwise on screen from the top left there."""
+    points = [decode.stored_point(x, y, header) for x, y in outline.corners]
+    if header.orientation == 1:
+        return outline
+    quad: npt.NDArray[np.float64] = np.array(points)
+    a, b, c, d = ((float(x), float(y)) for x, y in clockwise(quad[None])[0])
+    return msgspec.structs.replace(outline, corners=(a, b, c, d))

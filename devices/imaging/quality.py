@@ -1,0 +1,191 @@
+"""The gates: what is wrong with a page, as numbers against limits. Pixels stay unchanged."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from devices.api import Corners, Verdict
+from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
+from devices.imaging.fields import Picture
+from devices.imaging.values import GATES, Limits, Outline
+
+SAME_LEVELS = 9.0  # mean grey levels between two sightings of one page; other pages differ by 15 and more
+
+
+def first_refusal(verdicts: tuple[Verdict, ...]) -> str:
+    """Return the gate that speaks: the first failed one in the order of GATES, "" where all pass."""
+    failed = {v.gate for v in verdicts if not v.ok}
+    return next((gate for gate in GATES if gate in failed), "")
+
+
+def judge_outline(outline: Outline | None, width_px: int, height_px: int, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts that need only the outline in its frame: page, whole."""
+    if outline is None:
+        return (Verdict("page", 0.0, 1.0, False),)
+    margin = edge_margin(outline.corners, width_px, height_px)
+    return (
+        Verdict("page", outline.score, 0.0, True),
+        Verdict("whole", margin, limits.edge_share, margin >= limits.edge_share),
+    )
+
+
+def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
+    """Return how far the nearest corner is from the frame's edge, as a share of that side."""
+    return min(min(x / width_px, 1 - x / width_px, y / height_px, 1 - y / height_px) for x, y in corners)
+
+
+def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts of a straightened page: format, flat, dark, bright, sharp, glare, blank."""
+    off = _format_percent(flat, accepts)
+    return (
+        Verdict("format", off, limits.format_percent, off <= limits.format_percent),
+        *judge_flatness(flat, limits),
+        *judge_light(flat.picture, limits),
+        *judge_ink(flat.picture, limits),
+    )
+
+
+def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdict `flat`: by how many percent a known format's side ratio is off. A free format has none."""
+    apart = 100 * abs(flat.ratio / side_ratio(flat.format) - 1) if flat.format in FORMATS_MM else 0.0
+    return (Verdict("flat", apart, limits.flat_percent, apart <= limits.flat_percent),)
+
+
+def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts dark, bright and glare of a page (h×w×3 BGR)."""
+    v = _lightest(page)
+    middle = float(np.median(v[::4, ::4]))
+    shine = glare_percent(page)
+    return (
+        Verdict("dark", middle, limits.dark_v, middle >= limits.dark_v),
+        Verdict("bright", middle, limits.bright_v, middle <= limits.bright_v),
+        Verdict("glare", shine, limits.glare_percent, shine <= limits.glare_percent or middle >= limits.bright_v),
+    )
+
+
+def judge_ink(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts sharp and blank. A page without edges has nothing to be sharp: it passes `sharp`."""
+    ink = ink_percent(page)
+    ratio = reblur_ratio(page)
+    return (
+        Verdict("sharp", ratio, limits.reblur, ratio >= limits.reblur or ink < limits.ink_percent),
+        Verdict("blank", ink, limits.ink_percent, ink >= limits.ink_percent),
+    )
+
+
+def reblur_ratio(page: Picture) -> float:
+    """Return how much of the strongest slopes a second blur takes away, 0–1; the smaller axis counts (motion).
+
+    Source: reference/imaging.md §5, re-blur ratio. 1.0 where fewer than 50 px have a slope of 6 levels.
+    """
+    grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    before = cv2.GaussianBlur(grey, (0, 0), 0.8)
+    after = cv2.GaussianBlur(before, (0, 0), 2)
+    ratios = []
+    for axis in (0, 1):
+        a, c = _slopes(before, axis), _slopes(after, axis)
+        if a.size == 0:
+            continue
+        floor = max(6.0, _percentile(a, 97))
+        strong = cv2.inRange(a, floor, 1e9)
+        if cv2.countNonZero(strong) < 50:
+            continue
+        mean_a, mean_c = cv2.mean(a, mask=strong)[0], cv2.mean(c, mask=strong)[0]
+        ratios.append(float((mean_a - mean_c) / mean_a))
+    return float(min(ratios, default=1.0))
+
+
+def _slopes(grey: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
+    """Return |first differences| along an axis, 12 px of border left out."""
+    first, second = (grey[:-1], grey[1:]) if axis == 0 else (grey[:, :-1], grey[:, 1:])
+    return np.asarray(np.ascontiguousarray(cv2.absdiff(second, first)[12:-12, 12:-12]), dtype=np.float32)
+
+
+def _percentile(values: npt.NDArray[np.float32], percent: float) -> float:
+    """Return a percentile of values 0–256 to half a level; a histogram is ten times cheaper than sorting."""
+    counts = cv2.calcHist([values], [0], None, [512], [0, 256]).ravel()
+    return float(np.searchsorted(np.cumsum(counts), counts.sum() * percent / 100)) / 2
+
+
+def glare_percent(page: Picture) -> float:
+    """Return the largest highlight's share of the page: V ≥ 250 and S < 30, opened 7×7, in percent."""
+    high, low = _lightest(page), _darkest(page)
+    bright = cv2.bitwise_and(cv2.inRange(high, 250, 255), cv2.inRange(cv2.subtract(high, low), 0, 29))
+    mask = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
+    return 100.0 * largest / int(mask.size)
+
+
+def ink_percent(page: Picture) -> float:
+    """Return the share of ink inside a 4 % margin, in percent: clearly darker than its surroundings."""
+    h, w = page.shape[:2]
+    part = page[int(0.04 * h) : h - int(0.04 * h), int(0.04 * w) : w - int(0.04 * w)]
+    if part.size == 0:
+        return 0.0
+    scale = min(1.0, 1000 / max(h, w))
+    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
+    ink = _darkest(small)  # red ink is dark in green and blue
+    around = cv2.blur(ink, (51, 51), borderType=cv2.BORDER_REFLECT)
+    return 100.0 * cv2.countNonZero(cv2.inRange(cv2.subtract(around, ink), 29, 255)) / int(ink.size)
+
+
+def _lightest(page: Picture) -> Picture:
+    b, g, r = cv2.split(page)
+    return np.asarray(cv2.max(cv2.max(b, g), r), dtype=np.uint8)
+
+
+def _darkest(page: Picture) -> Picture:
+    b, g, r = cv2.split(page)
+    return np.asarray(cv2.min(cv2.min(b, g), r), dtype=np.uint8)
+
+
+def fingerprint(page: Picture) -> bytes:
+    """Return 24×34 grey levels of a page, its light evened out: enough to know it again, too few to read."""
+    grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (24, 34), interpolation=cv2.INTER_AREA).astype(np.float32)
+    even = (small - float(small.mean())) / max(6.0, float(small.std())) * 40 + 128
+    return bytes(np.clip(even, 0, 255).astype(np.uint8).tobytes())
+
+
+def is_same_page(a: bytes, b: bytes) -> bool:
+    """Whether two fingerprints show the same page the same way round."""
+    if len(a) != len(b) or not a:
+        return False
+    first, second = (np.frombuffer(x, np.uint8).astype(np.float32) for x in (a, b))
+    soft = [cv2.blur(x.reshape(34, 24), (3, 3)) for x in (first, second)]
+    return float(np.abs(soft[0] - soft[1]).mean()) < SAME_LEVELS
+
+
+def skin_over(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
+    """Return the largest hand-like region that covers part of the page and runs out of the frame, % of the page.
+
+    `frame` h×w×3 BGR, corners in its px. A hand is one piece of skin colour, partly on the page (under half of it) and
+    partly on the desk (under a third of that), touching the frame's edge: a wooden desk or a brown cover is not.
+    """
+    ycc = cv2.cvtColor(cv2.blur(frame, (3, 3)), cv2.COLOR_BGR2YCrCb)
+    skin = cv2.inRange(ycc, (50, 136, 80), (250, 180, 126))
+    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    page = np.zeros(skin.shape, np.uint8)
+    cv2.fillConvexPoly(page, np.round(corners).astype(np.int32), 1)
+    page_px = max(1, int(page.sum()))
+    desk_px = max(1, page.size - page_px)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(skin)
+    inside = np.bincount(labels.ravel(), weights=cv2.erode(page, np.ones((5, 5), np.uint8)).ravel(), minlength=count)
+    largest = 0.0
+    for n in range(1, count):
+        x, y, w, h, area = (int(s) for s in stats[n])
+        at_edge = x <= 1 or y <= 1 or x + w >= skin.shape[1] - 1 or y + h >= skin.shape[0] - 1
+        outside = area - inside[n]
+        if at_edge and 0 < inside[n] < 0.5 * page_px and 0.002 * desk_px < outside < 0.33 * desk_px:
+            largest = max(largest, 100.0 * float(inside[n]) / page_px)
+    return largest
+
+
+def _format_percent(flat: Flat, accepts: str) -> float:
+    """Return by how many percent the side ratio misses what is accepted; any paper will do where nothing is asked."""
+    if accepts not in FORMATS_MM:
+        return 0.0
+    return 100 * abs(flat.ratio / side_ratio(accepts) - 1)

@@ -1,0 +1,127 @@
+"""What crosses the eye's process border: outlines, requests, answers. Plain data."""
+
+from __future__ import annotations
+
+import msgspec
+
+from devices.api import Corners, Verdict
+
+GATES = (
+    "page",
+    "whole",
+    "hands",
+    "still",
+    "format",
+    "flat",
+    "dark",
+    "bright",
+    "sharp",
+    "glare",
+    "blank",
+)  # reference/imaging.md §5, in the order in which they speak
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What the gates compare with. Starting values of reference/imaging.md §5; a calibration replaces them."""
+
+    edge_share: float = 0.01  # `whole`: corner nearer to the frame's edge than this share of its side
+    stable_frames: int = 8
+    motion_percent: float = 0.4  # of the diagonal, largest corner motion over `stable_frames`
+    hand_percent: float = 0.5  # of the frame changed outside the page
+    format_percent: float = 6.0
+    flat_percent: float = 6.0
+    dark_v: float = 90.0
+    bright_v: float = 235.0
+    reblur: float = 0.465
+    glare_percent: float = 0.2
+    ink_percent: float = 0.1
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """A paper found: corners in px, clockwise on screen from the top left; score 0–1."""
+
+    corners: Corners
+    score: float
+
+
+class Track(msgspec.Struct, frozen=True):
+    """What one preview frame leaves for the next. Starts empty; nothing in it can be read as a text."""
+
+    corners: Corners | None = None  # exponential mean, px of the preview
+    past: tuple[Corners, ...] = ()  # outlines of the last stable_frames frames
+    stable_frames: int = 0
+    missed_frames: int = 0
+    small: bytes = b""  # the former frame, 120×68 grey
+    taken: bytes = b""  # 24×34 grey levels of the page taken last; empty when armed
+    shown: str = "page"  # the gate that speaks
+    shown_frames: int = 8  # since when, in frames: no sentence flickers
+
+
+class LookRequest(msgspec.Struct, frozen=True, tag="look"):
+    """Judge one preview frame (JPEG follows the request) and draw it into shared memory slot `slot`."""
+
+    number: int
+    slot: int
+    track: Track
+    limits: Limits
+    accepts: str = "any"
+
+
+class LookAnswer(msgspec.Struct, frozen=True, tag="looked"):
+    """A frame judged; its RGB888 picture (width×height×3 bytes) lies in the slot asked for."""
+
+    width_px: int
+    height_px: int
+    gate: str
+    corners: Corners | None
+    score: float
+    stable_frames: int
+    is_ready: bool
+    track: Track
+
+
+class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
+    """Make a page of a still (JPEG or PNG follows). `accepts`: any, a4 or card."""
+
+    limits: Limits
+    accepts: str = "any"
+    keep: bool = False
+    quality: int = 80
+    as_pdf: bool = False
+
+
+class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
+    """A still judged. The encoded page follows, empty when `refused` names the gate that speaks."""
+
+    width_px: int  # of the picture as stored, its EXIF turn undone
+    height_px: int
+    outline: Outline | None
+    turn_deg: int
+    verdicts: tuple[Verdict, ...]
+    refused: str
+    is_kept_despite: bool
+    page_width_px: int
+    page_height_px: int
+    dpi: int
+    format: str
+    fingerprint: bytes
+    ms: dict[str, float]
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refused"):
+    """A picture the worker will not open. `code` is a closed word, `detail` says what is allowed."""
+
+    code: str
+    detail: str
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """The worker is up: its version of cv2 and the limits that hold."""
+
+    cv2: str
+    limits: dict[str, int]
+    has_network: bool
+
+
+Answer = LookAnswer | TakeAnswer | Refusal | Hello
+Request = LookRequest | TakeRequest
