@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from kiosk.central.answers import check, decode_json, fault_of, is_portal, problem_code
 from kiosk.central.client import PlatformClient
-from kiosk.trust.enrol import WireAnswer
-from offline_queue.api import Busy
+from kiosk.trust.enrol import EnrolFault, Enrolment, Pending, WireAnswer
+from kiosk.trust.identity import Device
+from offline_queue.api import Busy, QueueError, Unreachable
 
 
 class EnrolWire:
@@ -33,3 +35,24 @@ class EnrolWire:
             return WireAnswer(reply.status, None, code)
         check(reply, self._client.clock, 200, 202)
         return WireAnswer(reply.status, decode_json(reply.body))
+
+
+def await_device(enrolment: Enrolment, pending: Pending, wait: Callable[[float], bool], patience_s: float) -> Device:
+    """Return the device once a person has compared the digits, asking every `poll_s`.
+
+    `wait(seconds)` waits and says whether to stop. An unreachable platform is asked again until patience ends.
+    Raises: EnrolFault, with `not_approved` at the end of patience or when told to stop; Unreachable or Busy of the
+    last try.
+    """
+    waited_s, pause_s = 0.0, max(float(pending.poll_s), 0.1)
+    while True:
+        trouble: QueueError | None = None
+        try:
+            device = enrolment.poll(pending)
+        except (Unreachable, Busy) as fault:
+            device, trouble = None, fault
+        if device is not None:
+            return device
+        if waited_s >= patience_s or wait(pause_s):
+            raise trouble or EnrolFault("not_approved")
+        waited_s += pause_s

@@ -40,7 +40,7 @@ MAX_POLL_S = 60
 class EnrolFault(KioskError):
     """Enrolment did not happen, and nothing of it stays. `code` is one of the platform's words or ours:
 
-    `bad_code` `already_enrolled` `not_trusted` `bad_answer`, besides `REFUSALS`.
+    `bad_code` `already_enrolled` `not_trusted` `bad_answer` `not_approved`, besides `REFUSALS`.
     """
 
 

@@ -14,6 +14,7 @@ from kiosk.trust.ring import REVOKED, SEAL, KeyRing, PlatformKey, decode_keys, i
 from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_wire, signed_bytes
 from offline_queue.api import AnswerFault, Clock, QueueError, Receipt, SealFault, SealingKey, SignedObject
 
+KEY_FILE = "device.key"
 DEVICE_FILE = "device.json"
 BUNDLE_FILE = "keys.json"
 HEX_SHA256 = 64
@@ -202,3 +203,12 @@ def _sealing_key(key: PlatformKey) -> SealingKey:
         not_after=key.naf,
         is_revoked=key.status == REVOKED,
     )
+
+
+def certificate_spki(device: Device) -> bytes:
+    """Return the public key of the device's certificate, DER SubjectPublicKeyInfo."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    certificate = x509.load_der_x509_certificate(device.certificate)
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -24,15 +24,11 @@ USES: dict[Purpose, str] = {
     Purpose.TIME: "time",
     Purpose.ORDER: "order",
     Purpose.COMMAND: "command",
-    Purpose.NOTICE: "bundle",
-    Purpose.ENROLLED: "bundle",
+    Purpose.NOTICE: "notice",
+    Purpose.ENROLLED: "enrolled",
     Purpose.BUNDLE: "bundle",
 }
-"""Which key use signs which purpose. A key of another use never verifies, whoever holds it.
-
-§8 names the key sets receipt, time, order, command and seal; what is published or issued (bundles, notices, the
-enrolment answer) carries a key of its own use, `bundle`.
-"""
+"""Which key use signs which purpose. A key of another use never verifies, whoever holds it."""
 
 
 class PlatformKey(msgspec.Struct, frozen=True):
@@ -65,9 +61,9 @@ class KeyRing:
             self._learned = keys
 
     def keys(self, use: str) -> tuple[PlatformKey, ...]:
-        """Return all keys of one use, newest first. A bundle's word on a kid goes before the pinned one;
+        """Return all keys of one use, newest first.
 
-        a revocation holds wherever it stands.
+        A bundle's word on a kid goes before the pinned one, but a revocation holds wherever it stands.
         """
         with self._lock:
             listed = self._pinned + self._learned
