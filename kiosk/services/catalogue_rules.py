@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kiosk.services.catalogue_source import Keys
 from kiosk.services.expressions import (
     CONTEXT_VARIABLES,
     DATE_WORDS,
@@ -15,9 +14,7 @@ from kiosk.services.expressions import (
     parse_condition,
     parse_date_word,
 )
-
-Found = tuple[Keys, str]
-"""Where a mistake stands, and what it is."""
+from kiosk.station.schema import Found, Keys
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -27,17 +24,25 @@ _COMPOUND = ("repeat", "group")
 _CHOICES = ("enum", "multi_enum", "enum_tree")
 
 
-def item_mistakes(raw: dict[str, Any], header: Any) -> list[Found]:
-    """Return the mistakes of one item whose schema holds already. `header` is catalogue.yaml as plain data."""
-    scope = _Scope(raw, header)
-    return [
-        *_form_mistakes(raw["form"], scope, ("form",)),
-        *_situation_mistakes(raw, scope),
-        *_material_mistakes(raw, scope),
-        *_check_mistakes(raw, scope),
-        *_step_mistakes(raw, scope),
-        *_fee_mistakes(raw, scope),
-    ]
+def item_mistakes(raw: dict[str, Any], header: Any, is_whole: bool = True) -> list[Found]:
+    """Return what the rules find in one item. `header` is catalogue.yaml as plain data.
+
+    When the schema does not hold (`is_whole` false) a rule that trips over it stops there: its cause is named already.
+    """
+    found: list[Found] = []
+    try:
+        scope = _Scope(raw, header)
+    except _TRIPPED:
+        if is_whole:
+            raise
+        return found
+    for rule in _RULES:
+        try:
+            found.extend(rule(raw, scope))
+        except _TRIPPED:
+            if is_whole:
+                raise
+    return found
 
 
 class _Scope:
@@ -82,7 +87,11 @@ def _values_of(field: dict[str, Any]) -> list[str] | None:
 # ── form ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _form_mistakes(fields: list[Any], scope: _Scope, keys: Keys, siblings: Any = None) -> Iterator[Found]:
+def _form_mistakes(raw: dict[str, Any], scope: _Scope) -> Iterator[Found]:
+    return _fields_mistakes(raw["form"], scope, ("form",))
+
+
+def _fields_mistakes(fields: list[Any], scope: _Scope, keys: Keys, siblings: Any = None) -> Iterator[Found]:
     names = [field["key"] for field in fields]
     for at, field in enumerate(fields):
         here = (*keys, at)
@@ -91,7 +100,7 @@ def _form_mistakes(fields: list[Any], scope: _Scope, keys: Keys, siblings: Any =
         yield from _field_mistakes(field, scope, here, siblings)
         if field.get("fields"):
             parts = {part["key"]: part for part in field["fields"]}
-            yield from _form_mistakes(field["fields"], scope, (*here, "fields"), parts)
+            yield from _fields_mistakes(field["fields"], scope, (*here, "fields"), parts)
 
 
 def _field_mistakes(field: dict[str, Any], scope: _Scope, keys: Keys, siblings: Any) -> Iterator[Found]:
@@ -271,3 +280,14 @@ def _fee_mistakes(raw: dict[str, Any], scope: _Scope) -> Iterator[Found]:
         yield ("fee", "by_situation", code), "is not a situation of this item"
     if fee["kind"] in ("free", "fixed") and fee.get("amount_cny") is None:
         yield ("fee",), "amount_cny is missing"
+
+
+_TRIPPED = (KeyError, TypeError, AttributeError)
+_RULES = (
+    _form_mistakes,
+    _situation_mistakes,
+    _material_mistakes,
+    _check_mistakes,
+    _step_mistakes,
+    _fee_mistakes,
+)

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
-Keys = tuple[str | int, ...]
-"""The way to a value: keys of mappings and positions in lists, from the top of the file."""
+from kiosk.station.schema import Keys
 
 HEADER = "catalogue.yaml"
 VOCABULARIES = "vocabularies.yaml"
@@ -115,11 +114,6 @@ def line_of(source: Source, keys: Keys) -> int:
             break
         line, node = child
     return line
-
-
-def words_of(keys: Keys) -> str:
-    """Return keys as people write them: `form[3].validation.max`."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
 
 
 def repeated_keys(source: Source) -> Iterator[Mistake]:

@@ -14,9 +14,9 @@ from msgspec import Meta
 
 Locale = Literal["zh", "en"]
 
-Text = Annotated[str, Meta(min_length=1, extra={"is": "text"})]
-Key = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$", extra={"is": "key"})]
-ConditionText = Annotated[str, Meta(extra={"is": "condition"})]
+Text = Annotated[str, Meta(min_length=1)]
+Key = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+ConditionText = str  # kiosk.services.expressions
 Bound = int | str
 Count = Annotated[int, Meta(ge=0)]
 
@@ -340,11 +340,11 @@ class Offline(Part, frozen=True, kw_only=True):
 class ServiceItem(Named, frozen=True, kw_only=True):
     """政务服务事项: one thing people can apply for. Its code is opaque and never parsed."""
 
-    item_code: Annotated[str, Meta(min_length=1, max_length=64, extra={"is": "code"})]
+    item_code: Annotated[str, Meta(min_length=1, max_length=64)]
     official_code: str = ""
     task_version: Annotated[int, Meta(ge=1)]
-    department: Annotated[str, Meta(extra={"is": "department"})]
-    co_departments: tuple[Annotated[str, Meta(extra={"is": "department"})], ...]
+    department: Annotated[str, Meta(extra={"vocabulary": "department"})]
+    co_departments: tuple[Annotated[str, Meta(extra={"vocabulary": "department"})], ...]
     task_type: TaskType
     window_class: WindowClass
     life_field: LifeField

@@ -1,0 +1,186 @@
+"""This terminal's configuration: a TOML file → typed. Unknown keys are refused, each mistake names what is allowed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, inspect
+
+from kiosk.station.errors import ConfigError
+from kiosk.station.schema import schema_mistakes, words_of
+
+LINK_KINDS = ("serial", "tcp", "pipe", "usb", "pcsc", "http", "https", "v4l2", "folder", "cups", "sane", "sim")
+
+Line = Annotated[str, Meta(min_length=1, max_length=80)]
+Link = Annotated[str, Meta(pattern=rf"^({'|'.join(LINK_KINDS)}):\S.*$")]
+Driver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Seconds = Annotated[int, Meta(ge=5, le=3600)]
+Days = Annotated[int, Meta(ge=1, le=365)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Root of all tables of the file: unknown keys are mistakes."""
+
+
+class StationConfig(Section, frozen=True, kw_only=True):
+    """Where the terminal stands and who helps there; printed on slips and shown on every screen."""
+
+    name_zh: Line
+    name_en: Line
+    hours_zh: Line
+    hours_en: Line
+    agent_zh: Line
+    agent_en: Line
+    phone: Annotated[str, Meta(pattern=r"^[0-9][0-9 -]{4,19}$")]
+    terminal_no: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$")]
+    site: Literal["village", "town", "bank"]
+
+    def name(self, locale: str) -> str:
+        """Return the station's name in the locale."""
+        return self.name_en if locale == "en" else self.name_zh
+
+    def hours(self, locale: str) -> str:
+        """Return the opening hours in the locale."""
+        return self.hours_en if locale == "en" else self.hours_zh
+
+    def agent(self, locale: str) -> str:
+        """Return the name of who helps in the locale."""
+        return self.agent_en if locale == "en" else self.agent_zh
+
+
+class ScreenConfig(Section, frozen=True, kw_only=True):
+    """How a visit opens and how long it waits. Times in seconds (design/ux.md)."""
+
+    locale: Literal["zh", "en"] = "zh"
+    scale: Literal["standard", "elder"] = "standard"
+    contrast: Literal["normal", "high"] = "normal"
+    elder_from_age: Annotated[int, Meta(ge=50, le=120)] = 65  # product.md §6
+    idle_s: Seconds = 60
+    warn_s: Seconds = 30
+    elder_idle_s: Seconds = 120
+    elder_warn_s: Seconds = 60
+
+    def idle(self, scale: str) -> tuple[int, int]:
+        """Return seconds until the warning, and from the warning to the end of the visit."""
+        return (self.elder_idle_s, self.elder_warn_s) if scale == "elder" else (self.idle_s, self.warn_s)
+
+
+class DeviceConfig(Section, frozen=True, kw_only=True):
+    """One device: its driver, the link it hangs on, and what only that driver knows."""
+
+    driver: Driver
+    link: Link
+    options: dict[str, str | int | bool] = {}
+
+
+class DevicesConfig(Section, frozen=True, kw_only=True):
+    """What is plugged in. A device that is not named is not there, and the terminal says so."""
+
+    reader: DeviceConfig | None = None
+    camera: DeviceConfig | None = None
+    printer: DeviceConfig | None = None
+
+
+class PlatformConfig(Section, frozen=True, kw_only=True):
+    """The central platform. No address at all means a terminal that only stores."""
+
+    urls: tuple[Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$")], ...] = ()
+    ca: str = ""  # file of the private CA, relative to this file
+    profile: Literal["international"] = "international"  # cipher profile; others come with their key backends
+    code: str = ""  # one-time enrolment code; used once, then worthless
+    key_backend: Literal["file"] = "file"
+
+
+class StateConfig(Section, frozen=True, kw_only=True):
+    """Where the terminal keeps what must survive, and how much."""
+
+    folder: Annotated[str, Meta(min_length=1)]  # relative to this file, or absolute, or below ~
+    offline_max_days: Days = 30  # security.md §4 row 2: no new citizen service without contact for longer
+    quota_mb: Annotated[int, Meta(ge=50, le=1_000_000)] = 2000
+    reserve_mb: Annotated[int, Meta(ge=10, le=1_000_000)] = 200
+
+
+class SimulationConfig(Section, frozen=True, kw_only=True):
+    """Training and demonstration: simulated far ends, the dock that plays with them, a local sandbox."""
+
+    is_on: bool = False
+    has_dock: bool = False
+    has_sandbox: bool = False
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """All of it. `folder` is where the file lies; paths inside are relative to it."""
+
+    station: StationConfig
+    state: StateConfig
+    screen: ScreenConfig = ScreenConfig()
+    devices: DevicesConfig = DevicesConfig()
+    platform: PlatformConfig = PlatformConfig()
+    simulation: SimulationConfig = SimulationConfig()
+    catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program
+    folder: str = ""
+
+    def path(self, text: str) -> Path:
+        """Return a path of the file as an absolute one: below ~, absolute, or relative to the file."""
+        return (Path(self.folder) / Path(text).expanduser()).resolve()
+
+    @property
+    def state_folder(self) -> Path:
+        """Return the absolute state folder."""
+        return self.path(self.state.folder)
+
+
+def load_config(path: Path) -> Config:
+    """Return the configuration of a TOML file.
+
+    Raises: ConfigError naming every mistake as `key: value — what is allowed`.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as fault:
+        raise ConfigError((f"{path.name}: cannot be read — {fault.strerror}",)) from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigError((f"{path.name}: is not UTF-8 — at byte {fault.start}",)) from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigError((f"{path.name}: is not TOML — {fault}",)) from fault
+    return build_config(raw, path.resolve().parent)
+
+
+def build_config(raw: dict[str, Any], folder: Path) -> Config:
+    """Return the configuration of plain data whose paths are relative to `folder`. Raises: ConfigError."""
+    mistakes = [f"{words_of(keys)}: {text}" for keys, text in schema_mistakes(raw, _CONFIG, {})]
+    if "folder" in raw:
+        mistakes.append("folder: unknown key — it is where the file lies")
+    if not mistakes:
+        config = msgspec.convert({**raw, "folder": str(folder)}, Config)
+        mistakes = _conflicts(config)
+    if mistakes:
+        raise ConfigError(tuple(mistakes))
+    return config
+
+
+def _conflicts(config: Config) -> list[str]:
+    """Return what each key alone cannot tell."""
+    mistakes = []
+    for kind, device in (
+        ("reader", config.devices.reader),
+        ("camera", config.devices.camera),
+        ("printer", config.devices.printer),
+    ):
+        if device is not None and device.link.startswith("sim:") and not config.simulation.is_on:
+            mistakes.append(f"devices.{kind}.link: {device.link!r} — sim: needs simulation.is_on = true")
+    if config.simulation.has_dock and not config.simulation.is_on:
+        mistakes.append("simulation.has_dock: True — needs simulation.is_on = true")
+    if config.simulation.has_sandbox and not config.simulation.is_on:
+        mistakes.append("simulation.has_sandbox: True — needs simulation.is_on = true")
+    if config.platform.urls and not config.platform.ca and not config.simulation.has_sandbox:
+        mistakes.append("platform.ca: '' — the file of the private CA, when platform.urls is given")
+    if config.catalogue and not config.path(config.catalogue).is_dir():
+        mistakes.append(f"catalogue: {config.catalogue!r} — an existing folder")
+    return mistakes
+
+
+_CONFIG = inspect.type_info(Config)
