@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from devices.api import (
     Camera,
+    Cancelled,
     Deadline,
     DeviceError,
     DeviceKind,
@@ -23,6 +24,7 @@ from devices.api import (
     Preview,
     ReceiptPrinter,
     Status,
+    TimedOut,
     UserFault,
 )
 from kiosk.services.catalogue import Catalogue
@@ -30,6 +32,7 @@ from kiosk.services.submission import uuid7
 from kiosk.session import effects as ask
 from kiosk.session import events as evt
 from kiosk.session.compose import view_of
+from kiosk.session.journal import Journal
 from kiosk.session.outgoing import compose_slip, submission_of
 from kiosk.session.session import Session, State
 from kiosk.session.step import step
@@ -129,16 +132,6 @@ class Sync(Protocol):
         """Whether the platform answered last."""
 
 
-class Journal(Protocol):
-    """The audit log: closed events, closed arguments."""
-
-    def record(self, event: str, **args: str | int | bool) -> None:
-        """Write one event."""
-
-    def head(self) -> str:
-        """Return the chain's head, lower-case hex."""
-
-
 class Parts(msgspec.Struct, frozen=True):
     """Everything a runner is put together from."""
 
@@ -227,9 +220,10 @@ class SessionRunner:
                 self._active_at = self._placed_at
             if session.id != before.id:
                 session = self._named(session)
-                self._record_end(before)
-            if session.state is not before.state:
-                self._p.journal.record("visit.place", state=session.state.value, turn=session.turn)
+                if before.state not in (State.ATTRACT, State.FAREWELL):
+                    self._p.journal.visit_ended(before, was_idle=isinstance(event, evt.Tick))
+            elif before.state is State.ATTRACT:
+                self._p.journal.visit_began(session)
         self.session = session
         for effect in wanted:
             self._run(effect)
@@ -238,17 +232,12 @@ class SessionRunner:
             listener(self.session)
 
     def _named(self, session: Session) -> Session:
-        return replace(session, id=secrets.token_hex(8), today=self._p.clock.today(), catalogue=self._p.catalogue)
-
-    def _record_end(self, before: Session) -> None:
-        if before.state is not State.ATTRACT:
-            disposition = "stored" if before.ticket is not None else "left"
-            self._p.journal.record("visit.end", session=before.id, disposition=disposition, strays=before.strays)
+        return replace(session, id=secrets.token_hex(16), today=self._p.clock.today(), catalogue=self._p.catalogue)
 
     def _tick(self) -> None:
         now = self._p.loop.now()
         if self._p.work.busy_s() > STUCK_S:
-            self._p.journal.record("app.stuck", lane="work")
+            self._p.journal.stuck()
             self._p.on_stuck()
             return
         self._refresh_station()
@@ -277,9 +266,7 @@ class SessionRunner:
         known = self.station.devices.get(status.kind)
         self.station = replace(self.station, devices={**self.station.devices, status.kind: status})
         if known is None or known.device is not status.device or known.supply is not status.supply:
-            self._p.journal.record(
-                "device.state", kind=status.kind.value, state=status.device.value, supply=status.supply.value
-            )
+            self._p.journal.device_changed(status)
         self._show()
 
     def _queue_changed(self, change: Change) -> None:
@@ -295,7 +282,6 @@ class SessionRunner:
     def _run(self, effect: ask.Effect) -> None:
         match effect:
             case ask.ReadCard(turn=turn, deadline_s=seconds):
-                self._p.journal.record("card.read-init", turn=turn)
                 self._device(DeviceKind.READER, turn, seconds, _read_card, self._card_read, self._card_failed)
             case ask.WaitCardGone(turn=turn, deadline_s=seconds):
                 self._device(
@@ -347,6 +333,7 @@ class SessionRunner:
 
         def replied(answered: int, value: object) -> None:
             if isinstance(value, DeviceError):
+                self._p.loop.post(lambda: self._device_failed(kind, answered, value))
                 event: evt.Event | None = bad(answered, value)
                 pause = 0.0 if isinstance(value, UserFault) or kind is DeviceKind.PRINTER else PAUSE_AFTER_FAULT_S
             else:
@@ -370,10 +357,28 @@ class SessionRunner:
 
     def _took(self, event: evt.Event) -> None:
         self._active_at = self._p.loop.now()  # every device act counts as activity: product.md §6
+        before = self.session
         self.dispatch(event)
+        if not isinstance(event, evt.Reply) or event.turn != before.turn:
+            return
+        if isinstance(event, evt.CardRead):
+            fault = self.session.fault
+            self._p.journal.card_read(self.session, fault.code if fault is not None else "")
+        elif isinstance(event, evt.PageTaken):
+            self._p.journal.page_taken(self.session, event.page)
+        elif isinstance(event, evt.SlipPrinted):
+            is_delivered = self.session.outcome is not None and bool(self.session.outcome.case_number)
+            self._p.journal.printed(self.session, "delivery_receipt" if is_delivered else "intake_slip")
+
+    def _device_failed(self, kind: DeviceKind, turn: int, error: DeviceError) -> None:
+        if turn != self.session.turn or isinstance(error, Cancelled):
+            return
+        if kind is DeviceKind.CAMERA and isinstance(error, UserFault):
+            self._p.journal.page_refused(self.session, error.code)
+        elif not isinstance(error, TimedOut):  # waiting for a hand is no failure
+            self._p.journal.device_failed(self.session, kind, error)
 
     def _card_read(self, turn: int, card: Any) -> evt.Event:
-        self._p.journal.record("card.read-complete", turn=turn, disposition="ok")
         return evt.CardRead(turn, card)
 
     def _card_failed(self, turn: int, error: DeviceError) -> evt.Event:
@@ -405,20 +410,20 @@ class SessionRunner:
 
     def _seal(self, turn: int, sid: str) -> None:
         session = self.session
-        head = self._p.journal.head()
-        self._p.journal.record("submission.seal-init", sid=sid)
+        journal = self._p.journal
 
         def job() -> None:
-            code = "store_failed"
             try:
-                parts, manifest, facts = submission_of(session, self._p.clock, self._p.app_version, head)
+                parts, manifest, facts = submission_of(session, self._p.clock, self._p.app_version, journal.head())
+                journal.seal_began(sid, len(parts))
                 ticket = self._p.store.put(sid, parts, manifest, facts, self._p.sealing_keys())
             except QueueError as error:
                 code = error.code or type(error).__name__
                 log.info("submission %s not stored: %s", sid, code)
+                journal.seal_ended(sid, error)
                 self._report_store(turn, sid, code)
                 return
-            self._p.journal.record("submission.seal-complete", sid=sid, disposition="ok", parts=len(parts))
+            journal.seal_ended(sid, None)
             self._p.loop.post(lambda: self.dispatch(evt.Stored(turn, ticket)))
 
         self._p.work.submit(job)
