@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from kiosk.session.flow.apply import IDLE_S, PLACES
+from kiosk.session.flow.apply import PLACES
 from kiosk.session.screens import ending, filling, home, papers, person
 from kiosk.session.screens.frame import Scene, help_notes, steps_of, top_of
 from kiosk.session.session import Session, State
@@ -57,5 +57,5 @@ def countdown_of(session: Session) -> int:
     """Return the seconds left of the idle warning, or -1 when nobody is warned."""
     if not PLACES[session.state].waits:
         return -1
-    idle, warn = IDLE_S[session.scale]
+    idle, warn = session.screen.idle(session.scale)
     return max(0, round(idle + warn - session.idle_s)) if session.idle_s >= idle else -1

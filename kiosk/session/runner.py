@@ -34,10 +34,11 @@ from kiosk.session import events as evt
 from kiosk.session.compose import view_of
 from kiosk.session.journal import Journal
 from kiosk.session.outgoing import compose_slip, submission_of
-from kiosk.session.session import Session, State
+from kiosk.session.session import Session, State, first_session
 from kiosk.session.step import step
 from kiosk.session.view import View
 from kiosk.station.clock import SystemClock
+from kiosk.station.config import ScreenConfig
 from kiosk.station.health import Station
 from kiosk.station.texts import Texts
 from offline_queue.api import (
@@ -144,7 +145,8 @@ class Parts(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     texts: Texts
     clock: SystemClock
-    station: Station  # the parts that do not change: names, hours, phone
+    station: Station  # as it stands before the first device has answered
+    screen: ScreenConfig
     sealing_keys: Callable[[], tuple[SealingKey, ...]]
     show: Callable[[View], None]
     app_version: str
@@ -157,7 +159,7 @@ class SessionRunner:
 
     def __init__(self, parts: Parts) -> None:
         self._p = parts
-        self.session = Session(catalogue=parts.catalogue, today=parts.clock.today())
+        self.session = first_session(parts.catalogue, parts.clock.today(), parts.screen)
         self.station = parts.station
         self.view: View | None = None
         self.listeners: list[Callable[[Session], None]] = []

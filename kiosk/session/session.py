@@ -12,6 +12,7 @@ import msgspec
 from devices.api import IdCard, Page, Preview, Private
 from kiosk.services.catalogue import Catalogue, ServiceItem
 from kiosk.services.identity import Identity
+from kiosk.station.config import ScreenConfig
 from offline_queue.api import Outcome, Ticket
 
 
@@ -53,6 +54,7 @@ class Session(msgspec.Struct, frozen=True):
 
     catalogue: Catalogue
     today: date
+    screen: ScreenConfig = ScreenConfig()
     id: str = ""
     turn: int = 0
     state: State = State.ATTRACT
@@ -112,5 +114,18 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def fresh_session(former: Session) -> Session:
-    """Return the next visit: only the catalogue, the date and the rising turn are carried over."""
-    return Session(catalogue=former.catalogue, today=former.today, turn=former.turn + 1)
+    """Return the next visit: only catalogue, date, the site's settings and the rising turn are carried over."""
+    return first_session(former.catalogue, former.today, former.screen, former.turn + 1)
+
+
+def first_session(catalogue: Catalogue, today: date, screen: ScreenConfig, turn: int = 0) -> Session:
+    """Return a visit that nobody has begun, in the language and scale of the site."""
+    return Session(
+        catalogue=catalogue,
+        today=today,
+        screen=screen,
+        turn=turn,
+        locale=screen.locale,
+        scale=screen.scale,
+        contrast=screen.contrast,
+    )

@@ -89,6 +89,7 @@ class PlatformConfig(Section, frozen=True, kw_only=True):
 
     urls: tuple[Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$")], ...] = ()
     ca: str = ""  # file of the private CA, relative to this file
+    pins: str = ""  # file of the platform's public keys, relative to this file
     profile: Literal["international"] = "international"  # cipher profile; others come with their key backends
     code: str = ""  # one-time enrolment code; used once, then worthless
     key_backend: Literal["file"] = "file"

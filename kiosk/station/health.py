@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from devices.api import DeviceKind, DeviceState, Status
+from kiosk.station.config import StationConfig
 from offline_queue.api import PauseReason, QueueStats
 
 EMPTY_QUEUE = QueueStats(
@@ -17,22 +18,12 @@ EMPTY_QUEUE = QueueStats(
 class Station(msgspec.Struct, frozen=True):
     """One consistent picture of the terminal, as views need it."""
 
-    name_zh: str = ""
-    name_en: str = ""
-    hours: str = ""
-    agent_name: str = ""
-    agent_phone: str = ""
-    terminal_no: str = ""
-    site: str = "village"
+    site: StationConfig
     clock_text: str = ""
     is_clock_ok: bool = True
     is_online: bool = False
     devices: Mapping[DeviceKind, Status] = {}
     queue: QueueStats = EMPTY_QUEUE
-
-    def name(self, locale: str) -> str:
-        """Return the station's name in the locale."""
-        return self.name_en if locale == "en" else self.name_zh
 
     def has(self, kind: DeviceKind) -> bool:
         """Whether a visit may count on the device."""

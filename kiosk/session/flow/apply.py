@@ -20,7 +20,6 @@ from kiosk.session.session import Session, State
 
 S = State
 
-IDLE_S = {"standard": (60.0, 30.0), "elder": (120.0, 60.0)}  # idle, then warning: ux.md
 READ_S = 60.0  # one wait for a card; renewed until the idle limit
 WATCH_S = 120.0
 STILL_S = 15.0  # capture, download and straightening of an 8 MP still
@@ -102,7 +101,7 @@ PLACES: dict[State, Place] = {
 
 def idle_is_over(session: Session, event: Tick) -> bool:
     """Whether idle time and warning have both passed."""
-    idle, warn = IDLE_S[session.scale]
+    idle, warn = session.screen.idle(session.scale)
     return event.idle_s >= idle + warn
 
 

@@ -29,7 +29,6 @@ from kiosk.session.session import Fault, Session, State, Stroke
 from kiosk.station.errors import IdentityError
 from offline_queue.api import State as QueueState
 
-ELDER_AGE = 65  # product.md §6: the elder scale opens by age on the card, and can be refused
 REFUSALS_BEFORE_KEEP = 3  # product.md F08
 MAX_QUERY = 24
 MAX_STROKES = 60
@@ -193,7 +192,7 @@ def take_card(session: Session, event: CardRead) -> Session:
     situation = session.situation
     if session.item.situation_mode == "derived":
         situation = conditions.derive_situation(session.item, who, session.today)
-    is_elder = identity.age_on(who.birth_date.reveal(), session.today) >= ELDER_AGE
+    is_elder = identity.age_on(who.birth_date.reveal(), session.today) >= session.screen.elder_from_age
     taken = replace(
         session,
         identity=who,

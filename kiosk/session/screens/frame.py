@@ -70,7 +70,7 @@ def top_of(scene: Scene) -> Top:
             notice = scene.say(failure_of("", code, device).text)
             break
     return Top(
-        station=station.name(scene.locale),
+        station=station.site.name(scene.locale),
         clock=station.clock_text,
         network=scene.say("frame.online" if station.is_online else "frame.offline"),
         is_online=station.is_online,
@@ -101,7 +101,9 @@ def _step_state(index: int, now: int) -> str:  # type: ignore[return]
 def whose_move(scene: Scene, fault: Fault, device: str = "") -> tuple[Note, ...]:
     """Return what happened and whose move it is, as two sentences."""
     row = failure_of(fault.kind, fault.code, device)
-    who = scene.say(f"failures.whose_{row.move.value}", name=scene.station.agent_name, phone=scene.station.agent_phone)
+    who = scene.say(
+        f"failures.whose_{row.move.value}", name=scene.station.site.agent(scene.locale), phone=scene.station.site.phone
+    )
     return (
         Note(key="fault", text=fault.text or scene.say(row.text), mood="stop"),
         Note(key="whose", text=who, mood="care"),
@@ -117,7 +119,12 @@ def help_notes(scene: Scene) -> tuple[Note, ...]:
         Note(key="help", text=scene.say(f"help.{scene.session.state.value}"), mood="plain"),
         Note(
             key="help_who",
-            text=scene.say("help.who", name=station.agent_name, phone=station.agent_phone, hours=station.hours),
+            text=scene.say(
+                "help.who",
+                name=station.site.agent(scene.locale),
+                phone=station.site.phone,
+                hours=station.site.hours(scene.locale),
+            ),
             mood="plain",
         ),
     )

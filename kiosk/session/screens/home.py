@@ -39,13 +39,13 @@ def attract(scene: Scene) -> View:
     return View(
         screen="attract",
         key="attract",
-        title=scene.station.name(scene.locale),
+        title=scene.station.site.name(scene.locale),
         lead=say("attract.lead"),
         picture="lake",
         notes=(
             Note(key="what", text=say("attract.what")),
             Note(key="bring", text=say("attract.bring")),
-            Note(key="hours", text=say("attract.hours", hours=scene.station.hours)),
+            Note(key="hours", text=say("attract.hours", hours=scene.station.site.hours(scene.locale))),
         ),
         actions=(Action(id="start", label=say("attract.start"), role="primary"),),
     )
@@ -61,7 +61,7 @@ def items_shown(scene: Scene) -> tuple[ServiceItem, ...]:
     """Return the items of this site that the filter or the search lets through."""
     session = scene.session
     kind, _, value = session.filter.partition(":")
-    items = [item for item in session.catalogue.items if scene.station.site in item.sites]
+    items = [item for item in session.catalogue.items if scene.station.site.site in item.sites]
     if kind == "window":
         return tuple(item for item in items if item.window_class == value)
     if kind == "life":
