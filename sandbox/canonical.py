@@ -53,12 +53,14 @@ def encode_b64url(data: bytes) -> str:
 
 
 def decode_b64url(text: str) -> bytes:
-    """Return the bytes of base64url, padded or not. Raises: NotCanonical."""
+    """Return the bytes of unpadded base64url. Raises: NotCanonical unless the text is their only spelling."""
     try:
-        raw = text.encode("ascii").rstrip(b"=")
-        return base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
-    except (AttributeError, UnicodeEncodeError, binascii.Error, ValueError) as fault:
+        data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error) as fault:
         raise NotCanonical("not base64url") from fault
+    if encode_b64url(data) != text:
+        raise NotCanonical("not the canonical base64url")
+    return data
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

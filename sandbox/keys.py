@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sandbox.canonical import encode_b64url
 from sandbox.reader import CLASSIC, HYBRID, SealKey
 
-SIGNING_USES = ("receipt", "time", "order", "command", "bundle")
+SIGNING_USES = ("receipt", "time", "order", "command", "notice", "enrolled", "bundle")
 SEAL_SUITES = {"seal": HYBRID, "seal-small": CLASSIC}
 DAY = dt.timedelta(days=1)
 DEVICE_DAYS = 365  # security.md §6.2: one year
@@ -239,7 +239,7 @@ def _encode_private(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _decode_private(raw: bytes) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(raw, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("not a P-256 key")  # noqa: TRY004
+        raise ValueError("not a P-256 key")
     return key
 
 

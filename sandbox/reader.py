@@ -95,7 +95,7 @@ def open_file(
     """
     temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}.opening")
     try:
-        with source.open("rb") as sealed, open(temporary, "xb", opener=_private) as plain:  # noqa: PTH123  opener
+        with source.open("rb") as sealed, open(temporary, "xb", opener=_private) as plain:
             opened = _open(sealed, plain, keys, origin, limit)
             plain.flush()
             os.fsync(plain.fileno())

@@ -1,0 +1,44 @@
+"""The platform's HTTP API: `build_app(platform)` is the ASGI application.
+
+Contract: queue-and-sync.md §9. Choices that the contract leaves open are written down in sandbox/README.md.
+"""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+
+from sandbox.api import device, enrol, submissions, token, uploads
+from sandbox.api.common import CommonHeaders
+from sandbox.platform import Platform
+from sandbox.problems import Problem
+
+WORDS = {404: "not_found", 405: "method_not_allowed"}
+
+
+def build_app(platform: Platform) -> Starlette:
+    """Return the application that serves `platform`."""
+    routes: list[BaseRoute] = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
+    app = Starlette(
+        routes=[Mount("/v1", routes=routes)],
+        middleware=[Middleware(CommonHeaders)],
+        exception_handlers={Problem: _answer_problem, HTTPException: _answer_http},
+    )
+    app.state.platform = platform
+    return app
+
+
+async def _answer_problem(_: Request, problem: Exception) -> Response:
+    if not isinstance(problem, Problem):
+        raise problem
+    return problem.response()
+
+
+async def _answer_http(_: Request, fault: Exception) -> Response:
+    if not isinstance(fault, HTTPException):
+        raise fault
+    return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request")).response()

@@ -1,0 +1,128 @@
+"""What endpoints share: bounded bodies, bearer tokens, the common response headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandbox import store
+from sandbox.canonical import NotCanonical, decode_json
+from sandbox.platform import Platform
+from sandbox.problems import Problem
+
+KIB = 1024
+JSON_LIMIT = 64 * KIB
+HEARTBEAT_LIMIT = 16 * KIB
+PUT_LIMIT = 1024 * KIB
+REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The device behind a token. `scope` is `all`, or `drain` while the device is suspended."""
+
+    dev: str
+    scope: str
+
+
+def platform_of(request: Request) -> Platform:
+    """Return the platform this application serves."""
+    platform = request.app.state.platform
+    if not isinstance(platform, Platform):
+        raise TypeError("application without a platform")
+    return platform
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > limit:
+        raise Problem(413, "too_large")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Problem(413, "too_large")
+    return bytes(body)
+
+
+async def read_json(request: Request, limit: int = JSON_LIMIT) -> dict[str, Any]:
+    """Return a JSON object from the body. Raises: Problem 400 or 413."""
+    try:
+        value = decode_json(await read_body(request, limit))
+    except NotCanonical as fault:
+        raise Problem(400, "bad_request", "The body is not JSON.") from fault
+    if not isinstance(value, dict):
+        raise Problem(400, "bad_request", "The body is not a JSON object.")
+    return value
+
+
+async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
+    """Return who calls. Raises: Problem 401 `token_expired`, 403 `device_suspended` or `device_revoked`."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    platform = platform_of(request)
+    caller = None
+    if scheme.lower() == "bearer" and secret:
+        caller = await run_in_threadpool(_find_caller, platform, secret.strip())
+    if caller is None:
+        raise Problem(401, "token_expired", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    if caller.scope == "drain" and not may_drain:
+        raise Problem(403, "device_suspended")
+    return caller
+
+
+def _find_caller(platform: Platform, secret: str) -> Caller | None:
+    found = platform.store.one(
+        sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
+        .join(store.device, store.device.c.dev == store.token.c.dev)
+        .where(store.token.c.sha256 == store.text_sha256(secret), store.token.c.expires > platform.now())
+    )
+    if found is None:
+        return None
+    if found["state"] == "revoked":
+        raise Problem(403, "device_revoked")
+    return Caller(found["dev"], "drain" if found["state"] == "suspended" else found["scope"])
+
+
+def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.EllipticCurvePublicKey:
+    """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's."""
+    found = platform.store.one(sa.select(store.certificate).where(store.certificate.c.serial == serial))
+    if found is None or (dev is not None and found["dev"] != dev):
+        raise KeyError(serial)
+    key = x509.load_pem_x509_certificate(found["pem"].encode()).public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise KeyError(serial)
+    return key
+
+
+class CommonHeaders:
+    """Echoes the request id and forbids storing answers, but for those that carry an ETag."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        given = dict(scope.get("headers", [])).get(b"jinban-request-id", b"")
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message["headers"])
+                names = {name.lower() for name, _ in headers}
+                if b"etag" not in names and b"cache-control" not in names:
+                    headers.append((b"cache-control", b"no-store"))
+                if REQUEST_ID.fullmatch(given):
+                    headers.append((b"jinban-request-id", given))
+                message["headers"] = headers
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,156 @@
+"""The command line of the platform: serve it, make codes, approve enrolments, look at what it holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sandbox import enrolment, store
+from sandbox.keys import KeysBroken
+from sandbox.main import DEFAULT_STATE, Options, serve
+from sandbox.store_view import NotThere, load_places, open_view
+
+DEVICE_STATES = ("active", "suspended", "revoked")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code: 0 done, 1 not there or refused, 2 could not start."""
+    options = _parser().parse_args(list(arguments))
+    action: Callable[[argparse.Namespace], int] = options.action
+    try:
+        return action(options)
+    except NotThere as fault:
+        return _complain(f"nothing is known of {fault}", 1)
+    except (OSError, ValueError, KeysBroken, sa.exc.SQLAlchemyError) as fault:
+        return _complain(str(fault).splitlines()[0], 2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="The reference central platform.")
+    parser.set_defaults(action=_serve)
+    _add_serve_options(parser)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, help_text: str, action: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_text)
+        sub.set_defaults(action=action)
+        sub.add_argument("--state", type=Path, default=DEFAULT_STATE, help="the platform's state folder")
+        return sub
+
+    serving = commands.add_parser("serve", help="run the platform (the default)")
+    serving.set_defaults(action=_serve)
+    _add_serve_options(serving)
+    code = add("code", "print a new one-time enrolment code", _code)
+    code.add_argument("--site", default="")
+    code.add_argument("--model", default="")
+    add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
+    add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
+    add("reject", "the six digits differ: refuse and burn the code", _decide(is_same=False)).add_argument("enrol_id")
+    device = add("device", "set a device active, suspended or revoked", _device)
+    device.add_argument("dev")
+    device.add_argument("device_state", choices=DEVICE_STATES)
+    show = add("show", "the facts of one submission, without its content", _show)
+    show.add_argument("sid")
+    show.add_argument("--json", action="store_true", help="kept for uniformity: the answer is always JSON")
+    add("list", "the ids of all committed submissions", _list)
+    pdf = add("pdf", "write the application form of a submission", _pdf)
+    pdf.add_argument("sid")
+    pdf.add_argument("out", type=Path)
+    return parser
+
+
+def _add_serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="keys, database, blobs, fault script")
+    parser.add_argument("--db", default="", help="SQLAlchemy URL; default SQLite in the state folder")
+    parser.add_argument("--blobs", default="", help="folder of blobs; default in the state folder")
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--auto-approve", action="store_true", help="enrol without comparing the six digits")
+    parser.add_argument("--code-file", type=Path, help="also write the first enrolment code there")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    return serve(
+        Options(
+            state=options.state,
+            db=options.db,
+            blobs=options.blobs,
+            port=options.port,
+            is_auto_approving=options.auto_approve,
+            code_file=options.code_file,
+        )
+    )
+
+
+def _tables(options: argparse.Namespace) -> store.PlatformStore:
+    return store.PlatformStore(store.open_engine(load_places(options.state).db))
+
+
+def _code(options: argparse.Namespace) -> int:
+    tables = _tables(options)
+    fresh = enrolment.create_code(tables, int(time.time()), options.site, options.model)
+    tables.close()
+    return _say({"code": fresh})
+
+
+def _waiting(options: argparse.Namespace) -> int:
+    tables = _tables(options)
+    rows = tables.rows(sa.select(store.enrolment).where(store.enrolment.c.state == "waiting"))
+    tables.close()
+    return _say([{"enrol_id": row["enrol_id"], "digits": enrolment.digits(row)} for row in rows])
+
+
+def _decide(*, is_same: bool) -> Callable[[argparse.Namespace], int]:
+    def decide(options: argparse.Namespace) -> int:
+        tables = _tables(options)
+        try:
+            enrolment.decide(tables, options.enrol_id, is_same=is_same)
+        except KeyError as fault:
+            raise NotThere(options.enrol_id) from fault
+        finally:
+            tables.close()
+        return _say({"enrol_id": options.enrol_id, "approved": is_same})
+
+    return decide
+
+
+def _device(options: argparse.Namespace) -> int:
+    tables = _tables(options)
+    try:
+        tables.set_device_state(options.dev, options.device_state)
+    except KeyError as fault:
+        raise NotThere(options.dev) from fault
+    finally:
+        tables.close()
+    return _say({"dev": options.dev, "state": options.device_state})
+
+
+def _show(options: argparse.Namespace) -> int:
+    with open_view(options.state) as view:
+        return _say(view.show(options.sid))
+
+
+def _list(options: argparse.Namespace) -> int:
+    with open_view(options.state) as view:
+        return _say(view.sids())
+
+
+def _pdf(options: argparse.Namespace) -> int:
+    with open_view(options.state) as view:
+        options.out.write_bytes(view.pdf(options.sid))
+    return _say({"sid": options.sid, "pdf": str(options.out)})
+
+
+def _say(value: object) -> int:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _complain(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"sandbox: {text}\n")
+    return exit_code

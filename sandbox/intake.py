@@ -1,0 +1,232 @@
+"""The commit point: an envelope and its manifest become a numbered case, once.
+
+Order of queue-and-sync.md §9.2: certificate → signature → already committed? → seq unique → parts present → open →
+manifest hashes → one transaction → receipt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import RowMapping
+
+from sandbox import signed, store
+from sandbox.api.common import device_key
+from sandbox.api.uploads import settle_if_whole
+from sandbox.blobs import sync_folder
+from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
+from sandbox.platform import Platform
+from sandbox.problems import Problem
+from sandbox.reader import PART, Bad, Origin, open_bytes, open_file
+
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+KINDS = {"submission", "correction", "consultation", "complaint", "rating", "log"}
+MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
+RETRY_S = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and JSON text of what a PUT or GET says."""
+
+    status: int
+    text: str
+    retry_after_s: int = 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A verified envelope: what the device says it hands over."""
+
+    sid: str
+    dev: str
+    seq: int
+    item: str
+    manifest_sha256: str
+    manifest_bytes: int
+    parts: dict[str, tuple[str, int]]  # part → sealed sha256, sealed bytes
+    payload: bytes
+
+
+def take(platform: Platform, dev: str, sid: str, body: dict[str, Any]) -> Answer:
+    """Return the answer to PUT /submissions/{sid}: 201, 200 or 202. Raises: Problem 400, 422."""
+    now = platform.now()
+    platform.store.note_request(sid, now)
+    claim = _verify_envelope(platform, dev, sid, body.get("envelope"))
+    try:
+        row = platform.store.register(dev, sid, claim.seq, claim.payload, now)
+    except store.IdReused as fault:
+        raise Problem(422, "id_reused") from fault
+    except store.SeqReused as fault:
+        raise Problem(422, "seq_reused") from fault
+    if row["state"] == "committed":
+        return Answer(200, row["receipt"])
+    try:
+        return _commit(platform, claim, body.get("manifest"))
+    except Problem as problem:
+        if problem.status == 422:
+            platform.store.set_state(dev, sid, "refused", problem.code)
+        raise
+
+
+def tell(platform: Platform, dev: str, sid: str) -> Answer:
+    """Return the answer to GET /submissions/{sid}. Raises: Problem 404 `unknown_submission`."""
+    row = platform.store.find_submission(dev, sid)
+    if row is None:
+        raise Problem(404, "unknown_submission")
+    body: dict[str, Any] = {"state": row["state"], "missing": json.loads(row["missing"])}
+    if row["state"] == "committed":
+        body["receipt"] = json.loads(row["receipt"])
+    if row["code"]:
+        body["code"] = row["code"]
+    return Answer(200, json.dumps(body), RETRY_S if row["state"] == "processing" else 0)
+
+
+def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Claim:
+    try:
+        value, payload, kid = signed.open_object(wire, signed.SUBMIT, lambda serial: device_key(platform, serial, dev))
+    except signed.BadSignature as fault:
+        raise Problem(422, "bad_signature") from fault
+    named = {"sid": sid, "dev": dev, "cert": kid, "alg": "ES256", "v": 1, "typ": "submission"}
+    if any(value.get(key) != expected or isinstance(value.get(key), bool) for key, expected in named.items()):
+        raise Problem(422, "bad_signature", "The envelope speaks of something else than the request.")
+    manifest, item = value.get("manifest"), value.get("item")
+    is_whole = (
+        isinstance(manifest, dict)
+        and _is_hash(manifest.get("sha256"))
+        and _is_count(manifest.get("bytes"))
+        and _is_count(value.get("seq"))
+        and value.get("kind") in KINDS
+        and isinstance(item, str)
+        and len(item) <= 64
+        and value.get("clk") in ("ok", "unsure")
+    )
+    if not is_whole or not isinstance(manifest, dict):
+        raise Problem(422, "unreadable")
+    parts = _decode_parts(value.get("parts"))
+    return Claim(sid, dev, value["seq"], str(item), manifest["sha256"], manifest["bytes"], parts, payload)
+
+
+def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
+    if not isinstance(listed, list):
+        raise Problem(422, "unreadable")
+    found: dict[str, tuple[str, int]] = {}
+    for one in listed:
+        if not isinstance(one, dict) or not isinstance(one.get("part"), str) or not PART.fullmatch(one["part"]):
+            raise Problem(422, "unreadable")
+        if one["part"] == "manifest" or not _is_hash(one.get("sha256")) or not _is_count(one.get("bytes")):
+            raise Problem(422, "unreadable")
+        found[one["part"]] = (one["sha256"], one["bytes"])
+    if list(found) != sorted(found) or len(found) != len(listed):
+        raise Problem(422, "unreadable", "Parts are sorted by name, each once.")
+    return found
+
+
+def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
+    uploads = _find_uploads(platform, claim)
+    missing = tuple(part for part in claim.parts if part not in uploads)
+    if missing:
+        platform.store.set_state(claim.dev, claim.sid, "parts_missing", missing=missing)
+        return Answer(202, json.dumps({"state": "parts_missing", "missing": list(missing)}), RETRY_S)
+    manifest_bytes, listed = _open_manifest(platform, claim, sealed)
+    rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
+    now = platform.now()
+
+    def make_receipt(case_number: str, query_code: str) -> str:
+        receipt = {
+            "v": 1, "typ": "receipt", "sid": claim.sid, "dev": claim.dev, "seq": claim.seq,
+            "manifest_sha256": claim.manifest_sha256, "case_number": case_number, "query_code": query_code, "ts": now,
+        }  # fmt: skip
+        return json.dumps(platform.sign("receipt", signed.RECEIPT, receipt))
+
+    is_first = platform.store.commit(
+        claim.dev, claim.sid, manifest=manifest_bytes, parts=rows, make_receipt=make_receipt, at=now
+    )
+    row = platform.store.find_submission(claim.dev, claim.sid)
+    if row is None:
+        raise Problem(503, "busy", retry_after_s=RETRY_S)
+    return Answer(201 if is_first else 200, row["receipt"])
+
+
+def _find_uploads(platform: Platform, claim: Claim) -> dict[str, RowMapping]:
+    """Return the complete uploads of this submission by part, each of the claimed hash and size."""
+    mine = (store.upload.c.dev == claim.dev) & (store.upload.c.sid == claim.sid)
+    found: dict[str, RowMapping] = {}
+    for row in platform.store.rows(sa.select(store.upload).where(mine)):
+        is_claimed = claim.parts.get(row["part"]) == (row["sha256"], row["length"])
+        if is_claimed and row["id"] not in platform.busy_uploads and settle_if_whole(platform, row):
+            found[row["part"]] = row
+    return found
+
+
+def _open_manifest(platform: Platform, claim: Claim, sealed: object) -> tuple[bytes, dict[str, dict[str, Any]]]:
+    """Return the plain manifest and its list of parts by name. Raises: Problem 422."""
+    try:
+        blob = decode_b64url(sealed if isinstance(sealed, str) else "!")
+    except NotCanonical as fault:
+        raise Problem(400, "bad_request", "The manifest is not base64url.") from fault
+    if len(blob) != claim.manifest_bytes or hashlib.sha256(blob).hexdigest() != claim.manifest_sha256:
+        raise Problem(422, "hash_mismatch")
+    try:
+        origin = Origin(claim.sid, claim.dev, claim.seq, "manifest")
+        _, plain = open_bytes(blob, platform.keys.sealing, origin)
+        value = decode_canonical(plain)
+    except (Bad, NotCanonical) as fault:
+        raise Problem(422, "unreadable") from fault
+    if not isinstance(value, dict) or value.get("v") != 1 or not isinstance(value.get("parts"), list):
+        raise Problem(422, "unreadable")
+    if value.get("sid") != claim.sid or value.get("item") != claim.item:
+        raise Problem(422, "unreadable", "The manifest speaks of another submission.")
+    listed: dict[str, dict[str, Any]] = {}
+    for one in value["parts"]:
+        if not isinstance(one, dict) or not isinstance(one.get("part"), str) or one["part"] in listed:
+            raise Problem(422, "unreadable")
+        listed[one["part"]] = one
+    if {part: one.get("sealed_sha256") for part, one in listed.items()} != {
+        part: sha256 for part, (sha256, _) in claim.parts.items()
+    }:
+        raise Problem(422, "hash_mismatch")
+    return plain, listed
+
+
+def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dict[str, Any]) -> dict[str, Any]:
+    """Open one sealed part into the platform's own store and return its row. Raises: Problem 422."""
+    mime = listed.get("mime")
+    if not isinstance(mime, str) or not MIME.fullmatch(mime):
+        raise Problem(422, "unreadable")
+    target = platform.blobs.plain_path(claim.dev, claim.sid, upload["part"], mime)
+    origin = Origin(claim.sid, claim.dev, claim.seq, upload["part"])
+    try:
+        opened = open_file(platform.blobs.upload_path(upload["id"]), target, platform.keys.sealing, origin)
+    except Bad as fault:
+        raise Problem(422, "unreadable") from fault
+    sizes = (opened.plain_bytes, opened.sealed_bytes)  # the manifest may count either
+    if (opened.sealed_sha256, opened.plain_sha256) != (upload["sha256"], listed.get("plain_sha256")) or (
+        listed.get("bytes") not in sizes
+    ):
+        target.unlink(missing_ok=True)
+        raise Problem(422, "hash_mismatch")
+    sync_folder(target.parent)
+    return {
+        "dev": claim.dev,
+        "part": upload["part"],
+        "mime": mime,
+        "plain_sha256": opened.plain_sha256,
+        "sealed_sha256": opened.sealed_sha256,
+        "size": opened.plain_bytes,
+        "path": str(Path(*target.parts[len(platform.blobs.root.parts) :])),
+    }
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and SHA256_HEX.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= SAFE_INTEGER

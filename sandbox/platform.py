@@ -1,0 +1,33 @@
+"""What every endpoint needs of the running platform, in one value."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sandbox.blobs import BlobFolder
+from sandbox.keys import PlatformKeys
+from sandbox.signed import sign_object
+from sandbox.store import PlatformStore
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Keys, tables, blobs and the clock. `busy_uploads` holds ids with a PATCH under way in this process."""
+
+    keys: PlatformKeys
+    store: PlatformStore
+    blobs: BlobFolder
+    is_auto_approving: bool = False
+    wall_s: Callable[[], float] = time.time
+    busy_uploads: set[str] = field(default_factory=set)
+
+    def now(self) -> int:
+        """Return Unix seconds."""
+        return int(self.wall_s())
+
+    def sign(self, use: str, purpose: str, value: object) -> dict[str, str]:
+        """Return `value` as an object signed by the platform's key of that use."""
+        key = self.keys.signing[use]
+        return sign_object(key.private, key.kid, purpose, value)
