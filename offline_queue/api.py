@@ -285,6 +285,7 @@ class Consignment(msgspec.Struct, frozen=True):
     manifest_sha256: str
     parts: tuple[PartUpload, ...]
     sent_once: bool
+    attempts: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -305,6 +306,13 @@ class Change(msgspec.Struct, frozen=True):
     new: State
     cause: str
     outcome: Outcome
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Whether the platform can be reached, and why the queue stands still if it does."""
+
+    is_reachable: bool
+    pause: PauseReason = PauseReason.NONE
 
 
 class QueueStats(msgspec.Struct, frozen=True):

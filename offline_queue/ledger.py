@@ -63,7 +63,7 @@ class Ledger:
 
     def require(self, db: sqlite3.Connection, sid: str) -> sqlite3.Row:
         """Return the row of `sid`. Raises: QueueError("unknown_sid")."""
-        row: sqlite3.Row | None = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
+        row: sqlite3.Row | None = db.execute(rows.ONE, (sid,)).fetchone()
         if row is None:
             raise QueueError("unknown_sid", sid)
         return row

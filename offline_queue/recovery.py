@@ -22,12 +22,12 @@ def recover(ledger: Ledger, blobs: BlobFolder, device_id: str, schema_copy: str)
         if schema_copy:
             set_meta(db, "schema_copy", schema_copy)
         _adopt_device(db, device_id)
-        for row in db.execute("SELECT * FROM submission WHERE state IN ('claimed','sending')").fetchall():
+        for row in db.execute(rows.LEASED).fetchall():
             ledger.note(db, row, State.READY, Why(Cause.RECOVERED))
             db.execute(rows.RELEASE, (None, None, 0, row["last_status"], row["last_code"], row["seq"]))
         named = db.execute(rows.NAMED_BLOBS).fetchall()
         lost = {part["submission_seq"] for part in named if not blobs.is_whole(part["path"], part["size"])}
-        for row in db.execute("SELECT * FROM submission WHERE state = 'ready'").fetchall():
+        for row in db.execute(rows.READY).fetchall():
             if row["seq"] in lost:
                 log.error("a sealed part is gone: %s", row["sid"])
                 ledger.note(db, row, State.DEAD, Why(Cause.BLOB_MISSING))

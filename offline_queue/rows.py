@@ -38,6 +38,18 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _DUE = "(not_before_boot IS NOT :boot OR not_before_mono_ms <= :mono_ms)"  # another boot's due time means now
 _FREE = "NOT EXISTS (SELECT 1 FROM submission a WHERE a.sid = s.after_sid AND a.state NOT IN ('delivered','shredded'))"
 
+_BRIEF = """seq, sid, intake_number, kind, item, state, sent_once, manifest_sha256, bytes, attempts, last_status,
+  last_code, dead_reason, case_number, query_code, delivered_wall, created_wall"""  # all but the large columns
+
+ONE = f"SELECT {_BRIEF} FROM submission WHERE sid = ?"  # noqa: S608
+
+LEASED = f"SELECT {_BRIEF} FROM submission WHERE state IN ('claimed','sending')"  # noqa: S608
+
+READY = f"SELECT {_BRIEF} FROM submission WHERE state = 'ready'"  # noqa: S608
+
+NEWEST = f"""
+SELECT {_BRIEF} FROM submission WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?"""  # noqa: S608
+
 CLAIMABLE_PREFERRED = f"""
 SELECT seq FROM submission s WHERE sid = :sid AND state = 'ready' AND (:waived OR {_DUE}) AND {_FREE}"""  # noqa: S608
 
@@ -149,6 +161,7 @@ def to_consignment(row: sqlite3.Row, parts: list[sqlite3.Row], blobs: BlobFolder
             for part in parts
         ),
         sent_once=bool(row["sent_once"]),
+        attempts=row["attempts"],
     )
 
 

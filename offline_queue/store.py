@@ -11,7 +11,6 @@ import hashlib
 import logging
 import secrets
 import shutil
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -194,16 +193,14 @@ class QueueStore:
             with self._put_lock:
                 pass
         with self._ledger.transaction() as db:
-            row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
+            row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
 
     def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
         """Return the newest submissions in order of `seq`, of the given states or of all."""
-        wanted = states or tuple(State)
-        marks = ",".join("?" * len(wanted))
-        query = f"SELECT * FROM submission WHERE state IN ({marks}) ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        wanted = msgspec.json.encode(states or tuple(State)).decode()
         with self._ledger.transaction() as db:
-            found = db.execute(query, (*wanted, limit)).fetchall()
+            found = db.execute(rows.NEWEST, (wanted, limit)).fetchall()
         return tuple(rows.to_entry(row) for row in reversed(found))
 
     def outcomes(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[Outcome, ...]:
@@ -268,6 +265,14 @@ class QueueStore:
             self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
             parts = db.execute("SELECT * FROM attachment WHERE submission_seq = ? ORDER BY part", (row["seq"],))
             return rows.to_consignment(row, parts.fetchall(), self._blobs)
+
+    def dead_letters(self) -> tuple[Consignment, ...]:
+        """Return the dead letters whose PUT may have taken effect all the same; for a status question only."""
+        with self._ledger.transaction() as db:
+            found = db.execute(
+                "SELECT * FROM submission WHERE state = 'dead' AND sent_once = 1 ORDER BY seq"
+            ).fetchall()
+        return tuple(rows.to_consignment(row, [], self._blobs) for row in found)
 
     def wait_s(self) -> float | None:
         """Return seconds until the earliest `ready` submission is due; None if none waits for a time."""
@@ -367,7 +372,7 @@ class QueueStore:
 
     def _find_ticket(self, sid: str) -> Ticket | None:
         with self._ledger.transaction() as db:
-            row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
+            row = db.execute(rows.ONE, (sid,)).fetchone()
         return Ticket(sid, row["seq"], row["intake_number"], row["created_wall"]) if row else None
 
     def _put(
