@@ -11,4 +11,5 @@ SIMULATORS: dict[str, str] = {
     "reader": "devices.sim.reader",
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
+    "line": "devices.sim.line",
 }

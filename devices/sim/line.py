@@ -1,0 +1,183 @@
+"""A network line that can be cut: a TCP relay between the terminal and the platform.
+
+Links look like `tcp:127.0.0.1:PORT`. Controls: `cut` (running connections break, new ones are refused), `mute` (they
+connect and nothing answers), `mend`, `target` (where it leads), `state`, `count` (bytes and connections so far).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from devices.sim.control import ControlServer, announce, end_signal
+
+CHUNK = 65536
+BACKLOG = 32
+
+
+class Line:
+    """The relay. One accepting thread, two copying threads a connection."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._mode = "up"  # up, cut, mute
+        self._bytes = 0
+        self._connections = 0
+        self._cut_after = 0
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+        self.port = int(self._server.getsockname()[1])
+
+    # ── controls ─────────────────────────────────────────────────────────────────────────
+
+    def cut(self) -> str:
+        """Break what runs and refuse what comes."""
+        self._mode = "cut"
+        self._break()
+        return self._mode
+
+    def mute(self) -> str:
+        """Break what runs; accept what comes and never answer."""
+        self._mode = "mute"
+        self._break()
+        return self._mode
+
+    def mend(self) -> str:
+        """Carry again."""
+        self._mode = "up"
+        self._break()  # connections that were accepted while mute lead nowhere
+        return self._mode
+
+    def cut_after(self, count: int) -> int:
+        """Break a connection each time it has carried `count` bytes; 0 = never."""
+        self._cut_after = count
+        return count
+
+    def target(self, address: str) -> str:
+        """Lead to another address, HOST:PORT, from the next connection on."""
+        self._target = address
+        return address
+
+    def state(self) -> str:
+        """Return up, cut or mute."""
+        return self._mode
+
+    def count(self) -> dict[str, int]:
+        """Return bytes carried and connections made."""
+        return {"bytes": self._bytes, "connections": self._connections}
+
+    # ── the relay ────────────────────────────────────────────────────────────────────────
+
+    def serve(self) -> None:
+        """Accept until `close`."""
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            if self._mode == "cut":
+                _reset(near)
+                continue
+            with self._lock:
+                self._open.add(near)
+            if self._mode == "up":
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop accepting and break everything."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._break()
+
+    def _carry(self, near: socket.socket) -> None:
+        host, _, port = self._target.rpartition(":")
+        try:
+            far = socket.create_connection((host, int(port)), timeout=5)
+        except OSError:
+            self._drop(near)
+            return
+        far.settimeout(None)
+        with self._lock:
+            self._open.add(far)
+            self._connections += 1
+        back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
+        back.start()
+        self._copy(near, far)
+        back.join()
+        self._drop(near)
+        self._drop(far)
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        carried = 0
+        try:
+            while data := source.recv(CHUNK):
+                sink.sendall(data)
+                carried += len(data)
+                with self._lock:
+                    self._bytes += len(data)
+                if self._cut_after and carried >= self._cut_after:
+                    self._drop(source)
+                    self._drop(sink)
+                    return
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(source)
+            self._drop(sink)
+
+    def _drop(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(sock)
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+
+    def _break(self) -> None:
+        with self._lock:
+            running = tuple(self._open)
+            self._open.clear()
+        for sock in running:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+def _reset(sock: socket.socket) -> None:
+    """Close with a reset, as a dead network answers."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    sock.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="sim line", description=__doc__)
+    parser.add_argument("--target", required=True, metavar="HOST:PORT")
+    parser.add_argument("--control", type=Path, required=True)
+    parser.add_argument("--tethered", action="store_true")
+    options = parser.parse_args(arguments)
+    line = Line(options.target)
+    control = ControlServer(
+        options.control,
+        {
+            "cut": line.cut,
+            "mute": line.mute,
+            "mend": line.mend,
+            "cut_after": line.cut_after,
+            "target": line.target,
+            "state": line.state,
+            "count": line.count,
+        },
+    )
+    ended = end_signal(options.tethered)
+    control.start()
+    threading.Thread(target=line.serve, name="accept", daemon=True).start()
+    announce(f"tcp:127.0.0.1:{line.port}", control.address)
+    ended.wait()
+    line.close()
+    control.stop()
+    return 0
