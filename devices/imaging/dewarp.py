@@ -15,6 +15,7 @@ MM_PER_INCH = 25.4
 FORMATS_MM = {"a4": (210.0, 297.0), "card": (85.6, 53.98)}  # ISO 216; ISO/IEC 7810 ID-1
 MOST_DPI = 300  # more than a platform asks of a scan; smaller files
 FREE_LONG_MM = 297.0  # a paper of unknown format is taken to be as long as an A4
+_STRETCH = np.clip((np.arange(256) - 20) * (255 / (238 - 20)), 0, 255).astype(np.uint8)  # paper's grain becomes white
 
 
 class Flat(NamedTuple):
@@ -113,7 +114,8 @@ def clean(page: Picture) -> Picture:
     coloured = whitest.astype(np.int16) - paper.min(axis=2) > 60  # a photograph or a stamp's field, not paper
     gain[coloured | (whitest < 90)] = 1.0
     full = cv2.resize(cv2.GaussianBlur(gain, (0, 0), 2), (w, h), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.multiply(page, full, dtype=cv2.CV_8U), dtype=np.uint8)
+    even = cv2.multiply(page, full, dtype=cv2.CV_8U)
+    return np.asarray(cv2.LUT(even, _STRETCH), dtype=np.uint8)
 
 
 def text_turn(page: Picture) -> int:

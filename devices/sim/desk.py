@@ -100,8 +100,7 @@ def put_sheet(picture: Picture, sheet: Sheet, matrix: npt.NDArray[np.float64], s
     colour, alpha = warp_sheet(sheet, matrix, (int(x0), int(y0), int(x1), int(y1)))
     region = picture[y0:y1, x0:x1]
     if shadow > 0:
-        cast = cv2.GaussianBlur(np.roll(alpha, (3, 3), (0, 1)), (0, 0), 4)
-        region[:] = cv2.multiply(region, cv2.merge([1 - shadow * cast] * 3), dtype=cv2.CV_8U)
+        darken(region, alpha, shadow, 3, 4.0)
     blend(region, colour, alpha)
 
 
@@ -139,6 +138,14 @@ def warp_sheet(
 def blend(region: Picture, colour: Picture, alpha: npt.NDArray[np.float32]) -> None:
     """Put `colour` over `region` (both h×w×3, changed in place) where `alpha` (h×w, 0 to 1) says so."""
     region[:] = cv2.blendLinear(colour, region, alpha, 1 - alpha)
+
+
+def darken(region: Picture, alpha: npt.NDArray[np.float32], strength: float, shift_px: int, soft_px: float) -> None:
+    """Take light from `region` beside a thing whose cover is `alpha`: its shadow (changed in place)."""
+    moved = np.zeros_like(alpha)
+    moved[shift_px:, shift_px:] = alpha[:-shift_px, :-shift_px]
+    cast = cv2.GaussianBlur(moved, (0, 0), soft_px)
+    region[:] = cv2.multiply(region, cv2.merge([1 - strength * cast] * 3), dtype=cv2.CV_8U)
 
 
 def lay_surface(surface: str, size: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -203,11 +210,17 @@ def add_noise(picture: Picture, sigma: float, shift: int) -> Picture:
     """Return the picture with sensor noise; `shift` picks which, so that equal numbers give equal pictures."""
     grain = _grain()
     height, width = picture.shape[:2]
-    rows, columns = np.divmod(shift, grain.shape[1])
-    tile = np.roll(grain, (int(rows) % grain.shape[0], int(columns)), (0, 1))
-    times = (-(-height // tile.shape[0]), -(-width // tile.shape[1]), 1)
-    noise = np.tile(tile, times)[:height, :width]
-    return np.asarray(cv2.scaleAdd(noise, sigma / 16, picture.astype(np.float32)).clip(0, 255), dtype=np.uint8)
+    rows, columns = divmod(shift, grain.shape[1])
+    moved = np.roll(grain, (rows % grain.shape[0], columns), (0, 1))
+    up = cv2.convertScaleAbs(cv2.max(moved, 0), alpha=sigma / 16)
+    down = cv2.convertScaleAbs(cv2.min(moved, 0), alpha=sigma / 16)
+    noisy = picture.copy()
+    for y in range(0, height, grain.shape[0]):
+        for x in range(0, width, grain.shape[1]):
+            part = noisy[y : y + grain.shape[0], x : x + grain.shape[1]]
+            inner = (slice(0, part.shape[0]), slice(0, part.shape[1]))
+            part[:] = cv2.subtract(cv2.add(part, up[inner]), down[inner])
+    return noisy
 
 
 def encode(picture: Picture, quality: int) -> npt.NDArray[np.uint8]:
