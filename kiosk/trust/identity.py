@@ -161,7 +161,7 @@ class SealingKeys:
             if self._accept(bundle):
                 write_durably(self._path, msgspec.json.encode(encode_wire(bundle)))
 
-    def keys(self) -> tuple[SealingKey, ...]:
+    def published(self) -> tuple[SealingKey, ...]:
         """Return every published sealing key, newest first, the revoked ones marked."""
         return tuple(_sealing_key(key) for key in self._ring.keys(SEAL))
 

@@ -141,7 +141,7 @@ class FileKey:
 
 
 def build_csr(key: DeviceKey) -> bytes:
-    """Return a DER PKCS #10 request with an empty name, signed through the backend (about 207 bytes).
+    """Return a DER PKCS #10 request with an empty name, signed through the backend (about 190 bytes).
 
     Built by hand, because the key may live where no library can reach it. Source: RFC 2986 §4.
     """
