@@ -83,8 +83,12 @@ def _read(file: Path) -> Iterator[tuple[str, Text | str]]:
     """Yield each key of a file with its text, or with what is wrong with it."""
     try:
         raw = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+    except (OSError, UnicodeDecodeError) as fault:
         yield "", f"cannot be read: {type(fault).__name__}"
+        return
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        yield f"line {mark.line + 1 if mark else 0}", "is not YAML"
         return
     yield from _walk(raw, "")
 
