@@ -1,1 +1,3 @@
 """Puts the terminal together: the composition root and the commands."""
+
+VERSION = "0.1.0"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from devices.api import Private
 from kiosk.services import conditions, form, identity, materials
+from kiosk.services.catalogue import ServiceItem
 from kiosk.session.events import (
     CameraFailed,
     CardFailed,
@@ -26,7 +28,7 @@ from kiosk.session.events import (
 )
 from kiosk.session.flow.route import can_apply
 from kiosk.session.session import Fault, Session, State, Stroke
-from kiosk.station.errors import IdentityError
+from kiosk.station.errors import FormError, IdentityError
 from offline_queue.api import State as QueueState
 
 REFUSALS_BEFORE_KEEP = 3  # product.md F08
@@ -44,7 +46,9 @@ def value_of(event: Intent) -> str:
 
 def context_of(session: Session) -> form.FormContext:
     """Return what the item's conditions may ask about this visit."""
-    return form.FormContext(situation=session.situation, filed_by="self", today=session.today)
+    return form.form_context(
+        session.catalogue, session.today, session.situation, "self", has_card=session.card is not None
+    )
 
 
 def age_of(session: Session) -> int | None:
@@ -321,40 +325,51 @@ def focus(session: Session, event: Intent) -> Session:
     return replace(session, focus=value_of(event))
 
 
+def _answered(session: Session, change: Callable[[ServiceItem], form.Answers]) -> Session:
+    """Return the session with the answers changed; what the form engine refuses changes nothing."""
+    if session.item is None:
+        return session
+    try:
+        return replace(session, answers=change(session.item))
+    except FormError:
+        return session
+
+
 def type_text(session: Session, event: Intent) -> Session:
     """Type into the focused field; what the field does not allow is not taken."""
-    if session.item is None or not session.focus:
-        return session
-    return replace(session, answers=form.type_into(session.item, session.focus, session.answers, value_of(event)))
+    return _answered(session, lambda item: form.type_into(item, session.focus, session.answers, value_of(event)))
 
 
 def erase_text(session: Session, event: Intent) -> Session:
     """Take the last character away."""
-    if session.item is None or not session.focus:
-        return session
-    return replace(session, answers=form.erase(session.item, session.focus, session.answers))
+    return _answered(session, lambda item: form.erase(item, session.focus, session.answers))
 
 
 def pick(session: Session, event: Intent) -> Session:
     """Take a choice: `key=value`."""
     key, _, value = value_of(event).partition("=")
-    if session.item is None or not key:
-        return session
-    return replace(session, answers=form.choose(session.item, key, session.answers, value))
+    return _answered(session, lambda item: form.choose(item, key, session.answers, value))
 
 
 def add_entry(session: Session, event: Intent) -> Session:
-    """Add an empty entry to a repeated group."""
-    if session.item is None:
-        return session
-    return replace(session, answers=form.add_entry(session.item, value_of(event), session.answers))
+    """Add an empty entry to a repeated group, and turn to its page."""
+    grown = _answered(session, lambda item: form.add_entry(item, value_of(event), session.answers))
+    return _turned_to_last(grown, value_of(event)) if grown is not session else session
 
 
 def remove_entry(session: Session, event: Intent) -> Session:
-    """Take an entry of a repeated group out."""
-    if session.item is None:
+    """Take an entry of a repeated group out: `members.1`."""
+    key, _, entry = value_of(event).rpartition(".")
+    if not entry.isdecimal():
         return session
-    return replace(session, answers=form.remove_entry(session.item, value_of(event), session.answers), focus="")
+    cut = _answered(session, lambda item: form.remove_entry(item, key, session.answers, int(entry)))
+    return replace(cut, focus="", form_page=min(session.form_page, len(pages_of(cut)) - 1), shows_errors=False)
+
+
+def _turned_to_last(session: Session, repeat: str) -> Session:
+    """Return the session turned to the newest entry of a repeat."""
+    last = max((i for i, page in enumerate(pages_of(session)) if page.repeat == repeat), default=session.form_page)
+    return replace(session, form_page=last, shows_errors=False, focus="")
 
 
 def read_further(session: Session, event: Intent) -> Session:
@@ -387,8 +402,13 @@ def take_further(session: Session, event: CardRead) -> Session:
     """Take name and number of a further person from the card."""
     if session.item is None:
         return session
-    answers = form.prefill_member(session.item, session.answers, event.card)
-    return replace(session, answers=answers, is_reading_further=False, fault=None)
+    try:
+        answers = form.prefill_member(session.item, session.answers, event.card)
+    except FormError as error:
+        return replace(session, is_reading_further=False, fault=Fault(code=error.code, kind="FormError"))
+    taken = replace(session, answers=answers, is_reading_further=False, fault=None)
+    here = pages_of(session)[session.form_page]
+    return _turned_to_last(taken, here.repeat) if here.repeat else taken
 
 
 def further_failed(session: Session, event: CardFailed) -> Session:

@@ -58,18 +58,21 @@ def review_rows(scene: Scene) -> list[Row]:
     if session.item is None:
         return []
     rows: list[Row] = []
-    context = folds.context_of(session)
+    answers = form.answer_rows(session.item, session.answers, folds.context_of(session), session.locale)
+    by_key = {row.key: row for row in answers}
     for index, page in enumerate(folds.pages_of(session)):
+        title = page.title(session.locale) or session.catalogue.label("field_group", page.group, session.locale)
+        found = [by_key[key] for key in page.keys if key in by_key]
         rows.extend(
             Row(
-                key=f"form:{index}" if n == 0 else f"{state.key}",
-                section=page.title,
-                label=state.label,
-                value=state.display or say("review.empty"),
+                key=f"form:{index}" if n == 0 else row.key,
+                section=title,
+                label=row.label(session.locale),
+                value=row.masked,
                 action="edit" if n == 0 else "",
                 action_label=say("review.edit") if n == 0 else "",
             )
-            for n, state in enumerate(form.field_states(session.item, index, session.answers, context, session.locale))
+            for n, row in enumerate(found)
         )
     plan = [state for state in folds.plan_of(session) if state.state != "not_needed"]
     rows.extend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devices.api import DeviceKind
 from kiosk.services import form
 from kiosk.session.flow import folds
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
@@ -16,71 +17,87 @@ def form_screen(scene: Scene) -> View:
     pages = folds.pages_of(session)
     index = min(session.form_page, len(pages) - 1)
     page = pages[index]
-    errors = {fault.key: fault.text for fault in folds.faults_of(session)} if session.shows_errors else {}
-    states = form.field_states(session.item, index, session.answers, folds.context_of(session), session.locale)
-    fields = tuple(_field(state, session.focus, errors.get(state.key, "")) for state in states)
+    states = form.field_states(
+        session.item,
+        index,
+        session.answers,
+        folds.context_of(session),
+        session.locale,
+        shows_errors=session.shows_errors,
+        focus=session.focus,
+    )
     notes: tuple[Note, ...] = ()
     if session.fault is not None:
         notes = whose_move(scene, session.fault, "Reader")
-    elif session.shows_errors and errors:
-        on_page = {state.key for state in states}
-        if page.repeat_key and page.repeat_key in errors:
-            notes = (Note(key="page_error", text=errors[page.repeat_key], mood="stop"),)
-        elif any(key in on_page for key in errors):
-            notes = (Note(key="look", text=say("form.look_at_marked"), mood="care"),)
+    elif session.shows_errors:
+        missing = [fault.text for fault in folds.faults_of(session) if fault.key == page.repeat]
+        if missing:
+            notes = (Note(key="page_error", text=missing[0], mood="stop"),)
+        elif any(state.error for state in states):
+            notes = (Note(key="look", text=say("form_screen.look_at_marked"), mood="care"),)
+    notes += tuple(Note(key=f"warn.{s.key}", text=s.warning, mood="care") for s in states if s.warning)
     if session.is_reading_further:
         return View(
             screen="identify",
             key="form.further_card",
-            title=say("form.further_title"),
-            lead=say("form.further_lead"),
+            title=say("form_screen.further_title"),
+            lead=say("form_screen.further_lead"),
             picture="card",
             notes=notes,
-            actions=standard_actions(scene, Action(id="stop_further", label=say("form.type_instead")), back=False),
+            actions=standard_actions(
+                scene, Action(id="stop_further", label=say("form_screen.type_instead")), back=False
+            ),
         )
-    own: list[Action] = []
-    if page.repeat_key:
-        own.append(Action(id="read_further", label=say("form.read_further"), value=page.repeat_key))
-        if page.can_add:
-            own.append(Action(id="add_entry", label=say("form.add_entry"), value=page.repeat_key))
-        if page.entries:
-            own.append(
-                Action(id="remove_entry", label=say("form.remove_entry"), value=f"{page.repeat_key}.{page.entries - 1}")
-            )
-    label = "form.back_to_review" if session.edits_from_review else "frame.next"
-    own.append(Action(id="next", label=say(label), role="primary"))
+    label = "form_screen.back_to_review" if session.edits_from_review else "frame.next"
     return View(
         screen="form",
-        key=f"form.{page.group}",
-        title=page.title,
-        lead=say("form.lead_card") if page.group == "applicant" else say("form.lead"),
-        fields=fields,
+        key=f"form.{page.key}",
+        title=page.title(session.locale) or session.catalogue.label("field_group", page.group, session.locale),
+        lead=say("form_screen.lead_card" if page.group == "applicant" else "form_screen.lead"),
+        fields=tuple(_field(state) for state in states),
         notes=notes,
         page=index,
         pages=len(pages),
-        actions=standard_actions(scene, *own, back=not session.edits_from_review),
+        actions=standard_actions(
+            scene,
+            *_repeat_actions(scene, page),
+            Action(id="next", label=say(label), role="primary"),
+            back=not session.edits_from_review,
+        ),
     )
 
 
-def _field(state: form.FieldState, focus: str, error: str) -> Field:
-    kinds = {"bool": "bool", "choice": "choice", "date": "date", "month": "month"}
-    kind = kinds.get(state.keyboard, "text")
-    typed = state.keyboard in ("pinyin", "digits", "idnumber", "english")
+def _repeat_actions(scene: Scene, page: form.FormPage) -> tuple[Action, ...]:
+    say = scene.say
+    actions: list[Action] = []
+    if page.reads_card:
+        has_reader = scene.station.has(DeviceKind.READER)
+        actions.append(Action(id="read_further", label=say("form_screen.read_further"), is_enabled=has_reader))
+    if page.repeat and page.can_add:
+        actions.append(Action(id="add_entry", label=say("form_screen.add_entry"), value=page.repeat))
+    if page.repeat and page.can_remove:
+        place = f"{page.repeat}.{page.entry}"
+        actions.append(Action(id="remove_entry", label=say("form_screen.remove_entry"), value=place))
+    return tuple(actions)
+
+
+KINDS = {"bool": "bool", "choice": "choice", "region": "choice", "date": "date", "month": "month"}
+TYPED = ("pinyin", "digits", "idnumber", "english")
+
+
+def _field(state: form.FieldState) -> Field:
+    typed = state.keyboard in TYPED and not state.locked
     return Field(
         key=state.key,
         label=state.label,
-        kind=kind,  # type: ignore[arg-type]  # the five words are View's own
+        kind=KINDS.get(state.keyboard, "text"),  # type: ignore[arg-type]  # the words are View's own
         display=state.display,
         hint=state.hint,
-        error=error,
-        keyboard=state.keyboard if typed and not state.locked else "none",  # type: ignore[arg-type]
-        options=tuple(Option(o.value, o.label, is_selected=_is_chosen(state, o.value)) for o in state.options),
+        error=state.error,
+        keyboard=state.keyboard if typed else "none",  # type: ignore[arg-type]
+        options=tuple(Option(o.value, o.label, is_selected=o.is_selected) for o in state.options),
         is_required=state.required,
         is_locked=state.locked,
         is_done=state.is_done,
-        is_focused=state.key == focus and not state.locked,
+        is_focused=state.is_focused and not state.locked,
     )
-
-
-def _is_chosen(state: form.FieldState, value: str) -> bool:
-    return value in state.raw.reveal().split("|")

@@ -1,0 +1,243 @@
+"""The composition root: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app import VERSION
+from app.pulse import CentralLane
+from devices.api import DeviceKind, Frames, Status
+from devices.imaging.eye import Eye
+from devices.lane import DeviceLane
+from devices.registry import make_device
+from kiosk.central.heartbeat import Pulse
+from kiosk.central.link import Link, open_link
+from kiosk.services.catalogue import Catalogue, load_catalogue
+from kiosk.session.journal import AuditJournal
+from kiosk.session.runner import Loop, Parts, SessionRunner
+from kiosk.session.view import View
+from kiosk.station.audit import AuditLog
+from kiosk.station.audit_events import Event
+from kiosk.station.audit_format import genesis_hash
+from kiosk.station.clock import SystemClock
+from kiosk.station.config import Config, DeviceConfig
+from kiosk.station.errors import KioskError
+from kiosk.station.health import Station
+from kiosk.station.texts import ASSETS, Texts
+from kiosk.station.work import WorkLane
+from kiosk.trust.identity import KEY_FILE, Device, load_device
+from kiosk.trust.keys import FileKey
+from kiosk.trust.ring import KeyRing, load_pinned
+from kiosk.trust.time import load_floor
+from offline_queue.api import Change, QueueError
+from offline_queue.store import Limits, QueueStore
+from offline_queue.sync import SyncLoop
+
+log = logging.getLogger(__name__)
+
+TRUST, AUDIT, QUEUE = "trust", "audit", "queue"
+MB = 1024 * 1024
+PROFILE = "development"  # the `file` key backend is refused by any profile called production
+
+
+class NotEnrolled(KioskError):
+    """This terminal is blank: `enrol` first."""
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What takes long to load, loaded: nothing of it touches Qt, so any thread may do it."""
+
+    config: Config
+    texts: Texts
+    catalogue: Catalogue
+    clock: SystemClock
+    device: Device
+    link: Link
+    log: AuditLog
+    store: QueueStore
+
+
+def load_texts() -> Texts:
+    """Return every sentence. Raises: ConfigError."""
+    return Texts.load(ASSETS / "texts")
+
+
+def catalogue_folder(config: Config) -> Path:
+    """Return where the service items lie."""
+    return config.path(config.catalogue) if config.catalogue else ASSETS / "services"
+
+
+def prepare(config: Config, texts: Texts) -> Ready:
+    """Open the store and everything it needs.
+
+    Raises: NotEnrolled, ConfigError, CatalogueError, StoreBusy, StoreTooNew, StoreCorrupt.
+    """
+    state = config.state_folder
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = state / TRUST
+    clock = SystemClock(load_floor(folder))
+    device = load_device(folder)
+    if device is None:
+        raise NotEnrolled("not_enrolled", "run: main.py enrol --code CODE")
+    key = FileKey(folder / KEY_FILE, PROFILE)
+    ring = KeyRing(load_pinned(config.path(config.platform.pins)))
+    url = config.platform.urls[0] if config.platform.urls else device.platform_url
+    link = open_link(
+        device, key, ring, clock, folder, url=url, ca_path=config.path(config.platform.ca), version=VERSION
+    )
+    catalogue = load_catalogue(catalogue_folder(config))
+    limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
+    store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits)
+    audit = AuditLog(
+        state / AUDIT, genesis_hash(device.device_id, device.certificate, device.genesis), link.signer, clock
+    )
+    return Ready(config, texts, catalogue, clock, device, link, audit, store)
+
+
+class Kiosk:
+    """One running terminal: lanes, queue, sync and the runner. Built and stopped on the main thread."""
+
+    def __init__(
+        self, ready: Ready, loop: Loop, show: Callable[[View], None], eye: Eye, on_stuck: Callable[[], None]
+    ) -> None:
+        self.ready = ready
+        self.eye = eye
+        self.store = ready.store
+        self.link = ready.link
+        self.audit = ready.log
+        self._on_stuck = on_stuck
+        self.work = WorkLane(lambda error: on_stuck())
+        self.lanes = {
+            kind: self._lane(kind, device)
+            for kind, device in (
+                (DeviceKind.READER, ready.config.devices.reader),
+                (DeviceKind.CAMERA, ready.config.devices.camera),
+                (DeviceKind.PRINTER, ready.config.devices.printer),
+            )
+            if device is not None
+        }
+        self.sync = SyncLoop(ready.store, ready.link.delivery, ready.link.verifier, ready.clock, self._queue_changed)
+        self.central = CentralLane(ready.link, self._pulse, self._line_changed)
+        self.runner = SessionRunner(
+            Parts(
+                loop=loop,
+                lanes=self.lanes,
+                work=self.work,
+                store=ready.store,
+                sync=_Line(self.sync, self.central),
+                journal=AuditJournal(ready.log),
+                catalogue=ready.catalogue,
+                texts=ready.texts,
+                clock=ready.clock,
+                station=Station(site=ready.config.station),
+                screen=ready.config.screen,
+                sealing_keys=ready.link.sealing.recipients,
+                show=show,
+                app_version=VERSION,
+                on_end=eye.forget,
+                on_stuck=on_stuck,
+            )
+        )
+
+    def _lane(self, kind: DeviceKind, device: DeviceConfig) -> DeviceLane:
+        options: dict[str, Any] = dict(device.options)
+        if kind is DeviceKind.CAMERA:
+            options["eye"] = self.eye
+        return DeviceLane(
+            device.driver or kind.value,
+            lambda: make_device(kind, device.driver, device.link, **options),
+            kind=kind,
+            on_status=self._device_changed,
+        )
+
+    @property
+    def frames(self) -> Frames:
+        """Return the newest preview picture's source."""
+        return self.eye
+
+    def start(self) -> None:
+        """Start every thread and show ATTRACT."""
+        self.audit.record(Event.APP_START, boot=self.ready.clock.boot_id(), app=VERSION, profile=PROFILE)
+        self.audit.start()
+        for lane in self.lanes.values():
+            lane.start()
+        self.sync.start()
+        self.central.start()
+        self.runner.start()
+        self.work.submit(self.eye.warm)
+        self.work.submit(self._drain_audit)
+
+    def stop(self) -> bool:
+        """Stop everything in order; return whether every thread ended."""
+        self.runner.stop()
+        done = [lane.stop() for lane in self.lanes.values()]
+        done.append(self.central.stop())
+        done.append(self.sync.stop())
+        self.work.submit(self._drain_audit)
+        done.append(self.work.stop())
+        self.eye.close()
+        self.audit.record(Event.APP_STOP, reason="requested")
+        self.audit.close()
+        self.store.close()
+        self.link.client.close()
+        return all(done)
+
+    # ── what threads report ──────────────────────────────────────────────────────────────
+
+    def _device_changed(self, status: Status) -> None:
+        self.runner.device_changed(status)
+
+    def _queue_changed(self, change: Change) -> None:
+        self.runner.queue_changed(change)
+        self.work.submit(self._drain_audit)
+
+    def _line_changed(self, is_online: bool) -> None:
+        if is_online:
+            self.sync.network_returned()
+
+    def _pulse(self) -> Pulse:
+        devices = self.runner.station.devices
+        printer = devices.get(DeviceKind.PRINTER)
+        return Pulse(
+            app=VERSION,
+            catalogue=self.ready.catalogue.version,
+            queue=self.store.stats(),
+            audit=self.audit.head(),
+            devices={kind.value: status.device.value for kind, status in devices.items()},
+            paper=printer.supply.value if printer is not None else "unknown",
+        )
+
+    def _drain_audit(self) -> None:
+        """Carry the store's own transitions over into the audit log, at least once."""
+        try:
+            rows = self.store.unaudited()
+            for row in rows:
+                new = row.new if row.new != "removed" else "none"
+                self.audit.record(Event.QUEUE_TRANSITION, row=row.n, sid=row.sid, old=row.old or "none", new=new)
+                if row.new == "delivered":
+                    self.audit.record(Event.RECEIPT_VERIFIED, sid=row.sid)
+            if rows:
+                self.store.mark_audited(rows[-1].n)
+        except (QueueError, KioskError) as error:
+            log.warning("queue transitions not audited: %s", error.code)
+
+
+class _Line:
+    """What the runner sees of sync and central lane."""
+
+    def __init__(self, sync: SyncLoop, central: CentralLane) -> None:
+        self._sync = sync
+        self._central = central
+
+    def nudge(self, sid: str = "") -> None:
+        """Wake up; `sid` goes first."""
+        self._sync.nudge(sid)
+
+    def is_online(self) -> bool:
+        """Whether the platform answered last."""
+        return self._central.is_online
