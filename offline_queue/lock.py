@@ -22,5 +22,7 @@ class LockFile:
             raise StoreBusy("store_busy") from error
 
     def release(self) -> None:
-        """Give the lock back."""
-        os.close(self._descriptor)
+        """Give the lock back; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:  # the number may be another file's by then
+            os.close(descriptor)

@@ -30,7 +30,7 @@ def recover(ledger: Ledger, blobs: BlobFolder, device_id: str, schema_copy: str)
         for row in db.execute(rows.READY).fetchall():
             if row["seq"] in lost:
                 log.error("a sealed part is gone: %s", row["sid"])
-                ledger.note(db, row, State.DEAD, Why(Cause.BLOB_MISSING))
+                ledger.write(db, (row["seq"], row["sid"], row["state"]), State.DEAD, Why(Cause.BLOB_MISSING))
                 db.execute(rows.DEAD, (Cause.BLOB_MISSING, 0, Cause.BLOB_MISSING, row["seq"]))
     blobs.sweep(frozenset(part["path"] for part in named))
 

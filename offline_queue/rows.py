@@ -10,7 +10,6 @@ from offline_queue.blobs import BlobFolder
 LEGAL: frozenset[tuple[State, State]] = frozenset(
     {
         (State.READY, State.CLAIMED),
-        (State.READY, State.DEAD),  # only at start, for a part that is no longer there
         (State.CLAIMED, State.SENDING),
         (State.CLAIMED, State.READY),
         (State.CLAIMED, State.DEAD),
@@ -22,7 +21,10 @@ LEGAL: frozenset[tuple[State, State]] = frozenset(
         (State.DEAD, State.DELIVERED),
     }
 )
-"""Every change of state there is (§5); anything else is a defect and raises."""
+"""Every change of state that a caller can bring about (§5); anything else is a defect and raises.
+
+The one other is ready → dead by the store itself, at start, for a submission that lost a part.
+"""
 
 INSERT_SUBMISSION = """
 INSERT INTO submission (seq, sid, intake_number, kind, item, after_sid, priority, state, envelope, envelope_kid,
