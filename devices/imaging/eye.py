@@ -35,6 +35,7 @@ SLOT_BYTES = 960 * 540 * 3
 START_S = 20.0  # importing cv2 on a busy, cold machine
 LOOK_S = 3.0
 TAKE_S = 20.0
+STALE_S = 2.0  # a picture older than that is not what the camera sees: nothing is shown, and nobody's page stays
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")
 
@@ -64,7 +65,7 @@ class Eye:
         os.ftruncate(self._memory_fd, SLOTS * SLOT_BYTES)
         self._memory = mmap.mmap(self._memory_fd, SLOTS * SLOT_BYTES)
         self._number = 0
-        self._latest: tuple[int, int, int, int] | None = None  # number, slot, width, height
+        self._latest: tuple[int, int, int, int, float] | None = None  # number, slot, width, height, when
         self._is_closed = False
 
     @property
@@ -80,9 +81,12 @@ class Eye:
     def close(self) -> None:
         """End the process and forget all; closing twice is harmless."""
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
             self._end()
             self.forget()
+            os.close(self._memory_fd)
 
     def forget(self) -> None:
         """Forget the picture on the screen and the page taken last: the next visit must not see them."""
@@ -92,8 +96,7 @@ class Eye:
     def rest(self) -> None:
         """Show no picture; what was taken stays known."""
         self._latest = None
-        if not self._memory.closed:
-            self._memory[:] = bytes(len(self._memory))
+        self._memory[:] = bytes(len(self._memory))
 
     def latest(self) -> tuple[int, int, int, bytes] | None:
         """Return (number, width_px, height_px, RGB888 bytes) of the newest frame, or None."""
@@ -101,7 +104,10 @@ class Eye:
             latest = self._latest
             if latest is None:
                 return None
-            number, slot, width, height = latest
+            number, slot, width, height, at_s = latest
+            if time.monotonic() - at_s > STALE_S:
+                self.rest()
+                return None
             pixels = self._memory[slot * SLOT_BYTES : slot * SLOT_BYTES + width * height * 3]
             newest = self._latest
             if newest is not None and newest[0] < number + SLOTS - 1:  # not drawn over while we copied
@@ -121,7 +127,7 @@ class Eye:
             if not isinstance(answer, LookAnswer) or not _fits(answer):
                 raise self._broken("an answer to another question")
             self.track = answer.track
-            self._latest = (number, slot, answer.width_px, answer.height_px)
+            self._latest = (number, slot, answer.width_px, answer.height_px, time.monotonic())
         return Preview(
             number=number,
             width_px=answer.width_px,

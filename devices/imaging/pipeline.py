@@ -20,7 +20,7 @@ from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer,
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
-SKIN_PERCENT = 0.4  # of the page under a hand
+SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
 
@@ -156,7 +156,7 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
 
 def _hand_verdict(frame: Picture, outline: Outline) -> Verdict:
     factor = shrink_factor(frame.shape[1], frame.shape[0])
-    covered = quality.skin_over(shrink(frame, factor), np.array(outline.corners) / factor)
+    covered = quality.skin_across(shrink(frame, factor), (np.array(outline.corners) + 0.5) / factor - 0.5)
     return Verdict("hands", covered, SKIN_PERCENT, covered <= SKIN_PERCENT)
 
 

@@ -11,6 +11,7 @@ from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
 from devices.imaging.fields import Picture
 from devices.imaging.values import GATES, Limits, Outline
 
+SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 SAME_LEVELS = 9.0  # mean grey levels between two sightings of one page; other pages differ by 15 and more
 
 
@@ -159,29 +160,43 @@ def is_same_page(a: bytes, b: bytes) -> bool:
     return float(np.abs(soft[0] - soft[1]).mean()) < SAME_LEVELS
 
 
-def skin_over(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
-    """Return the largest hand-like region that covers part of the page and runs out of the frame, % of the page.
+def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
+    """Return the longest stretch of the page's edge under a hand, in percent of its length.
 
-    `frame` h×w×3 BGR, corners in its px. A hand is one piece of skin colour, partly on the page (under half of it) and
-    partly on the desk (under a third of that), touching the frame's edge: a wooden desk or a brown cover is not.
+    `frame` h×w×3 BGR (about 480 px wide), corners in its px. There the colour of skin, redder than the paper, runs
+    from the page onto the desk without a step. Where most of the edge looks so, the paper itself is brown: 0.
     """
-    ycc = cv2.cvtColor(cv2.blur(frame, (3, 3)), cv2.COLOR_BGR2YCrCb)
-    skin = cv2.inRange(ycc, (50, 136, 80), (250, 180, 126))
-    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    page = np.zeros(skin.shape, np.uint8)
-    cv2.fillConvexPoly(page, np.round(corners).astype(np.int32), 1)
-    page_px = max(1, int(page.sum()))
-    desk_px = max(1, page.size - page_px)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(skin)
-    inside = np.bincount(labels.ravel(), weights=cv2.erode(page, np.ones((5, 5), np.uint8)).ravel(), minlength=count)
-    largest = 0.0
-    for n in range(1, count):
-        x, y, w, h, area = (int(s) for s in stats[n])
-        at_edge = x <= 1 or y <= 1 or x + w >= skin.shape[1] - 1 or y + h >= skin.shape[0] - 1
-        outside = area - inside[n]
-        if at_edge and 0 < inside[n] < 0.5 * page_px and 0.002 * desk_px < outside < 0.33 * desk_px:
-            largest = max(largest, 100.0 * float(inside[n]) / page_px)
-    return largest
+    ycc = cv2.cvtColor(cv2.blur(frame, (3, 3)), cv2.COLOR_BGR2YCrCb).astype(np.float32)
+    height, width = ycc.shape[:2]
+    sides = np.roll(corners, -1, 0) - corners
+    lengths = np.hypot(sides[:, 0], sides[:, 1])
+    spots, normals = [], []
+    for corner, side, length in zip(corners, sides, lengths, strict=True):
+        at = np.arange(6.0, max(7.0, length - 6))
+        spots.append(corner + at[:, None] * side / length)
+        normals.append(np.repeat([[-side[1] / length, side[0] / length]], len(at), 0))
+    points, normal = np.concatenate(spots), np.concatenate(normals)
+
+    def seen(offset: float) -> npt.NDArray[np.float32]:
+        x = np.clip(np.round(points[:, 0] + offset * normal[:, 0]).astype(int), 0, width - 1)
+        y = np.clip(np.round(points[:, 1] + offset * normal[:, 1]).astype(int), 0, height - 1)
+        return np.asarray(ycc[y, x], dtype=np.float32)
+
+    inside, outside = seen(4), seen(-4)
+    paper_cr = float(np.median(seen(8)[:, 1]))
+    skin = _is_skin(inside, paper_cr) & _is_skin(outside, paper_cr)
+    skin &= np.abs(inside - outside).sum(axis=1) < SKIN_STEP
+    if skin.mean() > 0.4:
+        return 0.0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], skin.astype(np.int8), [0]])))
+    longest = int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+    return 100.0 * longest / len(skin)
+
+
+def _is_skin(ycc: npt.NDArray[np.float32], paper_cr: float) -> npt.NDArray[np.bool_]:
+    """Return which of n YCrCb colours may be skin; the chroma box is Chai and Ngan's (1999), widened for lamp light."""
+    y, cr, cb = ycc.T
+    return np.asarray((y > 40) & (cr > max(133.0, paper_cr + 8)) & (cr < 182) & (cb > 74) & (cb < 127))
 
 
 def _format_percent(flat: Flat, accepts: str) -> float:

@@ -1,0 +1,37 @@
+"""What every camera driver needs of the eye, and the picture of an empty desk. Drivers never touch pixels."""
+
+from __future__ import annotations
+
+import base64
+from typing import Protocol
+
+from devices.api import Deadline, Page, Preview
+
+
+class Eye(Protocol):
+    """Judges pictures in a process of its own (devices/imaging/eye.py); handed to the driver when it is made."""
+
+    def look(self, frame: bytes, deadline: Deadline, accepts: str = "any") -> Preview:
+        """Return what one preview frame shows. Raises: WireFault, HardwareFault, TimedOut, Cancelled."""
+
+    def take(
+        self, still: bytes, material: str, index: int, deadline: Deadline, keep: bool = False, accepts: str = "any"
+    ) -> Page:
+        """Return the page on a still. Raises: UserFault (code: the gate), WireFault, HardwareFault, DeviceError."""
+
+    def forget(self) -> None:
+        """Forget the picture on the screen and the page taken last."""
+
+
+def empty_desk() -> bytes:
+    """Return a small JPEG of a plain grey desk."""
+    return base64.b64decode(_EMPTY)
+
+
+_EMPTY = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeX"
+    "BkeFxlZ2P/2wBDARESEhgVGC8aGi9jQjhCY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2P/wAARCABa"
+    "AKADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFAEBAAAAAAAAAAAAAAAAAAAAAP/EAB"
+    "QRAQAAAAAAAAAAAAAAAAAAAAD/2gAMAwEAAhEDEQA/AKwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAf/2Q=="
+)
