@@ -22,6 +22,7 @@ from devices.api import (
     DeviceKind,
     IdReader,
     Preview,
+    Private,
     ReceiptPrinter,
     Status,
     TimedOut,
@@ -192,7 +193,7 @@ class SessionRunner:
         ):
             return
         wall = self._p.clock.wall_s()
-        self.dispatch(evt.Intent(name, evt.Private(value), at_wall_s=wall, fresh_id=uuid7(wall)))
+        self.dispatch(evt.Intent(name, Private(value), at_wall_s=wall, fresh_id=uuid7(wall)))
 
     def page_jpeg(self, key: str) -> bytes | None:
         """Return the picture `material/index` of this visit, or None."""

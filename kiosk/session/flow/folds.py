@@ -184,7 +184,7 @@ def _verdicts(session: Session) -> tuple[conditions.ConditionVerdict, ...]:
     if session.item is None or session.identity is None:
         return ()
     return conditions.check_conditions(
-        session.item, session.identity, session.answers, context_of(session), session.today, True, session.locale
+        session.item, session.identity, session.answers, context_of(session), session.today, locale=session.locale
     )
 
 
@@ -429,11 +429,10 @@ def plan_of(session: Session) -> tuple[materials.MaterialState, ...]:
     return materials.material_plan(
         session.item,
         context_of(session),
-        session.answers,
         counts,
         session.card is not None,
-        session.deferred,
-        session.locale,
+        answers=session.answers,
+        deferred=session.deferred,
     )
 
 

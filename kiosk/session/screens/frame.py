@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -92,7 +92,7 @@ def steps_of(scene: Scene) -> tuple[Step, ...]:
     )
 
 
-def _step_state(index: int, now: int) -> str:  # type: ignore[return]
+def _step_state(index: int, now: int) -> Literal["done", "now", "ahead"]:
     if index < now:
         return "done"
     return "now" if index == now else "ahead"

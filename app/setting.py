@@ -1,0 +1,70 @@
+"""Where a simulated terminal keeps what, and its enrolment at its own local platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from app import VERSION
+from app.stage import Announcement, Stage
+from devices.api import DeviceKind
+from kiosk.station.config import Config, DeviceConfig, DevicesConfig, load_config
+from kiosk.station.texts import ASSETS
+from kiosk.trust.identity import load_device
+
+DEFAULT_CONFIG = ASSETS.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
+
+
+def load_setting(path: Path | None) -> Config:
+    """Return the configuration asked for, or the simulated terminal's. Raises: ConfigError."""
+    return load_config(path or DEFAULT_CONFIG)
+
+
+def on_stage(config: Config, stage: Stage, links: dict[DeviceKind, str]) -> Config:
+    """Return the configuration with every `sim:` link and the platform led to the stage.
+
+    `links` are other wires that stand in for simulated ones; their drivers are chosen by the link.
+    """
+
+    def led(kind: DeviceKind, device: DeviceConfig | None) -> DeviceConfig | None:
+        if links.get(kind):
+            return DeviceConfig(driver="", link=links[kind])
+        if device is not None and device.link.startswith("sim:"):
+            return DeviceConfig(driver="", link=stage.link(kind), options=device.options)
+        return device
+
+    announced = stage.announced
+    if announced is None:
+        return config
+    devices = config.devices
+    return replace(
+        config,
+        devices=DevicesConfig(
+            reader=led(DeviceKind.READER, devices.reader),
+            camera=led(DeviceKind.CAMERA, devices.camera),
+            printer=led(DeviceKind.PRINTER, devices.printer),
+        ),
+        platform=replace(config.platform, urls=(stage.url,), ca=announced.ca, pins=announced.pins),
+    )
+
+
+def enrol_if_blank(config: Config, announced: Announcement) -> None:
+    """Enrol a blank simulated terminal at its own platform. Raises: EnrolFault, QueueError, ConfigError."""
+    from app.commands.enrol import enrol_terminal
+    from app.build import PROFILE, TRUST
+
+    state = config.state_folder
+    if load_device(state / TRUST) is not None:
+        return
+    enrol_terminal(
+        announced.code,
+        url=config.platform.urls[0],
+        ca_path=Path(announced.ca),
+        pins_path=Path(announced.pins),
+        state=state,
+        profile=PROFILE,
+        version=VERSION,
+        show_digits=lambda digits: None,
+        patience_s=60.0,
+    )
