@@ -20,7 +20,7 @@ from devices.api import (
     UserFault,
     WireFault,
 )
-from devices.drivers.camera_eye import Eye, empty_desk
+from devices.drivers.camera_eye import Eye, empty_desk, own_eye
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,15 @@ class FolderCamera:
 
     kind = DeviceKind.CAMERA
 
-    def __init__(self, address: str, *, eye: Eye, formats: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self, address: str, *, eye: Eye | None = None, formats: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         kind, _, path = address.partition(":")
         if kind != "folder" or not path:
             raise ValueError(f"camera {address!r}: allowed is folder:PATH")
         self.address = address
         self._folder = Path(path)
-        self._eye = eye
+        self._eye = eye or own_eye()
         self._formats = formats
         self._files: tuple[Path, ...] = ()
         self._data = b""

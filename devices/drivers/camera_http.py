@@ -22,7 +22,7 @@ from devices.api import (
     TimedOut,
     WireFault,
 )
-from devices.drivers.camera_eye import Eye
+from devices.drivers.camera_eye import Eye, own_eye
 from devices.wire import mjpeg
 
 log = logging.getLogger(__name__)
@@ -49,13 +49,13 @@ class HttpCamera:
         self,
         address: str,
         *,
-        eye: Eye,
+        eye: Eye | None = None,
         still_url: str = "",
         formats: Mapping[str, str] = MappingProxyType({}),
         freeze_s: float = FREEZE_S,
     ) -> None:
         self.address = address
-        self._eye = eye
+        self._eye = eye or own_eye()
         self._stream = _Place(address)
         self._still = None if still_url == "stream" else _Place(still_url or address.rpartition("/")[0] + "/still")
         self._formats = formats

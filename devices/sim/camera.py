@@ -150,15 +150,15 @@ class CameraSim:
         self.port = self._server.server_address[1]
         self._serve()
 
-    def lay(self, kind: str, seed: int = 0) -> None:
-        """Lay a paper down (taking away what lies there). Raises: ValueError for an unknown kind."""
+    def lay(self, kind: str, seed: int = 0, at_once: bool = False) -> None:
+        """Lay a paper down in place of what lies there, `at_once` without a hand. Raises: ValueError."""
         if kind not in DRAWERS and kind not in SPECIAL:
             raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted({*DRAWERS, *SPECIAL}))}")
-        self.film.scene.lay(kind, time.monotonic(), seed)
+        self.film.scene.lay(kind, time.monotonic(), seed, at_once)
 
-    def take(self) -> None:
+    def take(self, at_once: bool = False) -> None:
         """Take the paper away."""
-        self.film.scene.take(time.monotonic())
+        self.film.scene.take(time.monotonic(), at_once)
 
     def fault(self, name: str, on: bool = True) -> None:
         """Begin or end a fault; `close` ends the streams that are open and is over at once. Raises: ValueError."""

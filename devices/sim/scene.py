@@ -55,7 +55,7 @@ class Scene:
     def __init__(self, seed: int = 1, surface: str = "wood") -> None:
         rng = np.random.default_rng([seed, 5])
         y, x = np.mgrid[-1:1:68j, -1:1:120j].astype(np.float32)
-        field = (0.97 - 0.05 * x + 0.03 * y) * (1 - 0.06 * (x * x + y * y))
+        field = (0.86 - 0.045 * x + 0.03 * y) * (1 - 0.06 * (x * x + y * y))
         self._light = cv2.resize(field, (1920, 1080), interpolation=cv2.INTER_CUBIC)
         surface_picture = desk.lay_surface(surface, (1920, 1080), rng)
         self._bare = _lit(surface_picture, self._light)
@@ -69,17 +69,17 @@ class Scene:
         """Return the kind of the paper that lies there or is being laid, "" for none."""
         return "" if self._laid is None or self._is_leaving else self._laid.kind
 
-    def lay(self, kind: str, now: float, seed: int = 0) -> None:
+    def lay(self, kind: str, now: float, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper of `kind` (sheets.DRAWERS, `blurred`, `glare`), after taking away what lies there."""
         sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
         laid = self._place(kind, sheet, seed)
         self._former = self._laid if not self._is_leaving else None
-        self._laid, self._since, self._is_leaving = laid, now, False
+        self._laid, self._since, self._is_leaving = laid, now - (ALL_S if at_once else 0.0), False
 
-    def take(self, now: float) -> None:
+    def take(self, now: float, at_once: bool = False) -> None:
         """Take the paper away."""
         if self._laid is not None and not self._is_leaving:
-            self._former, self._since, self._is_leaving = None, now, True
+            self._former, self._since, self._is_leaving = None, now - (ALL_S if at_once else 0.0), True
 
     def state(self, now: float) -> tuple[Laid | None, Moment]:
         """Return the paper in sight and where it and the hand are."""
@@ -167,6 +167,7 @@ class Scene:
         return Laid(kind, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
 
 
+ALL_S = 60.0  # longer than any of it: no hand is seen
 _TAKE_S = LEAVE_S + 0.15 + ARRIVE_S
 
 
