@@ -19,6 +19,7 @@ GETA = "〓"  # the printer's own mark for a character nobody has
 SLICE_BYTES = 512  # a quarter of a second at 19200
 SLICE_ROWS = 8
 QR_LEVEL_M = 49  # a slip is folded and carried in a pocket
+QR_CAPACITY = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331)  # bytes at level M, versions 1 to 13
 CLOSERS = "，。、；：？！）】》〉」』”’％,.;:?!)]}%"
 OPENERS = "（【《〈「『“‘([{"
 _ALIGN = {"left": Align.LEFT, "center": Align.CENTER, "right": Align.RIGHT}
@@ -153,6 +154,7 @@ class _Pen:
         payload = code.payload.encode()
         if not 1 <= code.module_dots <= 8 or any(byte < 0x20 for byte in payload):
             raise WireFault("qr_parameter")
+        self.gap(1)  # four modules of six dots: the quiet zone that the printer does not leave by itself
         self._place(Align.CENTER)  # the native command has no alignment of its own
         self.operations += (
             escpos.QrModel(),
@@ -161,6 +163,7 @@ class _Pen:
             escpos.QrStore(payload),
             escpos.QrPrint(),
         )
+        self.gap(1)
 
     def gap(self, lines: int) -> None:
         self._size(1)
@@ -215,8 +218,13 @@ def _band(picture: Bitmap, left: int, line: StripLine) -> escpos.Raster:
     return escpos.Raster(width_bytes, height, escpos.defuse(b"".join(rows)))
 
 
+def _code_modules(payload: bytes) -> int:
+    version = next(at for at, capacity in enumerate(QR_CAPACITY, start=1) if len(payload) <= capacity)
+    return 17 + 4 * version
+
+
 def _slices(operations: tuple[Operation, ...]) -> Iterator[Slice]:
-    data, rows, height, scale = b"", 0, 0, 1
+    data, rows, height, scale, dots, modules = b"", 0, 0, 1, 0, 0
     for operation in operations:
         data += escpos.encode_operation(operation)
         ends_row = True
@@ -230,7 +238,11 @@ def _slices(operations: tuple[Operation, ...]) -> Iterator[Slice]:
             case escpos.Feed(lines):
                 height += lines * LINE_DOTS
             case escpos.QrPrint():
-                rows, height = rows + 1, height + 69 * 8  # at most; only the wait for the paper depends on it
+                rows, height = rows + 1, height + modules * dots
+            case escpos.QrSize(dots):
+                ends_row = False
+            case escpos.QrStore(payload):
+                modules, ends_row = _code_modules(payload), False
             case _:
                 ends_row = False
         if ends_row and (rows >= SLICE_ROWS or len(data) >= SLICE_BYTES):

@@ -132,6 +132,13 @@ def test_a_code_is_centred_by_a_command_before_it():
         escpos.QrStore(b"330402-0001-7"),
         escpos.QrPrint(),
     )
+    assert operations[at - 2] == operations[at + 5] == escpos.Feed(1)  # the quiet zone
+
+
+@pytest.mark.parametrize(("length", "modules"), [(1, 21), (14, 21), (15, 25), (331, 69)])
+def test_a_codes_height_counts_for_the_wait(length, modules):
+    slices = strip.encode_strip(Strip((StripCode("x" * length, 8),)), block)
+    assert sum(one.height_dots for one in slices) == modules * 8 + 2 * 30
 
 
 @pytest.mark.parametrize(

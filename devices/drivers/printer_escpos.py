@@ -1,0 +1,236 @@
+"""A receipt printer that speaks ESC/POS, over TCP or a serial line.
+
+Three rules carry it. No answer is unknown and unknown stops. A job is sent no faster than paper comes out, with the
+status asked between slices, so that little is left inside the printer when it stops. `Printed` is said only after
+the paper has had the time to come out and the status asked for after that was good. Nothing is printed twice.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from devices.api import (
+    Capabilities,
+    Deadline,
+    DeviceError,
+    DeviceKind,
+    DeviceState,
+    HardwareFault,
+    Jammed,
+    NotReady,
+    Printed,
+    Status,
+    Strip,
+    SupplyOut,
+    SupplyState,
+    TimedOut,
+    WireFault,
+)
+from devices.drivers.glyphs import rasterize as draw
+from devices.links import open_link
+from devices.wire import escpos
+from devices.wire.escpos import DOTS_PER_MM, Signal
+from devices.wire.strip import Rasterize, Slice, encode_strip
+
+DRIVER = "printer-escpos"
+ANSWER_S = 1.0  # a printer answers DLE EOT within milliseconds, in any state but off
+SLOWEST_LINE = 960  # bytes a second at 9600 8N1: what an answer may have to wait behind
+AHEAD_S = 0.3  # keeps the head fed; about this much may be lost inside when the paper ends
+POLL_S = 0.1
+CUT_S = 0.4
+CLEAR_S = 0.3
+
+
+class EscposPrinter:
+    """Prints strips in text mode; rows with characters the printer lacks go out as pictures."""
+
+    kind = DeviceKind.PRINTER
+
+    def __init__(
+        self, address: str, *, rasterize: Rasterize = draw, mm_per_s: float = 80.0, answer_s: float = ANSWER_S
+    ) -> None:
+        """Take a link (`tcp:HOST:PORT`, `serial:PATH?baud=19200`) and the slowest speed the paper may come out at."""
+        self._link = open_link(address)
+        self._rasterize = rasterize
+        self._mm_per_s = mm_per_s
+        self._answer_s = answer_s
+        self._is_open = False
+        self._holds_rest = False  # a job broke off: the printer may hold half a slip
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect and make sure a printer answers. Raises: NotReady, TimedOut, HardwareFault."""
+        if not self._is_open:
+            self._link.open()
+            self._is_open = True
+        try:
+            self._ask(1, deadline)
+        except DeviceError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the printer; closing twice is harmless."""
+        self._is_open = False
+        self._link.close()
+
+    def status(self, deadline: Deadline) -> Status:
+        """Return what the four status bytes tell. Raises: Cancelled.
+
+        A printer that is not there, says nothing or talks nonsense is a state too, and never a ready one.
+        """
+        try:
+            signals = self._first_signals(deadline)
+            return self._status(_device(signals), _supply(signals), _code(signals))
+        except NotReady as fault:
+            return self._status(DeviceState.NO_DEVICE, SupplyState.UNKNOWN, fault.code)
+        except (TimedOut, HardwareFault) as fault:
+            return self._status(DeviceState.OFFLINE, SupplyState.UNKNOWN, fault.code)
+
+    def capabilities(self) -> Capabilities:
+        """Return what this printer can do; nothing here has met a physical device."""
+        return Capabilities(
+            kind=self.kind,
+            driver=DRIVER,
+            features=("chinese_text", "rare_characters", "qr", "partial_cut", "status"),
+            provisional=("clear_buffer", "cutter_jam", "gbk_font"),
+            dpi=203,
+            width_px=576,
+        )
+
+    def print(self, strip: Strip, deadline: Deadline) -> Printed:
+        """Print and cut. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady, Cancelled, WireFault.
+
+        WireFault only for a strip that cannot be printed at all (a code too large for the paper).
+        """
+        started = time.monotonic()
+        slices = encode_strip(strip, self._rasterize)
+        self._refuse(self._first_signals(deadline), during=False)
+        try:
+            signals = self._run(slices, deadline)
+        except DeviceError:
+            self._break_off()
+            raise
+        return Printed(
+            lines=sum(one.rows for one in slices),
+            ms=(time.monotonic() - started) * 1000,
+            supply=_supply(signals),
+        )
+
+    def _run(self, slices: tuple[Slice, ...], deadline: Deadline) -> Signal:
+        if self._holds_rest:  # what is left of the broken job falls off first, so the new slip begins clean
+            self._clear(deadline)
+            self._link.write(escpos.encode((escpos.Reset(), escpos.Cut())), deadline)
+            self._holds_rest = False
+        out_at = time.monotonic()
+        for one in slices:
+            deadline.check("print")
+            self._link.write(one.data, deadline)
+            self._look(deadline, behind_bytes=len(one.data))
+            # The answer came behind the slice on the line, so the slice has arrived by now.
+            out_at = max(out_at, time.monotonic()) + one.height_dots / DOTS_PER_MM / self._mm_per_s
+            self._wait_for_paper(out_at - AHEAD_S, deadline)
+        self._wait_for_paper(out_at + CUT_S, deadline)
+        signals = self._signals(deadline)
+        self._refuse(signals, during=True)
+        return signals
+
+    def _wait_for_paper(self, until: float, deadline: Deadline) -> None:
+        while (left_s := until - time.monotonic()) > 0:
+            deadline.wait(min(POLL_S, left_s))
+            self._look(deadline)
+
+    def _look(self, deadline: Deadline, behind_bytes: int = 0) -> None:
+        """Ask whether the printer still prints; on trouble, ask for all of it and raise."""
+        signals = self._ask(1, deadline, behind_bytes) | self._ask(4, deadline)
+        if signals & ~Signal.PAPER_LOW:
+            self._refuse(signals | self._signals(deadline), during=True)
+
+    def _refuse(self, signals: Signal, during: bool) -> None:
+        code = _code(signals)
+        if code in ("", "paper_low"):
+            return
+        if code == "paper_out":
+            raise SupplyOut("paper_out_during" if during else "paper_out")
+        if code == "jammed":
+            raise Jammed("jammed")
+        if code in ("printer_error", "overheated"):
+            raise HardwareFault(code)
+        raise NotReady(code)
+
+    def _break_off(self) -> None:
+        """Make the printer forget the rest of the job, so that no old slip comes out for the next person."""
+        self._holds_rest = True
+        with suppress(DeviceError):
+            self._clear(Deadline(2 * CLEAR_S))
+
+    def _clear(self, deadline: Deadline) -> None:
+        self._link.write(escpos.CLEAR, deadline)
+        patience, answer = Deadline(CLEAR_S, deadline.cancelled), b""
+        with suppress(TimedOut):  # many printers say nothing to it
+            while len(answer) < len(escpos.CLEARED):
+                answer += self._link.read(len(escpos.CLEARED) - len(answer), patience)
+
+    def _first_signals(self, deadline: Deadline) -> Signal:
+        """Ask all of it, on a new connection if the old one was dropped: many printers hang up on a quiet client."""
+        if self._is_open:
+            with suppress(NotReady):
+                return self._signals(deadline)
+        self._link.open()
+        self._is_open = True
+        return self._signals(deadline)
+
+    def _signals(self, deadline: Deadline) -> Signal:
+        signals = Signal.NONE
+        for n in (1, 2, 3, 4):
+            signals |= self._ask(n, deadline)
+        return signals
+
+    def _ask(self, n: int, deadline: Deadline, behind_bytes: int = 0) -> Signal:
+        """Ask DLE EOT n and read its one byte. Raises: TimedOut, NotReady, HardwareFault, Cancelled."""
+        patience = Deadline(self._answer_s + behind_bytes / SLOWEST_LINE, deadline.cancelled)
+        try:
+            self._link.drain()  # a late answer to an older question would be believed
+            self._link.write(escpos.encode_operation(escpos.Ask(n)), deadline)  # type: ignore[arg-type]  # 1 to 4
+            answer = self._link.read(1, min(deadline, patience, key=lambda one: one.at))
+            return escpos.decode_status(n, answer)
+        except WireFault as fault:
+            raise HardwareFault("answer_garbled") from fault
+        except TimedOut as fault:
+            raise TimedOut("no_answer") from fault
+        except NotReady:
+            self.close()
+            raise
+
+    def _status(self, device: DeviceState, supply: SupplyState, code: str) -> Status:
+        return Status(self.kind, DRIVER, device=device, supply=supply, code=code, at_mono_s=time.monotonic())
+
+
+def _code(signals: Signal) -> str:
+    """The one word that matters most, "" when all is well."""
+    order = (
+        (Signal.CUTTER, "jammed"),  # in a kiosk the cutter stops on paper caught in it
+        (Signal.AUTO_RECOVERABLE, "overheated"),
+        (Signal.UNRECOVERABLE, "printer_error"),
+        (Signal.COVER_OPEN, "cover_open"),
+        (Signal.PAPER_END, "paper_out"),
+        (Signal.ERROR, "printer_error"),  # last: an open cover is an error to some printers too
+        (Signal.OFFLINE, "offline"),
+        (Signal.PAPER_LOW, "paper_low"),
+    )
+    return next((word for signal, word in order if signals & signal), "")
+
+
+def _device(signals: Signal) -> DeviceState:
+    code = _code(signals)
+    if code in ("jammed", "overheated", "printer_error"):
+        return DeviceState.HARDWARE_ERROR
+    return DeviceState.OFFLINE if code in ("cover_open", "offline") else DeviceState.ONLINE
+
+
+def _supply(signals: Signal) -> SupplyState:
+    if signals & Signal.CUTTER:
+        return SupplyState.JAMMED
+    if signals & Signal.PAPER_END:
+        return SupplyState.OUT
+    return SupplyState.LOW if signals & Signal.PAPER_LOW else SupplyState.FULL

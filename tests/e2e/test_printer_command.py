@@ -1,0 +1,52 @@
+"""`print-test` through the production driver."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.commands.print_test import RULER, print_test
+
+
+def test_the_test_slip_comes_out(printer_rig, capsys):
+    assert print_test(printer_rig.link, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"printed", "paper", "ms"}
+    assert (told["printed"], told["paper"]) == (True, "full")
+    assert told["ms"] > 0
+    (job,) = printer_rig.jobs()
+    assert job["is_complete"]
+    assert RULER in job["rows"]
+    assert len(RULER) == 48
+    assert job["codes"] == ["JINBAN-PRINT-TEST"]
+    assert sum(row.startswith("[picture") for row in job["rows"]) == 1
+
+
+def test_it_says_in_one_line_what_came_out(printer_rig, capsys):
+    assert print_test(printer_rig.link, driver="printer-escpos") == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_without_paper_it_says_so(printer_rig, capsys):
+    printer_rig.call("paper_out_after")
+    assert print_test(printer_rig.link, as_json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["printed"], told["paper"], told["code"]) == (False, "out", "paper_out")
+    assert print_test(printer_rig.link) == 1
+    assert "paper_out" in capsys.readouterr().err
+
+
+def test_a_printer_that_is_not_there_is_not_printed(tmp_path, capsys):
+    assert print_test(f"serial:{tmp_path}/none", as_json=True) == 1
+    assert json.loads(capsys.readouterr().out)["code"] == "noDevice"
+
+
+@pytest.mark.parametrize(
+    ("link", "driver"), [("nonsense", ""), ("tcp:127.0.0.1:1", "printer-x"), ("tcp:127.0.0.1:1", "reader-samv")]
+)
+def test_a_bad_link_or_driver_is_one_clear_line(link, driver, capsys):
+    assert print_test(link, driver) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
