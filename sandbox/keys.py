@@ -62,7 +62,7 @@ class PlatformKeys:
     signing: dict[str, SigningKey]  # by use
     sealing: dict[str, SealKey]  # by kid
     device_ca: Authority
-    public: list[dict[str, Any]]  # {kid, use, pub, nbf, naf, status} and suite for sealing keys
+    public: list[dict[str, Any]]  # {kid, use, pub, nbf, naf, status} and suite for sealing keys; hybrid ones only
     ca_path: Path
     pins_path: Path
     tls_cert: Path
@@ -125,7 +125,8 @@ def _load(folder: Path, public: Path) -> PlatformKeys:
             x509.load_pem_x509_certificate((folder / "device-ca.pem").read_bytes()),
             _decode_private((folder / "device-ca.key").read_bytes()),
         ),
-        public=index,
+        # A terminal may seal to every key it knows: publishing the small one too would undo the hybrid one.
+        public=[entry for entry in index if entry.get("suite") != CLASSIC],
         ca_path=public / "ca.pem",
         pins_path=public / "pins.json",
         tls_cert=folder / "tls.pem",

@@ -15,7 +15,7 @@ import requests
 
 from sandbox.cases import is_case_number
 from tests.fixtures.platform import LivePlatform, running_platform
-from tests.fixtures.platform_terminal import CLASSIC, Consignment, TestTerminal, make_sid, unb64url
+from tests.fixtures.platform_terminal import CLASSIC, HYBRID, Consignment, TestTerminal, make_sid, unb64url
 
 SCAN = (b"\xff\xd8\xff\xe0 a scan, as the platform sees it " * 9000, "image/jpeg")
 SIGNATURE = (b"\x89PNG\r\n\x1a\n strokes", "image/png")
@@ -109,7 +109,9 @@ def test_a_put_before_the_parts_is_kept_and_names_what_is_missing(
     assert terminal.put(consignment).status_code == 201
 
 
-def test_the_classic_suite_is_opened_too(terminal: TestTerminal) -> None:
+def test_the_classic_suite_is_opened_though_not_published(platform: LivePlatform, terminal: TestTerminal) -> None:
+    assert {key["suite"] for key in terminal.seal_keys} == {HYBRID}
+    terminal.seal_keys.append(platform.unpublished_seal_key())
     consignment = terminal.pack({"signature": SIGNATURE}, suite=CLASSIC)
     terminal.upload(consignment)
     assert terminal.put(consignment).status_code == 201
