@@ -61,7 +61,6 @@ def check_conditions(
     answers: Answers,
     context: FormContext,
     today: date,
-    *,
     is_online: bool = False,
     locale: str = "zh",
 ) -> tuple[ConditionVerdict, ...]:

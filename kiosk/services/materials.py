@@ -15,6 +15,7 @@ DEFAULT_PAGES = (1, 6)
 """Pages of a paper whose limits the catalogue does not say; six is the most it names for a usual one."""
 
 _CARD = "M-ID"
+_MAY_FOLLOW = "容缺"
 _SCANNED_SOURCES = frozenset({"scan", "camera", "library", "e_licence", "agent_upload", "witness_statement"})
 """What ends in a scan for now: library and licences are not asked yet, photographs are laid on the desk."""
 
@@ -34,8 +35,7 @@ class MaterialState(msgspec.Struct, frozen=True):
     """One material of the item and how it stands now."""
 
     code: str
-    name_zh: str
-    name_en: str
+    name: str
     state: MaterialStatus
     min_pages: int
     max_pages: int
@@ -43,29 +43,27 @@ class MaterialState(msgspec.Struct, frozen=True):
     can_defer: bool
     needs_scan: bool  # still to be laid down, or laid down already and open to change
 
-    def name(self, locale: str) -> str:
-        """Return the material's name in the locale."""
-        return self.name_en if locale == "en" else self.name_zh
-
 
 def material_plan(
     item: ServiceItem,
     context: FormContext,
+    answers: Answers,
     pages_by_code: Mapping[str, int],
     has_card: bool,
-    *,
-    answers: Answers | None = None,
     deferred: Collection[str] = (),
+    locale: str = "zh",
 ) -> tuple[MaterialState, ...]:
     """Return how every material of the item stands, in the order of the catalogue.
 
     `pages_by_code` counts captured pages; `deferred` are the codes the person chose to bring later.
     """
-    known = variables(item, answers or {}, context)
-    return tuple(
-        _state(material, known, pages_by_code.get(material.code, 0), has_card, is_put_off=material.code in deferred)
-        for material in item.materials
-    )
+    known = variables(item, answers, context)
+    states = []
+    for material in item.materials:
+        pages = pages_by_code.get(material.code, 0)
+        status = _status(material, known, pages, has_card=has_card, is_put_off=material.code in deferred)
+        states.append(_state(material, status, pages, locale))
+    return tuple(states)
 
 
 def is_complete(plan: tuple[MaterialState, ...]) -> bool:
@@ -78,32 +76,36 @@ def next_needed(plan: tuple[MaterialState, ...]) -> MaterialState | None:
     return next((material for material in plan if material.state is MaterialStatus.NEEDED), None)
 
 
-def _state(
-    material: Material, known: Mapping[str, str], pages: int, has_card: bool, *, is_put_off: bool
-) -> MaterialState:
-    least, most = (material.pages.min, material.pages.max) if material.pages else DEFAULT_PAGES
-    can_defer = material.necessity == "容缺"
+def _status(
+    material: Material, known: Mapping[str, str], pages: int, *, has_card: bool, is_put_off: bool
+) -> MaterialStatus:
     if not holds(material.required_if, known):
-        status = MaterialStatus.NOT_NEEDED
-    elif pages >= least:
-        status = MaterialStatus.SCANNED
-    elif can_defer and is_put_off:
-        status = MaterialStatus.DEFERRED
-    else:
-        status = _without_pages(material, has_card)
+        return MaterialStatus.NOT_NEEDED
+    if pages >= _limits(material)[0]:
+        return MaterialStatus.SCANNED
+    if is_put_off and material.necessity == _MAY_FOLLOW:
+        return MaterialStatus.DEFERRED
+    return _without_pages(material, has_card)
+
+
+def _state(material: Material, status: MaterialStatus, pages: int, locale: str) -> MaterialState:
+    least, most = _limits(material)
+    is_open = status in (MaterialStatus.NEEDED, MaterialStatus.SCANNED, MaterialStatus.DEFERRED)
+    is_asked = material.reuse_scope != "shared_data" and bool(_SCANNED_SOURCES & {material.source, *material.fallback})
     return MaterialState(
         code=material.code,
-        name_zh=material.name_zh,
-        name_en=material.name_en,
+        name=material.name(locale),
         state=status,
         min_pages=least,
         max_pages=most,
         pages=pages,
-        can_defer=can_defer,
-        needs_scan=status in (MaterialStatus.NEEDED, MaterialStatus.SCANNED, MaterialStatus.DEFERRED)
-        and material.reuse_scope != "shared_data"
-        and _can_be_scanned(material),
+        can_defer=material.necessity == _MAY_FOLLOW,
+        needs_scan=is_open and is_asked,
     )
+
+
+def _limits(material: Material) -> tuple[int, int]:
+    return (material.pages.min, material.pages.max) if material.pages else DEFAULT_PAGES
 
 
 def _without_pages(material: Material, has_card: bool) -> MaterialStatus:
@@ -117,7 +119,3 @@ def _without_pages(material: Material, has_card: bool) -> MaterialStatus:
     if material.source == "barcode" and "manual_number" in material.fallback:
         return MaterialStatus.SIGNED_FORM  # its number is a field of the form
     return MaterialStatus.NEEDED
-
-
-def _can_be_scanned(material: Material) -> bool:
-    return bool(_SCANNED_SOURCES & {material.source, *material.fallback})

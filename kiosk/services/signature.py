@@ -1,16 +1,14 @@
-"""A finger's signature: strokes to a picture and to a record of movement."""
+"""A finger's signature: strokes to a picture."""
 
 from __future__ import annotations
 
 import io
-import json
 
 Stroke = tuple[tuple[float, float, int], ...]
 
 WIDTH_PX, HEIGHT_PX = 1200, 400  # 3 : 1, the pad's shape
 PEN_PX = 9
 SCALE = 2  # drawn twice as large and averaged: smooth edges without a drawing library's own smoothing
-GRID = 10_000  # canonical JSON holds integers only: positions in ten-thousandths of the pad
 
 
 def draw_signature(strokes: tuple[Stroke, ...]) -> bytes:
@@ -32,9 +30,3 @@ def draw_signature(strokes: tuple[Stroke, ...]) -> bytes:
     out = io.BytesIO()
     image.resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.LANCZOS).save(out, "PNG", optimize=True)
     return out.getvalue()
-
-
-def record_strokes(strokes: tuple[Stroke, ...]) -> bytes:
-    """Return the movement as canonical JSON: `{"grid":10000,"strokes":[[x,y,ms,…],…]}`, integers only."""
-    flat = [[n for x, y, ms in stroke for n in (round(x * GRID), round(y * GRID), ms)] for stroke in strokes]
-    return json.dumps({"grid": GRID, "strokes": flat}, sort_keys=True, separators=(",", ":")).encode("ascii")
