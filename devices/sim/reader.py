@@ -1,0 +1,299 @@
+"""An ID card reader in a process of its own: `python -m devices.sim reader` (a pty) or `--tcp`.
+
+It carries bytes no faster than its line would, and hears noise when the other side speaks at another speed.
+Controls: put(card = key or fields; left out: the first), take, fault(fault, times, on), mend, cards, state, asked,
+forget_asked. Killing the process is unplugging it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import select
+import socket
+import sys
+import tempfile
+import termios
+import threading
+import time
+import tty
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from devices.api import IdCard
+from devices.sim.cards import card_from, load_cards
+from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.people import people
+from devices.sim.reader_far_end import FarEnd, Fault, Said
+from devices.wire import samv
+
+BITS = 10  # a byte on an 8N1 line
+CHUNK = 64  # bytes a USB adapter hands over at once
+TICK_S = 0.05
+PAUSE_S = 0.02  # between the pieces of a split answer
+SPEEDS = {
+    getattr(termios, f"B{baud}"): baud for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800)
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to end. Exit 0; 2 when the cards cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        cards = load_cards(options.cards) if options.cards else {}
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"--cards: {error}\n")
+        return 2
+    ended = end_signal(options.tethered)
+    with contextlib.ExitStack() as stack:
+        wire: _Wire = _Tcp(options.tcp) if options.tcp else _Pty(options.symlink)
+        stack.callback(wire.close)
+        far_end = FarEnd(not options.no_fingerprint, bytes(options.fingerprint_bytes))
+        reader = _Reader(far_end, wire, options.baud, cards)
+        if options.put:
+            reader.put(options.put)
+        path = options.control or Path(tempfile.mkdtemp(prefix="reader-")) / "reader.sock"
+        control = ControlServer(path, reader.handlers())
+        control.start()
+        stack.callback(control.stop)
+        announce(wire.link, control.address)
+        while not ended.is_set():
+            reader.turn()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sim reader", description="a simulated resident ID card reader (SAM-V)")
+    parser.add_argument("--tcp", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT", help="listen there, not on a pty")
+    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal")
+    parser.add_argument("--baud", type=int, default=115200, help="speed of the line; 0 carries bytes at once")
+    parser.add_argument("--cards", type=Path, help="a JSON file of cards by key, besides the invented people")
+    parser.add_argument("--put", metavar="KEY", help="lay this card down at the start")
+    parser.add_argument("--no-fingerprint", action="store_true", help="an older reader, which lacks 30 10")
+    parser.add_argument("--fingerprint-bytes", type=int, default=0, help="length of the fingerprint on every card")
+    parser.add_argument("--control", type=Path, help="path of the control socket")
+    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
+    return parser
+
+
+class _Reader:
+    """The far end on its wire, and its controls; one lock for both."""
+
+    def __init__(self, far_end: FarEnd, wire: _Wire, baud: int, cards: dict[str, IdCard]) -> None:
+        self._far_end = far_end
+        self._wire = wire
+        self._byte_s = BITS / baud if baud else 0.0
+        self._given = cards
+        self._lying = ""
+        self._lock = threading.Lock()
+        self._decoder = samv.Decoder()
+        self._noise = random.Random(7)
+
+    # ── controls ───────────────────────────────────────────────────────────────────────────
+
+    def handlers(self) -> dict[str, Callable[..., object]]:
+        """Return the controls by name."""
+        far_end = self._far_end
+        found: dict[str, Callable[..., object]] = {
+            "put": self.put,
+            "take": self.take,
+            "fault": far_end.fault,
+            "mend": far_end.mend,
+            "cards": self.cards,
+            "state": self.state,
+            "asked": lambda: [f"{command:04x}" for command in far_end.asked],
+            "forget_asked": far_end.asked.clear,
+        }
+        return {name: self._locked(handler) for name, handler in found.items()}
+
+    def put(self, card: str | dict[str, object] | None = None) -> str:
+        """Lay a card down by key, or by its fields; return its key. Raises: ValueError."""
+        if isinstance(card, dict):
+            self._far_end.put(card_from(card))
+            self._lying = "given"
+            return self._lying
+        known = self._known()
+        key = card if card is not None else next(iter(known))
+        if key not in known:
+            raise ValueError(f"card {key!r}: allowed are {', '.join(known)}")
+        self._far_end.put(known[key])
+        self._lying = key
+        return key
+
+    def take(self) -> None:
+        """Lift the card."""
+        self._far_end.take()
+        self._lying = ""
+
+    def cards(self) -> list[dict[str, str]]:
+        """Return the cards that can be put: key, name and what they are good for."""
+        given = [
+            {"key": key, "name": card.name.reveal(), "note_zh": "", "note_en": ""} for key, card in self._given.items()
+        ]
+        return given + [
+            {
+                "key": person.key,
+                "name": person.card.name.reveal() or person.card.english_name.reveal(),
+                "note_zh": person.note_zh,
+                "note_en": person.note_en,
+            }
+            for person in people(date.today()).values()
+            if person.key not in self._given
+        ]
+
+    def state(self) -> dict[str, object]:
+        """Return what lies there and how far it was read."""
+        far_end = self._far_end
+        return {
+            "card": self._lying if far_end.card is not None else "",
+            "is_found": far_end.is_found,
+            "is_selected": far_end.is_selected,
+            "is_read": far_end.is_read,
+            "faults": [script.fault.value for script in far_end.script],
+        }
+
+    def _known(self) -> dict[str, IdCard]:
+        return {**self._given, **{key: person.card for key, person in people(date.today()).items()}, **self._given}
+
+    def _locked(self, handler: Callable[..., object]) -> Callable[..., object]:
+        def call(**arguments: object) -> object:
+            with self._lock:
+                return handler(**arguments)
+
+        return call
+
+    # ── wire ───────────────────────────────────────────────────────────────────────────────
+
+    def turn(self) -> None:
+        """Take in what has come and answer it."""
+        data, baud = self._wire.receive(TICK_S)
+        if not data:
+            return
+        heard_at = time.monotonic() + len(data) * self._byte_s
+        if baud and self._byte_s and abs(BITS / baud - self._byte_s) > 1e-9:
+            self._wire.send(self._noise.randbytes(3))  # at the wrong speed both sides hear noise
+            return
+        rejected = self._decoder.rejected
+        payloads = self._decoder.feed(data)
+        for payload in payloads:
+            with self._lock:
+                said = self._far_end.answer(samv.decode_request(payload))
+            self._say(said, heard_at)
+        if not payloads and self._decoder.rejected > rejected:
+            self._say(Said(self._far_end.wrong()), heard_at)
+
+    def _say(self, said: Said, from_s: float) -> None:
+        """Put an answer onto the wire, each piece when its last byte would have arrived."""
+        if said.answer is None:
+            return
+        frame = self._spoil(samv.encode_answer(said.answer), said.wire)
+        size = 7 if said.wire is Fault.SPLIT else CHUNK
+        pause_s = PAUSE_S if said.wire is Fault.SPLIT and len(frame) < 40 * size else 0.0
+        for at in range(0, len(frame), size):
+            piece = frame[at : at + size]
+            due = from_s + (at + len(piece)) * self._byte_s + pause_s * (at // size)
+            time.sleep(max(0.0, due - time.monotonic()))
+            self._wire.send(piece)
+
+    def _spoil(self, frame: bytes, fault: Fault | None) -> bytes:
+        match fault:
+            case Fault.BAD_CHECK:
+                return frame[:-1] + bytes((frame[-1] ^ 0x55,))
+            case Fault.TRUNCATED:
+                return frame[: len(frame) // 2]
+            case Fault.NOISE:
+                return self._noise.randbytes(20) + samv.PREAMBLE[:3] + frame
+            case Fault.GARBAGE:
+                return self._noise.randbytes(len(frame))
+            case _:
+                return frame
+
+
+class _Wire(ABC):
+    """One connection at a time to whoever drives the reader."""
+
+    link: str
+
+    @abstractmethod
+    def receive(self, wait_s: float) -> tuple[bytes, int]:
+        """Return what has come within `wait_s` (b"" for nothing), and the speed it came at (0 unknown)."""
+
+    @abstractmethod
+    def send(self, data: bytes) -> None:
+        """Send bytes; whoever has gone hears nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the wire."""
+
+
+class _Pty(_Wire):
+    def __init__(self, symlink: Path | None) -> None:
+        self._master, self._slave = os.openpty()  # our hold on the slave keeps the master readable between clients
+        tty.setraw(self._master)
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        path = os.ttyname(self._slave)
+        self._path = path
+        self._symlink = symlink
+        if symlink is not None:
+            symlink.unlink(missing_ok=True)
+            symlink.symlink_to(path)
+        self.link = f"serial:{symlink.absolute() if symlink else path}"
+
+    def receive(self, wait_s: float) -> tuple[bytes, int]:
+        ready, _, _ = select.select([self._master], [], [], wait_s)
+        if not ready:
+            return b"", 0
+        return os.read(self._master, 4096), SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
+
+    def send(self, data: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):  # nobody reads: a real line loses bytes, too
+            os.write(self._master, data)
+
+    def close(self) -> None:
+        if self._symlink is not None and str(self._symlink.readlink()) == self._path:
+            self._symlink.unlink()
+        os.close(self._master)
+        os.close(self._slave)
+
+
+class _Tcp(_Wire):
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._listener = socket.create_server((host, int(port)))
+        self.link = f"tcp:{host}:{self._listener.getsockname()[1]}"
+        self._client: socket.socket | None = None
+
+    def receive(self, wait_s: float) -> tuple[bytes, int]:
+        ends = [self._listener, *([self._client] if self._client else [])]
+        ready, _, _ = select.select(ends, [], [], wait_s)
+        if self._client in ready and self._client is not None:
+            with contextlib.suppress(OSError):
+                if data := self._client.recv(4096):
+                    return data, 0
+            self._drop()
+        if self._listener in ready:
+            newcomer, _ = self._listener.accept()
+            self._drop()  # the newest connection has the reader
+            newcomer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._client = newcomer
+        return b"", 0
+
+    def send(self, data: bytes) -> None:
+        if self._client is not None:
+            with contextlib.suppress(OSError):
+                self._client.sendall(data)
+
+    def close(self) -> None:
+        self._drop()
+        self._listener.close()
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
