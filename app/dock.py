@@ -8,13 +8,13 @@ from collections.abc import Callable
 from app.stage import Stage
 from devices.api import DeviceKind
 from devices.sim.control import ControlError
-from devices.sim.people import PEOPLE, card_of
+from devices.sim.people import people
 from kiosk.session.view import DockControl
 from kiosk.station.clock import SystemClock
 
 log = logging.getLogger(__name__)
 
-PAPERS = (("register", "户口簿页"), ("bank_card", "银行卡"), ("a4_text", "文字材料"), ("blank", "白纸"))
+PAPERS = (("register", "户口簿页"), ("card", "银行卡"), ("birth", "出生证明"), ("text", "文字材料"), ("blank", "白纸"))
 
 
 class StageDock:
@@ -36,8 +36,8 @@ class StageDock:
         if self._stage is None:
             return ()
         cards = [
-            DockControl(id="card", label=person.label, group="card", value=key, is_on=self._card == key)
-            for key, person in PEOPLE.items()
+            DockControl(id="card", label=person.note_zh, group="card", value=key, is_on=self._card == key)
+            for key, person in people(self._clock.today()).items()
         ]
         papers = [
             DockControl(id="paper", label=label, group="paper", value=kind, is_on=self._paper == kind)
@@ -82,7 +82,7 @@ class StageDock:
         self._on ^= {name}
 
     def _lay_card(self, stage: Stage, key: str) -> None:
-        stage.sims["reader"].control.call("put", card=card_of(key, self._clock.today()))
+        stage.sims["reader"].control.call("put", key=key)
         self._card = key
 
     def _take_card(self, stage: Stage) -> None:

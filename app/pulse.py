@@ -45,6 +45,11 @@ class CentralLane:
         """Whether the platform answered the last question, by its signature."""
         return bool(self._is_online)
 
+    @property
+    def has_asked(self) -> bool:
+        """Whether the first answer, or its absence, is known."""
+        return self._is_online is not None
+
     def _run(self) -> None:
         count = 0
         while not self._ended.is_set():

@@ -51,8 +51,8 @@ def on_stage(config: Config, stage: Stage, links: dict[DeviceKind, str]) -> Conf
 
 def enrol_if_blank(config: Config, announced: Announcement) -> None:
     """Enrol a blank simulated terminal at its own platform. Raises: EnrolFault, QueueError, ConfigError."""
-    from app.commands.enrol import enrol_terminal
     from app.build import PROFILE, TRUST
+    from app.commands.enrol import enrol_terminal
 
     state = config.state_folder
     if load_device(state / TRUST) is not None:

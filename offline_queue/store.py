@@ -196,6 +196,13 @@ class QueueStore:
             row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
 
+    def ticket(self, sid: str) -> Ticket | None:
+        """Return the ticket of a stored submission, or None: not stored. Waits while this very `sid` is being put."""
+        if self._putting == sid:
+            with self._put_lock:
+                pass
+        return self._find_ticket(sid)
+
     def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
         """Return the newest submissions in order of `seq`, of the given states or of all."""
         wanted = msgspec.json.encode(states or tuple(State)).decode()

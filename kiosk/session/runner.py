@@ -311,7 +311,7 @@ class SessionRunner:
             case ask.Deliver(sid=sid):
                 self._p.sync.nudge(sid)
             case ask.PrintSlip(turn=turn, reprint=reprint, deadline_s=seconds):
-                strip = compose_slip(self.session, self.station, self._p.texts, self._p.clock, reprint)
+                strip = compose_slip(self.session, self.station, self._p.clock, reprint)
                 self._device(
                     DeviceKind.PRINTER,
                     turn,

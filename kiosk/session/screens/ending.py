@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from kiosk.services import form, slip
 from kiosk.session.flow import folds
+from kiosk.session.outgoing import word_of
 from kiosk.session.screens.frame import Scene, paged, standard_actions, whose_move
 from kiosk.session.session import Fault, Session, State
 from kiosk.session.view import Action, Note, Row, View
-from offline_queue.api import Outcome
-from offline_queue.api import State as QueueState
 
 ROWS = {"standard": 7, "elder": 5}
-
-
-def word_of(outcome: Outcome | None) -> slip.Word:
-    """Return the word a person sees for what the queue knows (product.md §4)."""
-    if outcome is None:
-        return slip.Word.QUEUED
-    if outcome.state in (QueueState.DELIVERED, QueueState.SHREDDED):
-        return slip.Word.DELIVERED
-    if outcome.state is QueueState.DEAD:
-        return slip.Word.HELD
-    if outcome.sent_once or outcome.state is QueueState.SENDING:
-        return slip.Word.UNCONFIRMED
-    return slip.Word.QUEUED
 
 
 def review(scene: Scene) -> View:

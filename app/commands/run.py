@@ -1,0 +1,121 @@
+"""`run`: the terminal in a window."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from kiosk.station.config import Config
+from kiosk.station.errors import ConfigError, KioskError
+from offline_queue.api import QueueError
+
+log = logging.getLogger(__name__)
+
+SIZES = ((1920, 1080), (1600, 900), (1366, 768), (1280, 800), (1024, 768))
+DICTIONARY = Path("build") / "keyboard" / "pinyin.db"
+STUCK = 3  # exit code for the supervisor: start me again
+
+
+def has_display() -> bool:
+    """Whether a window can be opened here."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) of `WxH`; (0, 0) for `auto`. Raises: ConfigError."""
+    if text == "auto":
+        return 0, 0
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) >= 768 and int(height) >= 768):
+        raise ConfigError((f"--size: {text!r} — WxH in pixels, neither side below 768, such as 1080x1920",))
+    return int(width), int(height)
+
+
+def refuse(error: Exception) -> int:
+    """Print why it could not start, one line a mistake; return 2."""
+    mistakes = getattr(error, "mistakes", ()) or (str(error),)
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)
+    return 2
+
+
+def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:
+    """Open the terminal and return its exit code."""
+    if not has_display():
+        print("No display here: playing the demo into build/demo instead.")
+        from app.commands.demo import run_demo
+
+        return run_demo(out=Path("build") / "demo")
+    try:
+        from app.setting import load_setting
+
+        setting = load_setting(config)
+        wanted = parse_size(size)
+    except ConfigError as error:
+        return refuse(error)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with ExitStack() as undo:
+        return _open(setting, wanted, fullscreen, undo)
+
+
+def _open(config: Config, size: tuple[int, int], is_fullscreen: bool, undo: ExitStack) -> int:
+    """Show the first frame, then load everything else beside it."""
+    from app.waking import LateFrames, Waking, waking_view
+    from ui.app import Terminal
+
+    frames = LateFrames()
+    dock = None
+    if config.simulation.has_dock:
+        from app.dock import StageDock
+
+        dock = StageDock()
+    waking = Waking(config, undo, dock)
+    terminal = Terminal(
+        waking.intent,
+        frames=frames,
+        page_jpeg=waking.page_jpeg,
+        dock=dock,
+        pinyin_path=DICTIONARY if DICTIONARY.exists() else None,
+        size=size if size[0] else _fitting_size(),
+        is_fullscreen=is_fullscreen,
+        title="近办 Jinban",
+    )
+    terminal.show(waking_view(config))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: terminal.post(terminal.quit))
+
+    def stuck() -> None:
+        terminal.post(lambda: terminal.quit(STUCK))
+
+    def load() -> None:
+        try:
+            ready, eye = waking.load()
+        except (KioskError, QueueError, RuntimeError, OSError) as error:
+            failure = error
+            terminal.post(lambda: (waking.fail(failure), terminal.quit(2)))
+            return
+        terminal.post(lambda: waking.take(ready, eye, terminal, frames, stuck))
+
+    loader = threading.Thread(target=load, name="loader", daemon=True)
+    terminal.after(0.05, loader.start)  # after the first frame
+    code = terminal.exec()
+    loader.join()
+    waking.stop()
+    terminal.close()
+    if waking.failure is not None:
+        return refuse(waking.failure)
+    return code
+
+
+def _fitting_size() -> tuple[int, int]:
+    """Return the largest of the known sizes that the screen takes."""
+    from PySide6.QtGui import QGuiApplication
+
+    app = QGuiApplication.instance() or QGuiApplication([])
+    room = app.primaryScreen().availableSize()  # type: ignore[attr-defined]
+    return next(((w, h) for w, h in SIZES if w <= room.width() and h <= room.height()), SIZES[-1])

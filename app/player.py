@@ -1,0 +1,204 @@
+"""Plays a visit as a person would: finds controls by their accessible name, taps where they are seen, waits for screens.
+
+It knows a control only by what a screen reader would say. A control that is hidden, grey or covered fails the play.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kiosk.session.session import Session
+from kiosk.session.view import Field, View
+from ui import probe
+from ui.app import Terminal
+
+PATIENCE_S = 60.0
+SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
+    ((0.12, 0.30), (0.20, 0.28), (0.30, 0.27)),
+    ((0.21, 0.15), (0.21, 0.45), (0.20, 0.82)),
+    ((0.12, 0.62), (0.22, 0.55), (0.33, 0.50)),
+    ((0.45, 0.22), (0.56, 0.20), (0.66, 0.21)),
+    ((0.55, 0.20), (0.52, 0.50), (0.44, 0.80)),
+    ((0.55, 0.48), (0.63, 0.66), (0.74, 0.82)),
+)
+
+
+class PlayFailed(Exception):
+    """The visit did not go on: what was expected, and what the screen showed."""
+
+
+class Player:
+    """Hands and eyes at one terminal."""
+
+    def __init__(self, terminal: Terminal, view: Callable[[], View], session: Callable[[], Session], out: Path) -> None:
+        self._terminal = terminal
+        self._view = view
+        self._session = session
+        self._screens = out / "screens"
+        self._screens.mkdir(parents=True, exist_ok=True)
+        self._seen: list[str] = []
+        self.names: dict[str, str] = {}
+
+    @property
+    def view(self) -> View:
+        """Return what the screen shows."""
+        return self._view()
+
+    @property
+    def session(self) -> Session:
+        """Return the visit."""
+        return self._session()
+
+    def wait(self, done: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
+        """Let the terminal work until `done()`. Raises: PlayFailed."""
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise PlayFailed(
+                    f"waited {seconds:.0f} s for {what}; the screen shows {self.view.key or self.view.screen}"
+                )
+            probe.settle(0.02)
+
+    def wait_screen(self, *names: str, seconds: float = PATIENCE_S) -> str:
+        """Wait for one of the screens, photograph it and return its name."""
+        self.wait(lambda: self.view.screen in names, " or ".join(names), seconds)
+        probe.settle(0.25)  # a change of page takes 200 ms at most
+        self.photograph()
+        return self.view.screen
+
+    def photograph(self) -> None:
+        """Keep a picture of the screen, once for each variant of it."""
+        view = self.view
+        self.photograph_as((view.key or view.screen).replace(".", "-").replace(":", "-"))
+
+    def photograph_as(self, name: str) -> None:
+        """Keep a picture of the screen under `name`, once."""
+        if name in self._seen:
+            return
+        self._seen.append(name)
+        self._terminal.grab(self._screens / f"{len(self._seen):02d}-{name}.png")
+
+    def tap(self, name: str, role: str = "") -> None:
+        """Tap the control called `name`. Raises: PlayFailed naming why it cannot be tapped."""
+        window = self._terminal.window
+        try:
+            probe.tap(window, probe.find(window, name))
+        except probe.NotTappable as error:
+            raise PlayFailed(f"{name}: {error}; on {self.view.key or self.view.screen}") from error
+        probe.settle(0.03)
+
+    def action(self, action_id: str) -> None:
+        """Tap the button of the view that carries `action_id`. Raises: PlayFailed when the view has none."""
+        for action in self.view.actions:
+            if action.id == action_id:
+                self.tap(action.label)
+                return
+        raise PlayFailed(f"no button {action_id} on {self.view.key or self.view.screen}")
+
+    def has_action(self, action_id: str) -> bool:
+        """Whether the view has the button, not grey."""
+        return any(action.id == action_id and action.is_enabled for action in self.view.actions)
+
+    # ── form ─────────────────────────────────────────────────────────────────────────────
+
+    def fill(self, wanted: Mapping[str, str]) -> None:
+        """Fill the page's fields that `wanted` names, by key or by its last part."""
+        for key in [field.key for field in self.view.fields]:
+            field = next((f for f in self.view.fields if f.key == key), None)
+            value = wanted.get(key, wanted.get(key.rpartition(".")[2], ""))
+            if field is None or field.is_locked or not value or (field.is_done and field.display):
+                continue
+            self._fill_one(field, value)
+
+    def _fill_one(self, field: Field, value: str) -> None:
+        if field.kind in ("choice", "bool", "notice"):
+            option = next((o for o in field.options if o.value == value), None)
+            if option is None:
+                raise PlayFailed(f"{field.key}: no option {value}")
+            if not option.is_selected:
+                self._choose(field, option.label)
+            return
+        self.tap(field.label)
+        self.wait(lambda: any(f.key == field.key and f.is_focused for f in self.view.fields), f"{field.key} focused", 5)
+        probe.settle(0.25)
+        self.photograph()
+        self.type(value, field.keyboard)
+        probe.settle(0.1)
+        self._terminal.post(lambda: None)
+
+    def _choose(self, field: Field, label: str) -> None:
+        window = self._terminal.window
+        try:
+            item = probe.find(window, label)
+        except probe.NotTappable:
+            self.tap(field.label)  # the choices open on a tap
+            probe.settle(0.25)
+            self.photograph()
+            item = probe.find(window, label)
+        probe.tap(window, item)
+        self.wait(
+            lambda: any(
+                f.key == field.key and any(o.label == label and o.is_selected for o in f.options)
+                for f in self.view.fields
+            ),
+            f"{label} chosen",
+            5,
+        )
+
+    def type(self, text: str, keyboard: str) -> None:
+        """Type on the terminal's own keyboard; Chinese by its pinyin, word by word."""
+        for part, letters in self.spelled(text) if keyboard == "pinyin" else ((text, ""),):
+            if not letters:
+                for character in part:
+                    self.key(character)
+                continue
+            for letter in letters:
+                self.key(letter)
+            self.tap(part)
+
+    def key(self, character: str) -> None:
+        """Tap one key."""
+        window = self._terminal.window
+        try:
+            probe.tap(window, probe.find(window, character))
+        except probe.NotTappable:
+            self.tap("123" if character.isdigit() else "拼音")
+            probe.settle(0.1)
+            self.tap(character)
+        probe.settle(0.01)
+
+    def spelled(self, text: str) -> list[tuple[str, str]]:
+        """Return the text cut into (part, its pinyin letters); what is typed directly has none."""
+        from pypinyin import Style, lazy_pinyin
+
+        parts: list[tuple[str, str]] = []
+        for word in text.split(" "):
+            is_han = any("一" <= character <= "鿿" for character in word)
+            letters = "".join(lazy_pinyin(word, style=Style.NORMAL, v_to_u=False)).replace("ü", "v") if is_han else ""
+            parts.append((word, letters))
+        return parts
+
+    def sign(self) -> None:
+        """Write a name with the finger."""
+        window = self._terminal.window
+        pad = probe.find(window, self.names.get("signature", "签名区"))
+        for stroke in SIGNATURE:
+            probe.draw(window, pad, list(stroke))
+            probe.settle(0.05)
+
+
+def revealed(session: Session) -> Any:
+    """Return the words of a visit that must be found nowhere outside it."""
+    words: set[str] = set()
+    if session.identity is not None:
+        who = session.identity
+        words |= {who.name.reveal(), who.id_number.reveal(), who.address.reveal()}
+    for key, answer in session.answers.items():
+        text = answer.reveal()
+        personal = ("name", "id", "phone", "address", "account")
+        if len(text) >= 2 and any(part in key.rpartition(".")[2].split("_") for part in personal):
+            words.add(text)
+    return {word for word in words if word}

@@ -1,0 +1,114 @@
+"""From the first frame to a working terminal: what takes long is loaded beside the screen, on a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from kiosk.session.view import Frames, Note, Top, View
+from kiosk.station.config import Config
+
+if TYPE_CHECKING:
+    from app.build import Kiosk, Ready
+    from app.dock import StageDock
+    from app.stage import Stage
+    from devices.imaging.eye import Eye
+
+
+class LateFrames:
+    """Frames whose source comes later."""
+
+    def __init__(self) -> None:
+        self.source: Frames | None = None
+
+    def latest(self) -> tuple[int, int, int, bytes] | None:
+        """Return the newest picture, or None before there is a source."""
+        return self.source.latest() if self.source is not None else None
+
+
+def waking_view(config: Config) -> View:
+    """Return the first frame: whose terminal this is. It needs no catalogue and no texts."""
+    locale = config.screen.locale
+    text = "Starting, one moment" if locale == "en" else "正在准备，请稍候"
+    return View(
+        screen="attract",
+        key="waking",
+        locale=locale,
+        scale=config.screen.scale,
+        contrast=config.screen.contrast,
+        top=Top(station=config.station.name(locale)),
+        title=config.station.name(locale),
+        picture="lake",
+        notes=(Note(key="waking", text=text),),
+    )
+
+
+class Waking:
+    """Holds the terminal's parts while they come; touched on the main thread but for `load`."""
+
+    def __init__(self, config: Config, undo: ExitStack, dock: StageDock | None = None) -> None:
+        self.config = config
+        self.kiosk: Kiosk | None = None
+        self.stage: Stage | None = None
+        self.failure: Exception | None = None
+        self._undo = undo
+        self._dock = dock
+
+    def intent(self, name: str, value: str) -> None:
+        """Pass on what the person did; before there is a runner nothing can be done."""
+        if self.kiosk is not None:
+            self.kiosk.runner.intent(name, value)
+
+    def page_jpeg(self, key: str) -> bytes | None:
+        """Return a picture of this visit."""
+        return self.kiosk.runner.page_jpeg(key) if self.kiosk is not None else None
+
+    def load(self) -> tuple[Ready, Eye]:
+        """Start the far ends where they are simulated, enrol where blank, open the store. Any thread.
+
+        Raises: KioskError, QueueError, RuntimeError.
+        """
+        from app.build import load_texts, prepare
+        from devices.imaging.eye import Eye
+
+        config = self.config
+        if config.simulation.is_on:
+            from app.setting import enrol_if_blank, on_stage
+            from app.stage import Stage
+
+            state = config.state_folder
+            stage = Stage(state.parent / f"{state.name}-far-ends")
+            self._undo.enter_context(stage)
+            self.stage = stage
+            config = on_stage(config, stage, {})
+            if stage.announced is not None:
+                enrol_if_blank(config, stage.announced)
+        self.config = config
+        return prepare(config, load_texts()), Eye()
+
+    def take(self, ready: Ready, eye: Eye, terminal: Any, frames: LateFrames, stuck: Callable[[], None]) -> None:
+        """Begin to work, on the main thread."""
+        from app.build import Kiosk
+
+        frames.source = eye
+        self.kiosk = Kiosk(ready, terminal, terminal.show, eye, stuck)
+        self.kiosk.start()
+        if self._dock is not None and self.stage is not None:
+            self._dock.take_stage(self.stage)
+
+    def fail(self, error: Exception) -> None:
+        """Remember why it could not start."""
+        self.failure = error
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        if self.kiosk is not None:
+            self.kiosk.stop()
+
+
+def with_links(config: Config, folder: Any) -> Config:
+    """Return the configuration with its state in another folder."""
+    return replace(config, state=replace(config.state, folder=str(folder)))
