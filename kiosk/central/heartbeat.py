@@ -14,7 +14,7 @@ from kiosk.trust.identity import DeviceSigner
 from kiosk.trust.keys import write_durably
 from kiosk.trust.ring import KeyRing
 from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_canonical, encode_wire
-from kiosk.trust.time import LearningClock
+from kiosk.trust.time import TrustedTime
 from offline_queue.api import AnswerFault, QueueError, QueueStats
 
 COUNTER_FILE = "heartbeat.json"
@@ -39,12 +39,12 @@ class Heartbeat:
     """Sends heartbeats and learns the time from their answers. One thread at a time."""
 
     def __init__(
-        self, client: AuthorisedClient, signer: DeviceSigner, ring: KeyRing, clock: LearningClock, folder: Path
+        self, client: AuthorisedClient, signer: DeviceSigner, ring: KeyRing, time: TrustedTime, folder: Path
     ) -> None:
         self._client = client
         self._signer = signer
         self._ring = ring
-        self._clock = clock
+        self._time = time
         self._path = folder / COUNTER_FILE
         self._next_n = self._reserved_n = _load_counter(self._path)
 
@@ -54,7 +54,7 @@ class Heartbeat:
         Raises: delivery errors; AnswerFault if the answer does not verify; QueueError("signer_unavailable").
         """
         number = self._draw()
-        beat = compose_heartbeat(pulse, self._signer.device_id, number, self._clock)
+        beat = compose_heartbeat(pulse, self._signer.device_id, number, self._time.offset_s)
         signed = self._signer.sign(Purpose.HEARTBEAT, encode_canonical(beat))
         body = msgspec.json.encode(encode_wire(signed))
         if len(body) > BODY_LIMIT:
@@ -68,7 +68,7 @@ class Heartbeat:
             raise AnswerFault("heartbeat_unverified") from fault
         if answer.get("typ") != "heartbeat" or answer.get("n") != number:  # an older answer, played again
             raise AnswerFault("heartbeat_unverified")
-        self._clock.learn_platform_time(float(answer["now"]))
+        self._time.take(float(answer["now"]))
         return answer
 
     def _draw(self) -> int:
@@ -80,13 +80,13 @@ class Heartbeat:
         return self._next_n
 
 
-def compose_heartbeat(pulse: Pulse, device_id: str, number: int, clock: LearningClock) -> dict[str, Any]:
+def compose_heartbeat(pulse: Pulse, device_id: str, number: int, offset_s: float) -> dict[str, Any]:
     """Return the heartbeat's object, about 370 bytes as canonical JSON."""
     return {
         "app": pulse.app,
         "audit": {"h": pulse.audit.h, "n": pulse.audit.n},
         "cat": pulse.catalogue,
-        "clk_offset_ms": round(clock.offset_s * 1000),
+        "clk_offset_ms": round(offset_s * 1000),
         "dev": device_id,
         "devices": dict(pulse.devices),
         "disk_free": pulse.queue.free_bytes,

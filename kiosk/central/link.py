@@ -63,5 +63,5 @@ def open_link(
         time=time,
         delivery=PlatformDelivery(authorised, time),
         refresh=KeyRefresh(authorised, sealing),
-        heartbeat=Heartbeat(authorised, signer, ring, clock, folder),
+        heartbeat=Heartbeat(authorised, signer, ring, time, folder),
     )

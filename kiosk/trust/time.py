@@ -44,6 +44,11 @@ class TrustedTime:
         """Return platform time as well as it is known: wall clock plus the signed offset."""
         return self._clock.wall_s() + self._clock.offset_s
 
+    @property
+    def offset_s(self) -> float:
+        """Return platform time minus wall clock, from signed answers only."""
+        return self._clock.offset_s
+
     def learn(self, answer: SignedObject, nonce: str) -> float:
         """Return the platform's Unix seconds, once signature and nonce hold; clock and floor have learned it.
 
@@ -53,10 +58,14 @@ class TrustedTime:
         echoed = value.get("nonce")
         if not isinstance(echoed, str) or not hmac.compare_digest(echoed.encode(), nonce.encode()):
             raise TrustFault
-        now = float(value["now"])
-        self._clock.learn_platform_time(now)
+        now_s = float(value["now"])
+        self.take(now_s)
+        return now_s
+
+    def take(self, now_s: float) -> None:
+        """Believe a platform time whose signature and freshness somebody has checked."""
+        self._clock.learn_platform_time(now_s)
         self._keep_floor()
-        return now
 
     def _keep_floor(self) -> None:
         with self._lock:

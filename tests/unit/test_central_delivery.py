@@ -610,7 +610,7 @@ def test_a_heartbeat_is_signed_numbered_and_answered_with_time(link, server, sig
     assert clock.offset_s == 60
 
 
-def test_heartbeat_numbers_rise_over_a_restart(link, server, signer, clock, device_key, tmp_path):
+def test_heartbeat_numbers_rise_over_a_restart(link, server, signer, device_key, tmp_path):
     numbers = []
 
     def beat(asked: Asked) -> Say:
@@ -621,7 +621,7 @@ def test_heartbeat_numbers_rise_over_a_restart(link, server, signer, clock, devi
 
     server.say("POST", "heartbeat", beat)
     for _ in range(3):
-        Heartbeat(link.authorised, link.signer, signer.ring(), clock, tmp_path).send(PULSE)
+        Heartbeat(link.authorised, link.signer, signer.ring(), link.time, tmp_path).send(PULSE)
     assert numbers == sorted(set(numbers))
 
 
