@@ -1,4 +1,4 @@
-"""Plays a visit as a person would: finds controls by their accessible name, taps where they are seen, waits for screens.
+"""Plays a visit as a person would: finds controls by their accessible name, taps where they are seen, and waits.
 
 It knows a control only by what a screen reader would say. A control that is hidden, grey or covered fails the play.
 """

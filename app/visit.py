@@ -306,7 +306,7 @@ class Visit:
                     break
                 if player.has_action("keep"):
                     player.action("keep")
-                    player.wait(lambda: len(player.session.pages) > before, "the page that was kept", 30)
+                    player.wait(lambda: not player.has_action("keep"), "the page that was kept", 30)
                 elif time.monotonic() > end:
                     if player.session.refusals:
                         player.wait(lambda: player.has_action("shoot"), "the camera", 30)
@@ -340,7 +340,7 @@ class Visit:
                 break
             page = player.view.page
             player.action("page_next")
-            player.wait(lambda: player.view.page != page, "the next lines")
+            player.wait(lambda shown=page: player.view.page != shown, "the next lines")
             self._terminal_settle(player, page)
         player.action("confirm")
         player.wait(lambda: player.view.screen == "sign", "the signature")

@@ -429,10 +429,11 @@ def plan_of(session: Session) -> tuple[materials.MaterialState, ...]:
     return materials.material_plan(
         session.item,
         context_of(session),
+        session.answers,
         counts,
         session.card is not None,
-        answers=session.answers,
-        deferred=session.deferred,
+        session.deferred,
+        session.locale,
     )
 
 

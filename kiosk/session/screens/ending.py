@@ -65,7 +65,7 @@ def review_rows(scene: Scene) -> list[Row]:
         Row(
             key="materials" if n == 0 else state.code,
             section=say("review.materials"),
-            label=state.name(scene.locale),
+            label=state.name,
             value=say("materials.pages", n=state.pages) if state.pages else say(f"materials.state_{state.state}"),
             action="edit" if n == 0 else "",
             action_label=say("review.edit") if n == 0 else "",

@@ -30,7 +30,7 @@ def materials_screen(scene: Scene) -> View:
         own.append(
             Action(
                 id="scan",
-                label=say("materials.scan_this", name=first.name(scene.locale)),
+                label=say("materials.scan_this", name=first.name),
                 role="primary",
                 value=first.code,
                 is_enabled=camera_is_there,
@@ -62,7 +62,7 @@ def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
         action, action_label = "rescan", say("materials.rescan")
     return Row(
         key=state.code,
-        label=state.name(scene.locale),
+        label=state.name,
         state=word,
         icon="paper",
         mood=MOODS.get(state.state, "plain"),  # type: ignore[arg-type]  # the words are View's own
@@ -75,7 +75,7 @@ def scan(scene: Scene) -> View:
     """The live desk: says what to do, takes the picture itself, says what was wrong."""
     session, say = scene.session, scene.say
     state = folds.material_of(session, session.material)
-    name = state.name(scene.locale) if state is not None else ""
+    name = state.name if state is not None else ""
     taken = [page for page in session.pages if page.material == session.material]
     limit = state.max_pages if state is not None else 1
     preview = session.preview
