@@ -39,7 +39,7 @@ def dewarp(still: Picture, corners: Corners, accepts: str = "any") -> Flat:
     short_mm, long_mm = sorted(FORMATS_MM[name]) if name in FORMATS_MM else (FREE_LONG_MM / long_ratio, FREE_LONG_MM)
     width_mm, height_mm = (long_mm, short_mm) if ratio > 1 else (short_mm, long_mm)
     dpi_x, dpi_y = width_px / width_mm * MM_PER_INCH, height_px / height_mm * MM_PER_INCH
-    dpi = int(min(dpi_x, dpi_y, MOST_DPI))
+    dpi = max(1, int(min(dpi_x, dpi_y, MOST_DPI)))
     size = (max(1, round(width_mm * dpi / MM_PER_INCH)), max(1, round(height_mm * dpi / MM_PER_INCH)))
     return Flat(straighten(still, quad, size), name, dpi, dpi_x, dpi_y, long_ratio)
 

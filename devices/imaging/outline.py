@@ -10,6 +10,7 @@ from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Pictur
 from devices.imaging.values import Outline
 
 Scores = npt.NDArray[np.float64]
+LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
 
@@ -19,6 +20,8 @@ def find_outline(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> 
 
     Corners run clockwise on screen from the top left. Source: reference/imaging.md §2.
     """
+    if min(frame.shape[:2]) < LEAST_SIDE_PX:
+        return None
     fields = prepare(frame, parameters)
     quads = np.empty((0, 4, 2), np.float64)
     scores = np.empty(0, np.float64)

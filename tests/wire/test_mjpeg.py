@@ -1,0 +1,98 @@
+"""MJPEG over HTTP: what cameras send, cut into pictures however the bytes arrive."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.api import WireFault
+from devices.wire import mjpeg
+
+FFMPEG = (  # the answer of ffmpeg's mpjpeg muxer (libavformat/mpjpeg.c), body shortened
+    b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=ffmpeg\r\nConnection: close\r\n\r\n"
+    b"--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: 5\r\n\r\n\xff\xd8A\xff\xd9\r\n--ffmpeg\r\n"
+)
+
+
+def test_ffmpegs_own_stream_gives_its_picture() -> None:
+    found = mjpeg.decode_head(FFMPEG)
+    assert found is not None
+    head, rest = found
+    assert (head.status, head.boundary()) == (200, b"--ffmpeg")
+    assert mjpeg.PartDecoder(head.boundary()).feed(rest) == (b"\xff\xd8A\xff\xd9",)
+
+
+def test_the_request_is_http_1_0_so_no_body_comes_in_chunks() -> None:
+    assert mjpeg.encode_request("127.0.0.1:80", "/stream") == (
+        b"GET /stream HTTP/1.0\r\nHost: 127.0.0.1:80\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+
+
+@given(
+    pictures=st.lists(st.binary(max_size=200), min_size=1, max_size=5),
+    cuts=st.lists(st.integers(1, 40), min_size=1),
+    with_length=st.booleans(),
+)
+def test_pictures_come_out_whole_however_the_bytes_arrive(
+    pictures: list[bytes], cuts: list[int], with_length: bool
+) -> None:
+    if not with_length:
+        pictures = [p.replace(b"-", b"") for p in pictures]  # without a length the boundary alone ends a picture
+    body = b""
+    for picture in pictures:
+        length = f"Content-Length: {len(picture)}\r\n" if with_length else ""
+        body += f"--b\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + picture + b"\r\n"
+    body += b"--b\r\n"
+    decoder = mjpeg.PartDecoder(b"--b")
+    got: list[bytes] = []
+    at = number = 0
+    while at < len(body):
+        size = cuts[number % len(cuts)]
+        got += decoder.feed(body[at : at + size])
+        at, number = at + size, number + 1
+    assert got == pictures
+
+
+@given(st.binary(max_size=600))
+def test_random_bytes_raise_only_a_wire_fault(data: bytes) -> None:
+    for raw in (data, b"HTTP/1.0 200 OK\r\n" + data + b"\r\n\r\n"):
+        try:
+            found = mjpeg.decode_head(raw)
+            if found is not None:
+                mjpeg.PartDecoder(found[0].boundary()).feed(found[1])
+        except WireFault:
+            pass
+    try:
+        mjpeg.PartDecoder(b"--b").feed(b"--b" + data + b"\r\n\r\n" + data)
+    except WireFault:
+        pass
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html", "image/jpeg", "multipart/x-mixed-replace", "multipart/x-mixed-replace; boundary=" + "b" * 71]
+)
+def test_a_body_without_parts_is_refused(kind: str) -> None:
+    with pytest.raises(WireFault):
+        mjpeg.Head(200, {"content-type": kind}).boundary()
+
+
+def test_a_boundary_may_be_quoted_and_may_carry_its_dashes() -> None:
+    quoted = mjpeg.Head(200, {"content-type": 'multipart/x-mixed-replace; boundary="b c"'})
+    dashed = mjpeg.Head(200, {"content-type": "multipart/x-mixed-replace;boundary=--b"})
+    assert (quoted.boundary(), dashed.boundary()) == (b"--b c", b"--b")
+
+
+def test_a_part_beyond_twenty_megabytes_is_refused_before_it_is_read() -> None:
+    with pytest.raises(WireFault, match="camera_part"):
+        mjpeg.PartDecoder(b"--b").feed(b"--b\r\nContent-Length: 20000001\r\n\r\n")
+
+
+def test_a_part_whose_head_does_not_end_is_refused() -> None:
+    with pytest.raises(WireFault, match="camera_part"):
+        mjpeg.PartDecoder(b"--b").feed(b"--b" + b"x" * 20_000)
+
+
+def test_a_head_that_does_not_end_is_refused() -> None:
+    with pytest.raises(WireFault, match="camera_head"):
+        mjpeg.decode_head(b"HTTP/1.0 200 OK\r\n" + b"x" * 20_000)
