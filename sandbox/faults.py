@@ -132,7 +132,7 @@ class Faults:
             case "redirect":
                 await _send(send, 302, b"", {"location": "https://127.0.0.1:1/login"})
             case "hang":
-                await _until_gone(receive)
+                await _hang(receive, send)
             case "close":
                 await _cut(receive, send)
             case "drop_reply":
@@ -213,6 +213,13 @@ async def _until_gone(receive: Receive) -> None:
     message = await receive()
     while message["type"] != "http.disconnect":
         message = await receive()
+
+
+async def _hang(receive: Receive, send: Send) -> None:
+    try:
+        await _until_gone(receive)
+    except asyncio.CancelledError:  # the platform ends: it leaves without a word, as it was told to
+        await _cut(receive, send)
 
 
 async def _cut(receive: Receive, send: Send) -> None:
