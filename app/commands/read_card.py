@@ -1,0 +1,98 @@
+"""`read-card`: one card through the production driver, masked unless revealed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import cast
+
+from devices.api import Deadline, DeviceError, DeviceKind, IdCard, IdReader, TimedOut, UserFault, WireFault
+from devices.registry import make_device
+from devices.sim.control import SimProcess, spawn
+from devices.wire.samv_records import PERMANENT
+from kiosk.services.masks import mask_id, mask_name, mask_to_village
+
+OPEN_S = 8.0
+SIMULATED = "sim:reader"
+MASKED_DATE = "****-**-**"  # a birth date is eight of the number's hidden digits
+REMEDIES = {
+    "noDevice": "no reader there; check cable, link and whether another program has the port",
+    "mute": "the reader does not answer; check its power and whether it speaks SAM-V",
+    "garbled": "what arrives is not SAM-V; check cable and speed",
+    "no_card": "no card was laid down in time",
+    "card_unreadable": "the card could not be read; lift it and lay it down again",
+    "card_pulled": "the card was lifted too early; lay it down again",
+    "self_test": "the reader's SAM failed its self-test; replace the reader",
+    "not_authorised": "the reader's SAM is not authorised; ask its maker",
+}
+
+
+def run_read_card(
+    link: str, driver: str = "", reveal: bool = False, timeout: float = 30.0, as_json: bool = False
+) -> int:
+    """Wait `timeout` seconds for a card and print it.
+
+    Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
+    """
+    with contextlib.ExitStack() as stack:
+        if link == SIMULATED:
+            simulator = stack.enter_context(cast("SimProcess", spawn("reader", "--put", "elder")))
+            link = simulator.link
+        try:
+            reader = cast("IdReader", make_device(DeviceKind.READER, driver, link))
+        except ValueError as error:
+            return _fail(str(error), 2)
+        stack.callback(reader.close)
+        try:
+            reader.open(Deadline(OPEN_S))
+        except DeviceError as error:
+            return _fail(f"{link}: {_words(error)}", 2)
+        try:
+            card = reader.read(Deadline(timeout))
+        except DeviceError as error:
+            is_card = isinstance(error, (UserFault, WireFault, TimedOut))
+            return _fail(f"{link}: {_words(error)}", 1 if is_card else 2)
+    found = describe_card(card, reveal)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        for key, value in found.items():
+            print(f"{key:16} {'; '.join(value) if isinstance(value, list) else value}")
+    return 0
+
+
+def describe_card(card: IdCard, is_revealed: bool) -> dict[str, object]:
+    """Return what `read-card` prints of a card. Codes stay as on the card; the photo is only counted."""
+    name = card.name.reveal() or card.english_name.reveal()
+    birth = card.birth_date.reveal().isoformat()
+    number = card.id_number.reveal()
+    address = card.address.reveal()
+    extra = [one.reveal() for one in card.extra_addresses]
+    return {
+        "kind": card.kind.value,
+        "name": name if is_revealed else mask_name(name),
+        "id_number": number if is_revealed else mask_id(number),
+        "sex": card.sex,
+        "nation": card.nation,
+        "birth_date": birth if is_revealed else MASKED_DATE,
+        "address": address if is_revealed else _masked(address),
+        "authority": card.authority,
+        "valid_from": card.valid_from.isoformat() if card.valid_from else "",
+        "valid_until": card.valid_until.isoformat() if card.valid_until else PERMANENT,
+        "photo_bytes": len(card.photo.reveal()),
+        "extra_addresses": extra if is_revealed else [_masked(one) for one in extra],
+    }
+
+
+def _masked(address: str) -> str:
+    return mask_to_village(address) if address else ""
+
+
+def _words(error: DeviceError) -> str:
+    return REMEDIES.get(error.code, f"the reader says {error.code}")
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code
