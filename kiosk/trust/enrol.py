@@ -90,7 +90,8 @@ class Enrolment:
         word = normalise_code(code)
         if load_device(self._folder) is not None:
             raise EnrolFault("already_enrolled")
-        if not self._key.exists():
+        is_fresh = not self._key.exists()
+        if is_fresh:
             self._key.create()
         body = {
             "code": word,
@@ -100,7 +101,8 @@ class Enrolment:
         }
         answer = self._wire.post("/enrol", body)
         if answer.code in REFUSALS:
-            self._key.destroy()
+            if is_fresh:  # an older key may be bound to the code of an enrolment that broke off: a typing slip keeps it
+                self._key.destroy()
             raise EnrolFault(answer.code)
         return self._decode_pending(answer, word)
 

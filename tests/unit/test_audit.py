@@ -278,6 +278,15 @@ def test_a_log_that_cannot_be_written_says_so(tmp_path, genesis, device, device_
         AuditLog(tmp_path / "audit", genesis, DeviceSigner(device_key, device), clock)
 
 
+def test_a_checkpoint_that_cannot_be_kept_says_so(open_log, tmp_path):
+    log = open_log()
+    log.record(Event.PAGE_TAKEN, sess=SESS, page=1)
+    (tmp_path / "audit" / "head.json").mkdir()
+    with pytest.raises(AuditFault, match="audit_unwritable"):
+        log.checkpoint()
+    (tmp_path / "audit" / "head.json").rmdir()
+
+
 # ── after a restart ────────────────────────────────────────────────────────────────────────
 
 

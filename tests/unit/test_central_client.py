@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
-from kiosk.central.client import PlatformClient
+from kiosk.central.client import PlatformClient, Timeouts
 from kiosk.station.errors import ConfigError
 from offline_queue.api import PauseReason, Unreachable
-from tests.fixtures.central import TRANSIENT, Say, answer
+from tests.fixtures.central import TRANSIENT, ManualClock, Say, answer
 
 
 def test_a_request_carries_its_id_and_our_name_and_no_cookie(client, server):
@@ -50,7 +52,7 @@ def test_a_chunked_answer_is_read_whole(client, server):
     ids=["body over the cap", "headers over the cap", "compressed", "cut", "silence"],
 )
 def test_an_answer_that_is_no_answer_is_unreachable(pki, clock, server, says, code):
-    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", TRANSIENT.__class__(1.0, 0.3, 1.0))
+    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", Timeouts(1.0, 0.3, 1.0))
     server.say("GET", "keys", says)
     with pytest.raises(Unreachable) as caught:
         client.exchange("GET", client.url("/keys"), limit=4096)
@@ -120,3 +122,56 @@ def test_a_missing_ca_is_refused(tmp_path, clock):
 def test_an_address_named_by_the_platform_stays_at_the_platform(client, location, is_ours):
     assert bool(client.own_url(location)) is is_ours
     assert client.own_url(location) in ("", f"{client.base_url}/v1/uploads/7")
+
+
+class HurryingClock(ManualClock):
+    """Ten seconds pass at every look."""
+
+    def mono_s(self) -> float:
+        """Return ten seconds more than last time."""
+        self.mono += 10
+        return self.mono
+
+
+def test_a_body_that_drips_for_longer_than_its_time_is_given_up(server, pki):
+    client = PlatformClient(server.url, pki.ca_path, HurryingClock(), "0.1.0", Timeouts(2.0, 2.0, 5.0))
+    server.say("GET", "keys", Say(200, b"x" * 100))
+    with pytest.raises(Unreachable, match="timeout"):
+        client.exchange("GET", client.url("/keys"))
+    client.close()
+
+
+def test_an_old_protocol_is_not_spoken(pki, signer, clock):
+    import socket
+    import ssl
+    import threading
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.load_cert_chain(pki.folder / "good.pem", pki.folder / "good.key")
+    refused: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            connection.settimeout(5)
+            try:
+                context.wrap_socket(connection, server_side=True).close()
+            except OSError as fault:
+                refused.append(type(fault).__name__)
+            connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        client = PlatformClient(url, pki.ca_path, clock, "0.1.0", TRANSIENT)
+        with pytest.raises(Unreachable) as caught:
+            client.exchange("GET", client.url("/time"))
+        thread.join()
+    client.close()
+    assert caught.value.code in ("tls", "reset")
+    assert refused

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kiosk.central.answers import PROBLEM
 from kiosk.central.delivery import PATCH_BYTES
 from kiosk.central.heartbeat import Heartbeat, Pulse
 from kiosk.station.audit_format import Head
@@ -133,6 +134,9 @@ ROWS = [
     ("422, our code as plain JSON", answer(422, {"code": "refused"}), Unreachable, "gateway"),
     ("400 with a terminal code", problem(400, "refused"), Unreachable, "refused"),
     ("500 with a terminal code", problem(500, "hash_mismatch"), Unreachable, "hash_mismatch"),
+    ("422, a problem that is no JSON", Say(422, b"{", {"Content-Type": PROBLEM}), Unreachable, "gateway"),
+    ("422, a problem that is a list", Say(422, b"[]", {"Content-Type": PROBLEM}), Unreachable, "gateway"),
+    ("422, a number as code", Say(422, b'{"code":NaN}', {"Content-Type": PROBLEM}), Unreachable, "gateway"),
     # transient
     ("400", Say(400), Unreachable, "gateway"),
     ("404", Say(404), Unreachable, "gateway"),
@@ -199,6 +203,12 @@ def test_how_long_to_wait_is_capped_and_dates_need_a_sure_clock(
     with pytest.raises(Busy) as caught:
         link.delivery.put(consignment)
     assert caught.value.retry_after_s == expected
+
+
+def test_a_status_that_is_no_object_is_no_answer(link, server):
+    server.say("GET", "submissions", Say(200, b"[1]", {"Content-Type": "application/json"}))
+    with pytest.raises(AnswerFault, match="not_json"):
+        link.delivery.status(SID)
 
 
 def test_a_conflict_without_a_time_waits_five_seconds(link, server, consignment):

@@ -123,6 +123,14 @@ def test_an_enrolment_that_broke_off_goes_on_with_the_same_key(enrolment, server
     assert enrolment.poll(pending).device_id == DEVICE_ID
 
 
+def test_a_typing_slip_does_not_cost_the_key_of_an_enrolment_that_broke_off(enrolment, server, key):
+    server.say("POST", "enrol", BEGUN, problem(403, "code_invalid"), BEGUN)
+    digits = enrolment.begin(CODE, "0.1.0").digits
+    with pytest.raises(EnrolFault, match="code_invalid"):
+        enrolment.begin("0000-0000-0000", "0.1.0")
+    assert enrolment.begin(CODE, "0.1.0").digits == digits
+
+
 def test_an_enrolled_terminal_is_not_enrolled_again(enrolment, server, key, tmp_path):
     key.create()
     store_device(tmp_path, issue_device(key, "https://p"))
