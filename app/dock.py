@@ -82,7 +82,7 @@ class StageDock:
         self._on ^= {name}
 
     def _lay_card(self, stage: Stage, key: str) -> None:
-        stage.sims["reader"].control.call("put", key=key)
+        stage.sims["reader"].control.call("put", card=key)
         self._card = key
 
     def _take_card(self, stage: Stage) -> None:

@@ -244,7 +244,7 @@ class Visit:
 
     def _lay_card(self, key: str) -> None:
         if DeviceKind.READER not in self._links:
-            self._stage.sims["reader"].control.call("put", key=key)
+            self._stage.sims["reader"].control.call("put", card=key)
 
     def _take_card(self) -> None:
         if DeviceKind.READER not in self._links:

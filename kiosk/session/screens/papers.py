@@ -80,13 +80,13 @@ def scan(scene: Scene) -> View:
     limit = state.max_pages if state is not None else 1
     preview = session.preview
     gate = preview.gate if preview is not None else "page"
-    mood, sentence = "plain", say(f"gates.{gate}") if gate else say("scan.hold_still")
+    mood, sentence = "plain", say(f"gate.{gate}") if gate else say("scan.hold_still")
     key = f"scan.{gate or 'good'}"
     notes: tuple[Note, ...] = ()
     if session.is_capturing:
         sentence, key, mood = say("scan.taking"), "scan.taking", "good"
     elif session.gate:
-        notes = (Note(key="refused", text=say("scan.refused", why=say(f"gates.{session.gate}")), mood="care"),)
+        notes = (Note(key="refused", text=say("scan.refused", why=say(f"gate.{session.gate}")), mood="care"),)
         key = "scan.refused"
     own = []
     if session.refusals >= folds.REFUSALS_BEFORE_KEEP:
