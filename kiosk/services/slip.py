@@ -6,6 +6,7 @@ Wording, masks and the rule on 受理: reference/product.md §4; the sentences a
 from __future__ import annotations
 
 import hashlib
+import re
 from enum import StrEnum
 
 import msgspec
@@ -85,7 +86,7 @@ def slip_kind(facts: SlipFacts) -> SlipKind:
 
 
 def build_slip(facts: SlipFacts, locale: str) -> Strip:
-    """Return the slip to print. In the elder scale every line that fits at double size has it."""
+    """Return the slip to print. In the elder scale all text is double size, but words too long for a row of it."""
     is_receipt = slip_kind(facts) is SlipKind.DELIVERY_RECEIPT
     pen = _Pen(locale, is_elder=facts.scale == "elder")
     pen.title("slip.receipt.title" if is_receipt else "slip.intake.title")
@@ -212,16 +213,12 @@ class _Pen:
         self.rule()
 
     def say(self, key: str, *, is_large: bool = False, is_bold: bool = False, **values: object) -> None:
-        """Add a sentence; `is_large` breaks label and value apart when only so the value fits at double size."""
+        """Add a sentence; `is_large` breaks label and value apart when only so the value fits on one large row."""
         text = own_texts()(key, self._locale, **values)
-        if not is_large or self._fits(text):
-            is_double = is_large or (self._is_elder and self._fits(text))
-            self.parts.append(StripLine(text, scale=2 if is_double else 1, is_bold=is_bold or is_large))
-            return
-        label, _, value = text.partition(":")
-        self.parts.append(StripLine(f"{label}:", scale=2 if self._is_elder and self._fits(label) else 1))
-        value = value.strip()
-        self.parts.append(StripLine(value, scale=2 if self._fits(value) else 1, is_bold=True))
+        if is_large and not self._fits(text):
+            label, _, text = text.partition(":")
+            self._line(f"{label}:", is_double=self._is_elder, is_bold=False)
+        self._line(text.strip(), is_double=is_large or self._is_elder, is_bold=is_bold or is_large)
 
     def rule(self) -> None:
         """Add a dashed line."""
@@ -231,6 +228,14 @@ class _Pen:
         """Add a QR code with air around it."""
         self.parts += [StripGap(), StripCode(payload, module_dots=8 if self._is_elder else 6), StripGap()]
 
+    def _line(self, text: str, *, is_double: bool, is_bold: bool) -> None:
+        words_fit = all(self._fits(word) for word in _WORD.findall(text))
+        self.parts.append(StripLine(text, scale=2 if is_double and words_fit else 1, is_bold=is_bold))
+
     def _fits(self, text: str) -> bool:
         """Whether a text stands on one row at double size."""
         return 2 * sum(1 if " " <= sign <= "~" else 2 for sign in text) <= COLUMNS
+
+
+_WORD = re.compile(r"[!-~]+")
+"""What a printer's row breaks only when it must: a run without spaces or Han letters."""

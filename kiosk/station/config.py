@@ -16,7 +16,7 @@ LINK_KINDS = ("serial", "tcp", "pipe", "usb", "pcsc", "http", "https", "v4l2", "
 
 Line = Annotated[str, Meta(min_length=1, max_length=80)]
 Link = Annotated[str, Meta(pattern=rf"^({'|'.join(LINK_KINDS)}):\S.*$")]
-Driver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Driver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 

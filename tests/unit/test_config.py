@@ -1,0 +1,126 @@
+"""The configuration: typed, complete, and every mistake named with key, value and what is allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.commands import config as command
+from kiosk.station.config import build_config, load_config
+from kiosk.station.errors import ConfigError
+
+DEFAULT = Path(__file__).parents[2] / "deploy" / "models" / "simulated" / "kiosk.toml"
+MINIMAL = """
+[station]
+name_zh = "站"
+name_en = "Station"
+hours_zh = "全天"
+hours_en = "all day"
+agent_zh = "陈"
+agent_en = "Chen"
+phone = "0573-12345"
+terminal_no = "JX-1"
+site = "village"
+[state]
+folder = "state"
+"""
+
+
+def mistakes_of(tmp_path: Path, text: str) -> tuple[str, ...]:
+    path = tmp_path / "kiosk.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as fault:
+        load_config(path)
+    return fault.value.mistakes
+
+
+def test_the_default_configuration_can_be_used():
+    config = load_config(DEFAULT)
+    assert config.simulation.is_on
+    assert config.devices.reader is not None
+    assert config.station.name("en").startswith("Zhuangshi")
+    assert config.station.hours("zh") != config.station.hours("en")
+    assert config.station.agent("zh") != config.station.agent("en")
+
+
+def test_a_minimal_file_gets_the_defaults_and_paths_beside_it(tmp_path):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL, "utf-8")
+    config = load_config(path)
+    assert config.state_folder == tmp_path / "state"
+    assert config.path("/srv/x") == Path("/srv/x")
+    assert config.path("~/x") == Path.home() / "x"
+    assert config.devices.reader is None
+    assert config.screen.idle("standard") == (60, 30)
+    assert config.screen.idle("elder") == (120, 60)
+    assert config.state.offline_max_days == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (MINIMAL + "[screens]\n", "screens: unknown key — known are station, state, screen"),
+        (MINIMAL.replace('"village"', '"city"'), "station.site: 'city' — one of 'bank', 'town', 'village'"),
+        (MINIMAL.replace('phone = "0573-12345"', ""), "station.phone: is missing — a text"),
+        (MINIMAL.replace('"0573-12345"', '"call me"'), "station.phone: 'call me' — "),
+        (MINIMAL + "[screen]\nidle_s = 1\n", "screen.idle_s: 1 — at least 5"),
+        (MINIMAL + "[screen]\nidle_s = 9999\n", "screen.idle_s: 9999 — at most 3600"),
+        (MINIMAL + "[screen]\nidle_s = '60'\n", "screen.idle_s: '60' — a whole number"),
+        (MINIMAL + "[screen]\nidle_s = true\n", "screen.idle_s: True — a whole number"),
+        (MINIMAL + "[devices.reader]\ndriver='reader-samv'\nlink='ftp:x'\n", "devices.reader.link: 'ftp:x' — "),
+        (MINIMAL + "[devices.reader]\ndriver='reader-samv'\nlink='sim:reader'\n", "needs simulation.is_on"),
+        (MINIMAL + "[devices.reader.options]\na = 1.5\n", "devices.reader.options.a: 1.5 — a text or a whole number"),
+        (MINIMAL + "[simulation]\nhas_dock = true\n", "simulation.has_dock: True — needs"),
+        (MINIMAL + "[simulation]\nhas_sandbox = true\n", "simulation.has_sandbox: True — needs"),
+        (MINIMAL + "[platform]\nurls = ['https://p.example']\n", "platform.ca: '' — the file of the private CA"),
+        (MINIMAL + "[platform]\nurls = ['http://p.example']\n", "platform.urls[0]: 'http://p.example' — "),
+        ("catalogue = 'nowhere'\n" + MINIMAL, "catalogue: 'nowhere' — an existing folder"),
+        ("folder = '/x'\n" + MINIMAL, "folder: unknown key"),
+        (MINIMAL + "[screen\n", "kiosk.toml: is not TOML — "),
+    ],
+)
+def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistake):
+    assert any(mistake in found for found in mistakes_of(tmp_path, text)), mistakes_of(tmp_path, text)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path):
+    found = mistakes_of(tmp_path, "foo = 1\n[station]\nsite = 'x'\n[screen]\nscale = 'big'\n")
+    assert len(found) == 12  # foo, eight missing keys of station, site, state, scale
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path):
+    with pytest.raises(ConfigError) as fault:
+        load_config(tmp_path / "gone.toml")
+    assert "cannot be read" in fault.value.mistakes[0]
+    (tmp_path / "kiosk.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError) as fault:
+        load_config(tmp_path / "kiosk.toml")
+    assert "not UTF-8" in fault.value.mistakes[0]
+
+
+def test_plain_data_makes_a_configuration_too(tmp_path):
+    import tomllib
+
+    raw = tomllib.loads(MINIMAL)
+    assert build_config({**raw, "screen": {"locale": "en"}}, tmp_path).screen.locale == "en"
+
+
+def test_the_commands_show_and_check(tmp_path, capsys):
+    assert command.check(DEFAULT) == 0
+    assert command.check(DEFAULT, as_json=True) == 0
+    capsys.readouterr()
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL + "[platform]\ncode = 'once-only'\n", "utf-8")
+    assert command.show(path) == 0
+    out = capsys.readouterr().out
+    assert 'station.site = "village"' in out
+    assert "once-only" not in out
+    assert command.show(path, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["screen"]["idle_s"] == 60
+    path.write_text(MINIMAL + "x = 1\n", "utf-8")
+    assert command.check(path) == 2
+    assert "state.x: unknown key" in capsys.readouterr().out
+    assert command.show(path, as_json=True) == 2
+    assert "state.x: unknown key" in json.loads(capsys.readouterr().out)[0]
