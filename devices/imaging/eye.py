@@ -197,11 +197,7 @@ class Eye:
                 raise self._broken("no hello")
             self._hello = hello
         self._number += 1
-        try:
-            link.settimeout(most_s)
-            wire.send(link, self._number, request, picture)
-        except OSError as error:
-            raise HardwareFault("eye_died", f"exit {self._end()}") from error
+        self._tell(link, request, picture, deadline, most_s)
         answered = -1
         while answered != self._number:  # what was asked for before a cancel is dropped
             answered, answer, body = self._hear(link, deadline, most_s, may_wait=isinstance(request, LookRequest))
@@ -209,11 +205,24 @@ class Eye:
             raise WireFault(answer.code, answer.detail)
         return answer, body
 
+    def _tell(self, link: socket.socket, request: Request, picture: bytes, deadline: Deadline, most_s: float) -> None:
+        """Send one request. A process that does not take it in time is killed: half a request cannot be taken back."""
+        try:
+            wire.send(wire.Patience(link, deadline, most_s).write, self._number, request, picture)
+        except Cancelled:
+            self._end()
+            raise
+        except TimedOut:
+            self._end()
+            raise HardwareFault("eye_died", "deadline") from None
+        except OSError as error:
+            raise HardwareFault("eye_died", f"exit {self._end()}") from error
+
     def _hear(
         self, link: socket.socket, deadline: Deadline, most_s: float, may_wait: bool
     ) -> tuple[int, Answer, bytes]:
         """Return the next message. A caller's deadline kills the process unless it `may_wait` for the next request."""
-        patience = _Patience(link, deadline, most_s)
+        patience = wire.Patience(link, deadline, most_s)
         try:
             return wire.receive_answer(patience.read)
         except Cancelled:
@@ -262,39 +271,6 @@ class Eye:
                 code = self._process.wait(5)
         self._process = self._link = self._hello = None
         return code
-
-
-class _Patience:
-    """Reads from the eye until a deadline, waking to see whether it was called off."""
-
-    def __init__(self, link: socket.socket, deadline: Deadline, most_s: float) -> None:
-        self._link, self._deadline = link, deadline
-        self._until = time.monotonic() + most_s
-        self.is_midway = False
-
-    def is_over(self) -> bool:
-        """Whether the process had its time, whatever the caller's deadline says."""
-        return time.monotonic() >= self._until
-
-    def read(self, count: int) -> bytes:
-        """Return exactly `count` bytes. Raises: TimedOut, Cancelled between two messages, EOFError, OSError."""
-        data = bytearray()
-        while len(data) < count:
-            if self._deadline.cancelled.is_set() and not self.is_midway:
-                raise Cancelled("eye")
-            left = min(self._deadline.left_s(), self._until - time.monotonic())
-            if left <= 0:
-                raise TimedOut("eye")
-            self._link.settimeout(min(left, 0.1))
-            try:
-                part = self._link.recv(min(count - len(data), 1 << 20))
-            except TimeoutError:
-                continue
-            if not part:
-                raise EOFError
-            self.is_midway = True
-            data += part
-        return bytes(data)
 
 
 def worker_command() -> list[str]:

@@ -64,7 +64,7 @@ def serve(link: socket.socket, memory: mmap.mmap, has_network: bool) -> None:
         return pipeline.take(payload, request)
 
     limits = {"as": ADDRESS_SPACE, "cpu_s": CPU_S, "core": 0}
-    wire.send(link, 0, Hello(cv2.__version__, limits, has_network))
+    wire.send(link.sendall, 0, Hello(cv2.__version__, limits, has_network))
     while True:
         try:
             number, request, payload = wire.receive_request(lambda count: wire.read_exactly(link, count))
@@ -78,7 +78,7 @@ def serve(link: socket.socket, memory: mmap.mmap, has_network: bool) -> None:
             answer, body = Refusal(fault.code, fault.detail), b""
         except (cv2.error, MemoryError):
             answer, body = Refusal("not_a_picture", "more than the eye can hold"), b""
-        wire.send(link, number, answer, body)
+        wire.send(link.sendall, number, answer, body)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 import msgspec
 
-from devices.api import WireFault
+from devices.api import Cancelled, Deadline, TimedOut, WireFault
 from devices.imaging.values import Answer, Request
 
 HEAD = struct.Struct(">III")  # request number, bytes of the message, bytes of the payload
@@ -20,12 +21,12 @@ _decode_answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer
 _decode_request: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 
 
-def send(link: socket.socket, number: int, message: Request | Answer, payload: bytes = b"") -> None:
-    """Write one message and its payload. Raises: OSError where the other end is gone."""
+def send(write: Callable[[bytes], object], number: int, message: Request | Answer, payload: bytes = b"") -> None:
+    """Write one message and its payload. Raises: what `write` raises."""
     body = _encode(message)
-    link.sendall(HEAD.pack(number, len(body), len(payload)) + body)
+    write(HEAD.pack(number, len(body), len(payload)) + body)
     if payload:
-        link.sendall(payload)
+        write(payload)
 
 
 def receive_answer(read: Callable[[int], bytes]) -> tuple[int, Answer, bytes]:
@@ -56,6 +57,55 @@ def read_exactly(link: socket.socket, count: int) -> bytes:
             raise EOFError
         at += got
     return bytes(data)
+
+
+class Patience:
+    """Speaks with the eye until a deadline, waking to see whether it was called off."""
+
+    def __init__(self, link: socket.socket, deadline: Deadline, most_s: float) -> None:
+        self._link, self._deadline = link, deadline
+        self._until = time.monotonic() + most_s
+        self.is_midway = False
+
+    def is_over(self) -> bool:
+        """Whether the process had its time, whatever the caller's deadline says."""
+        return time.monotonic() >= self._until
+
+    def write(self, data: bytes) -> None:
+        """Send all bytes. Raises: TimedOut, Cancelled, OSError."""
+        view = memoryview(data)
+        while view:
+            if self._deadline.cancelled.is_set():
+                raise Cancelled("eye")
+            self._link.settimeout(self._slice_s())
+            try:
+                view = view[self._link.send(view[: 1 << 20]) :]
+            except TimeoutError:
+                continue
+
+    def read(self, count: int) -> bytes:
+        """Return exactly `count` bytes. Raises: TimedOut, Cancelled between two messages, EOFError, OSError."""
+        data = bytearray()
+        while len(data) < count:
+            if self._deadline.cancelled.is_set() and not self.is_midway:
+                raise Cancelled("eye")
+            self._link.settimeout(self._slice_s())
+            try:
+                part = self._link.recv(min(count - len(data), 1 << 20))
+            except TimeoutError:
+                continue
+            if not part:
+                raise EOFError
+            self.is_midway = True
+            data += part
+        return bytes(data)
+
+    def _slice_s(self) -> float:
+        """Return how long the next wait may last, seconds. Raises: TimedOut."""
+        left = min(self._deadline.left_s(), self._until - time.monotonic())
+        if left <= 0:
+            raise TimedOut("eye")
+        return min(left, 0.1)
 
 
 def _receive(read: Callable[[int], bytes]) -> tuple[int, bytes, bytes]:

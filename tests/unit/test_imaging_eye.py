@@ -1,0 +1,218 @@
+"""The eye's process: it may die over a picture, and the product only hears of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from devices.api import Cancelled, Deadline, HardwareFault, TimedOut, UserFault, WireFault
+from devices.imaging import wire
+from devices.imaging.eye import Eye
+from devices.sim import desk
+from devices.sim.scene import Scene
+from tests.fixtures.camera import encoded
+from tests.unit.test_imaging_decode import png
+
+Still = Callable[..., bytes]
+
+
+@pytest.fixture(scope="module")
+def frame() -> bytes:
+    scene = Scene()
+    scene.lay("register", 0.0, at_once=True)
+    return bytes(desk.encode(scene.stream_picture(0.0, 0), 82))
+
+
+@pytest.fixture
+def eye() -> Iterator[Eye]:
+    eye = Eye()
+    yield eye
+    eye.close()
+
+
+def peak_kb(pid: int) -> int:
+    """Return the largest resident set a process had, kB."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+def test_frames_are_judged_and_the_newest_picture_can_be_shown(camera_eye: Eye, frame: bytes) -> None:
+    assert camera_eye.latest() is None
+    previews = [camera_eye.look(frame, Deadline(20)) for _ in range(8)]
+    assert [p.is_ready for p in previews] == [False] * 7 + [True]
+    assert previews[-1].corners is not None
+    latest = camera_eye.latest()
+    assert latest is not None
+    number, width, height, pixels = latest
+    assert (number, width, height) == (previews[-1].number, 960, 540)
+    picture = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+    (x0, y0), (x1, _), (_, y2), _ = previews[-1].corners
+    paper = picture[int(y0 + 20) : int(y2 - 20), int(x0 + 20) : int(x1 - 20)]
+    assert np.median(paper) > 180  # the paper is where the corners say, red first
+    assert picture[10, 10, 0] > picture[10, 10, 2]  # and the desk of wood is brown in RGB
+
+
+def test_what_was_seen_is_forgotten_on_demand(camera_eye: Eye, frame: bytes) -> None:
+    camera_eye.look(frame, Deadline(20))
+    camera_eye.forget()
+    assert camera_eye.latest() is None
+    assert bytes(camera_eye._memory) == bytes(len(camera_eye._memory))
+    assert camera_eye.track.small == b""
+
+
+def test_a_page_is_made_of_a_still_and_known_again_in_the_preview(
+    camera_eye: Eye, desk_still: Still, frame: bytes
+) -> None:
+    page = camera_eye.take(desk_still("register"), "household_register", 2, Deadline(30))
+    assert (page.material, page.index, page.is_kept_despite) == ("household_register", 2, False)
+    assert "•••" in repr(page)
+    gates = [camera_eye.look(frame, Deadline(20)).gate for _ in range(12)]
+    assert gates[-1] == "taken"
+
+
+def test_a_refused_page_names_its_gate_and_can_be_kept(camera_eye: Eye, desk_still: Still) -> None:
+    with pytest.raises(UserFault) as refused:
+        camera_eye.take(desk_still("glare"), "m", 0, Deadline(30))
+    assert refused.value.code == "glare"
+    assert camera_eye.take(desk_still("glare"), "m", 0, Deadline(30), keep=True).is_kept_despite
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"a text file renamed to .jpg", "not_a_picture"),
+        (png(30_000, 30_000, bytes(4096)), "picture_too_large"),
+        (png(65_535, 1, bytes(70_000)), "picture_too_large"),
+        (png(6000, 6600, bytes(64)), "not_a_picture"),
+        (encoded(Image.new("RGB", (64, 64)), "JPEG")[:-40], "picture_truncated"),
+    ],
+    ids=["text", "bomb", "one line", "hollow", "cut"],
+)
+def test_a_hostile_picture_is_one_refusal_and_the_eye_lives_on(camera_eye: Eye, data: bytes, code: str) -> None:
+    camera_eye.examine(encoded(Image.new("RGB", (64, 64)), "PNG"), Deadline(30))
+    pid = camera_eye.pid
+    with pytest.raises(WireFault) as refused:
+        camera_eye.examine(data, Deadline(30))
+    assert refused.value.code == code
+    assert camera_eye.pid == pid
+
+
+def test_a_bomb_and_a_full_sized_still_stay_within_the_memory_promised(eye: Eye, desk_still: Still) -> None:
+    with pytest.raises(WireFault):
+        eye.examine(png(30_000, 30_000, bytes(1_000_000)), Deadline(30))
+    assert peak_kb(eye.pid) < 150_000
+    eye.take(desk_still("register"), "m", 0, Deadline(30))
+    assert peak_kb(eye.pid) < 250_000
+    limits = Path(f"/proc/{eye.pid}/limits").read_text(encoding="ascii")
+    assert next(line.split()[3] for line in limits.splitlines() if line.startswith("Max address")) == "1200000000"
+    assert next(line.split()[4] for line in limits.splitlines() if line.startswith("Max core")) == "0"
+
+
+def test_the_largest_picture_allowed_ends_in_an_answer_within_the_limits(eye: Eye) -> None:
+    rows = (b"\0" + bytes(6000)) * 6600
+    answer = eye.examine(png(6000, 6600, rows), Deadline(60), keep=True).answer
+    assert (answer.width_px, answer.height_px) == (6000, 6600)
+    assert peak_kb(eye.pid) < 1_000_000
+
+
+def test_killing_the_eye_costs_one_refusal_and_the_next_picture_works(eye: Eye, frame: bytes) -> None:
+    eye.look(frame, Deadline(20))
+    first = eye.pid
+    os.kill(first, signal.SIGSTOP)  # it will not answer any more
+    killer = threading.Timer(0.1, os.kill, (first, signal.SIGKILL))
+    killer.start()
+    with pytest.raises(HardwareFault) as died:
+        eye.look(frame, Deadline(20))
+    killer.join()
+    assert died.value.code == "eye_died"
+    assert eye.look(frame, Deadline(20)).number > 0
+    assert eye.pid != first
+
+
+def test_an_eye_that_outlives_a_stills_deadline_is_killed(eye: Eye, desk_still: Still) -> None:
+    eye.examine(encoded(Image.new("RGB", (64, 64)), "PNG"), Deadline(30))
+    first = eye.pid
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(HardwareFault) as died:
+        eye.take(desk_still("card"), "m", 0, Deadline(0.3))
+    assert died.value.code == "eye_died"
+    assert not Path(f"/proc/{first}").exists()
+    assert eye.take(desk_still("card"), "m", 0, Deadline(30)).dpi > 0
+
+
+def test_calling_off_returns_at_once_and_the_late_answer_is_dropped(eye: Eye, frame: bytes) -> None:
+    small = encoded(Image.new("RGB", (64, 64)), "PNG")
+    eye.look(frame, Deadline(20))
+    first = eye.pid
+    off = threading.Event()
+    os.kill(first, signal.SIGSTOP)
+    threading.Timer(0.1, off.set).start()
+    with pytest.raises(Cancelled):
+        eye.examine(small, Deadline(20, off))
+    with pytest.raises(TimedOut):
+        eye.look(small, Deadline(0.2))  # a preview's deadline is the watcher's end, not the eye's
+    os.kill(first, signal.SIGCONT)
+    assert eye.look(frame, Deadline(20)).width_px == 960
+    assert eye.pid == first
+
+
+def test_an_eye_that_does_not_take_a_whole_picture_is_given_up_with_the_call(eye: Eye, desk_still: Still) -> None:
+    eye.examine(encoded(Image.new("RGB", (64, 64)), "PNG"), Deadline(30))
+    os.kill(eye.pid, signal.SIGSTOP)
+    off = threading.Event()
+    threading.Timer(0.1, off.set).start()
+    with pytest.raises(Cancelled):
+        eye.take(desk_still("card"), "m", 0, Deadline(20, off))  # larger than the socket holds
+    assert eye.pid == 0
+    assert eye.take(desk_still("card"), "m", 0, Deadline(30)).dpi > 0
+
+
+def test_a_closed_eye_says_so_and_leaves_no_process(frame: bytes) -> None:
+    eye = Eye()
+    eye.look(frame, Deadline(20))
+    pid = eye.pid
+    eye.close()
+    eye.close()
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(HardwareFault):
+        eye.look(frame, Deadline(5))
+
+
+def test_the_product_loads_neither_cv2_nor_numpy_for_its_eye() -> None:
+    code = (
+        "import sys; import devices.imaging.eye, devices.drivers.camera_http, devices.drivers.camera_folder;"
+        "sys.exit(any(m in sys.modules for m in ('cv2', 'numpy')))"
+    )
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_words_of_the_border_that_are_not_ours_are_refused() -> None:
+    def reader(data: bytes) -> Callable[[int], bytes]:
+        rest = bytearray(data)
+
+        def read(count: int) -> bytes:
+            part = bytes(rest[:count])
+            del rest[:count]
+            return part
+
+        return read
+
+    for data in (
+        wire.HEAD.pack(1, 5, 0) + b"hello",
+        wire.HEAD.pack(1, 2_000_000, 0),
+        wire.HEAD.pack(1, 0, 100_000_000),
+    ):
+        with pytest.raises(WireFault):
+            wire.receive_answer(reader(data))
+        with pytest.raises(WireFault):
+            wire.receive_request(reader(data))
