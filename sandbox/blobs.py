@@ -52,6 +52,12 @@ class BlobFolder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / f"{part}.{EXTENSIONS.get(mime, 'bin')}"
 
+    def sync_plain(self, dev: str, sid: str) -> None:
+        """Make the names of a submission's plain parts durable, up to the root."""
+        for folder in (Path(dev, sid), Path(dev), Path()):
+            if (self.root / "plain" / folder).is_dir():
+                sync_folder(self.root / "plain" / folder)
+
     def free_bytes(self) -> int:
         """Return the room that is left."""
         return shutil.disk_usage(self.root).free

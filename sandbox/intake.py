@@ -19,7 +19,6 @@ from sqlalchemy.engine import RowMapping
 from sandbox import signed, store
 from sandbox.api.common import device_key
 from sandbox.api.uploads import settle_if_whole
-from sandbox.blobs import sync_folder
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -136,6 +135,7 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
         return Answer(202, json.dumps({"state": "parts_missing", "missing": list(missing)}), RETRY_S)
     manifest_bytes, listed = _open_manifest(platform, claim, sealed)
     rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
+    platform.blobs.sync_plain(claim.dev, claim.sid)
     now = platform.now()
 
     def make_receipt(case_number: str, query_code: str) -> str:
@@ -212,7 +212,6 @@ def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dic
     ):
         target.unlink(missing_ok=True)
         raise Problem(422, "hash_mismatch")
-    sync_folder(target.parent)
     return {
         "dev": claim.dev,
         "part": upload["part"],

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sandbox.blobs import sync_folder
 from sandbox.canonical import encode_b64url
 from sandbox.reader import CLASSIC, HYBRID, SealKey
 
@@ -158,6 +159,8 @@ def _create(folder: Path, public: Path, now: dt.datetime) -> None:
     pins = {"keys": [entry for entry in index if entry["use"] != "seal"]}
     _write(public / "pins.json", json.dumps(pins, indent=1).encode(), 0o644)
     _write_private(folder / "index.json", json.dumps(index, indent=1).encode())  # last: its presence means complete
+    for path in (folder, public, folder.parent):
+        sync_folder(path)
 
 
 def _create_tls(folder: Path, public: Path, now: dt.datetime) -> None:

@@ -26,7 +26,7 @@ from sandbox.store_view import Places, load_places, store_places
 
 HOST = "127.0.0.1"
 DEFAULT_STATE = Path("build") / "sandbox"
-GRACE_S = 2  # what a request under way may take when we are told to end
+GRACE_S = 1  # what a request under way may take when we are told to end
 KEEP_ALIVE_S = 75  # longer than a terminal's pause between two parts
 
 

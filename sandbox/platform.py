@@ -20,6 +20,9 @@ class Platform:
     store: PlatformStore
     blobs: BlobFolder
     is_auto_approving: bool = False
+    stall_s: float = (
+        30.0  # a PATCH that brings nothing for so long is let go, so that its upload is not locked for ever
+    )
     wall_s: Callable[[], float] = time.time
     busy_uploads: set[str] = field(default_factory=set)
 

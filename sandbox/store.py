@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sandbox.cases import CHINA, compose_case_number
 
 SCHEMA = sa.MetaData()
+READING = "is_reading"
 
 code = sa.Table(
     "enrolment_code", SCHEMA,
@@ -146,20 +147,21 @@ def open_engine(url: str) -> Engine:
     engine = sa.create_engine(url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_immediate)
+        sa.event.listen(engine, "begin", _begin)
     SCHEMA.create_all(engine)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours, see _begin_immediate
+    connection.isolation_level = None  # BEGIN is ours, see _begin
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     # A deferred BEGIN that reads and then writes fails at once against a second writer, busy timeout or not.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    is_reading = connection.get_execution_options().get(READING, False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
 class PlatformStore:
@@ -180,13 +182,19 @@ class PlatformStore:
 
     def one(self, statement: sa.Select[Any]) -> RowMapping | None:
         """Return the first row, or nothing."""
-        with self._engine.begin() as connection:
+        with self._read() as connection:
             return connection.execute(statement).mappings().first()
 
     def rows(self, statement: sa.Select[Any]) -> list[RowMapping]:
         """Return all rows."""
-        with self._engine.begin() as connection:
+        with self._read() as connection:
             return list(connection.execute(statement).mappings())
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """A transaction that waits for no writer."""
+        with self._engine.connect().execution_options(**{READING: True}) as connection, connection.begin():
+            yield connection
 
     # ── submissions ────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
@@ -127,14 +128,21 @@ async def append(request: Request) -> Response:
 async def _write_stream(request: Request, platform: Platform, row: RowMapping, offset: int) -> None:
     room = row["length"] - offset
     with platform.blobs.upload_path(row["id"]).open("ab", buffering=0) as file:
+        stream = request.stream()
         try:
-            async for chunk in request.stream():
+            while True:
+                async with asyncio.timeout(platform.stall_s):
+                    chunk = await anext(stream, None)
+                if chunk is None:
+                    break
                 if len(chunk) > room:
                     raise Problem(400, "bad_request", "More bytes than Upload-Length.")
                 file.write(chunk)
                 room -= len(chunk)
         except ClientDisconnect as fault:
             raise Problem(400, "bad_request", "The connection was cut.") from fault
+        except TimeoutError as fault:
+            raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
 
 
 def settle_if_whole(platform: Platform, row: RowMapping) -> bool:

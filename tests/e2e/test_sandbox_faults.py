@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sandbox.faults import FLAVOURS
-from tests.fixtures.platform import LivePlatform, running_platform
+from tests.fixtures.platform import LivePlatform, enrolled_terminal, running_platform
 from tests.fixtures.platform_terminal import Consignment, TestTerminal, unb64url
 
 
@@ -29,20 +29,27 @@ def platform(live: LivePlatform) -> Iterator[LivePlatform]:
     live.faults.clear()
 
 
+@pytest.fixture(scope="module")
+def sender(live: LivePlatform) -> Iterator[TestTerminal]:
+    """One terminal for this file."""
+    with enrolled_terminal(live) as made:
+        yield made
+
+
 @pytest.fixture
-def consignment(terminal: TestTerminal) -> Consignment:
+def consignment(sender: TestTerminal) -> Consignment:
     """A submission whose parts are already there."""
-    packed = terminal.pack({"signature": (b"ink", "image/png")})
-    terminal.upload(packed)
+    packed = sender.pack({"signature": (b"ink", "image/png")})
+    sender.upload(packed)
     return packed
 
 
 def test_the_next_puts_meet_a_gateway_and_then_the_platform(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.next("put", status=500, times=2)
     platform.faults.next("put", status=429, retry_after="7")
-    answers = [terminal.put(consignment) for _ in range(4)]
+    answers = [sender.put(consignment) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [500, 500, 429, 201]
     assert answers[2].headers["Retry-After"] == "7"
     assert b"code" not in answers[0].content
@@ -53,70 +60,70 @@ def test_the_next_puts_meet_a_gateway_and_then_the_platform(
     ("status", "code"), [(409, "in_progress"), (503, "busy"), (401, "token_expired"), (403, "device_suspended")]
 )
 def test_a_fault_can_carry_our_own_code(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment, status: int, code: str
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment, status: int, code: str
 ) -> None:
     platform.faults.next("put", status=status, code=code, retry_after="3")
-    answer = terminal.put(consignment)
+    answer = sender.put(consignment)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "3"
-    assert terminal.put(consignment).status_code == 201
+    assert sender.put(consignment).status_code == 201
 
 
 def test_refusing_is_terminal_and_nothing_is_committed(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.refuse_next()
-    answer = terminal.put(consignment)
+    answer = sender.put(consignment)
     assert (answer.status_code, answer.json()["code"]) == (422, "refused")
     assert platform.commits(consignment.sid) == 0
 
 
 def test_portals_answer_with_pages_and_redirects(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.next("any", "html")
-    page = terminal.put(consignment)
+    page = sender.put(consignment)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html")
     platform.faults.next("time", "redirect")
-    assert terminal.ask("GET", "/v1/time?nonce=" + "0" * 32).status_code == 302
+    assert sender.ask("GET", "/v1/time?nonce=" + "0" * 32).status_code == 302
 
 
 def test_silence_before_the_request_takes_effect(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.next("put", "close")
     with pytest.raises(requests.ConnectionError):
-        terminal.put(consignment)
+        sender.put(consignment)
     platform.faults.next("put", "hang")
     with pytest.raises(requests.Timeout):
-        terminal.session.put(f"{terminal.url}/v1/submissions/{consignment.sid}", data=b"{}", timeout=0.3)
+        sender.session.put(f"{sender.url}/v1/submissions/{consignment.sid}", data=b"{}", timeout=0.3)
     assert platform.commits(consignment.sid) == 0
-    assert terminal.put(consignment).status_code == 201
+    assert sender.put(consignment).status_code == 201
 
 
 def test_a_reply_lost_after_the_commit_is_found_again(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.next("put", "drop_reply")
     with pytest.raises(requests.ConnectionError):
-        terminal.put(consignment)
+        sender.put(consignment)
     assert platform.commits(consignment.sid) == 1
-    status = terminal.status(consignment.sid).json()
+    status = sender.status(consignment.sid).json()
     assert status["state"] == "committed"
-    again = terminal.put(consignment)
+    again = sender.put(consignment)
     assert (again.status_code, again.json()) == (200, status["receipt"])
     assert platform.commits(consignment.sid) == 1
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_wrong_receipt_differs_from_the_right_one(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment, flavour: str
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment, flavour: str
 ) -> None:
     platform.faults.next("put", "wrong_receipt", flavour=flavour)
-    wrong = terminal.put(consignment)
+    wrong = sender.put(consignment)
     assert wrong.status_code == 201
-    right = terminal.put(consignment)
+    right = sender.put(consignment)
     assert right.status_code == 200
     assert wrong.json() != right.json()
     told, true = (json.loads(unb64url(body.get("o", "e30"))) for body in (wrong.json(), right.json()))
@@ -127,25 +134,25 @@ def test_a_wrong_receipt_differs_from_the_right_one(
         assert len(unb64url(wrong.json()["sig"])) == 70
 
 
-def test_time_can_be_skewed(platform: LivePlatform, terminal: TestTerminal) -> None:
+def test_time_can_be_skewed(platform: LivePlatform, sender: TestTerminal) -> None:
     path = "/v1/time?nonce=" + "0" * 32
     platform.faults.next("time", "skew", skew_s=86_400)
-    skewed, straight = (json.loads(unb64url(terminal.ask("GET", path).json()["o"]))["now"] for _ in range(2))
+    skewed, straight = (json.loads(unb64url(sender.ask("GET", path).json()["o"]))["now"] for _ in range(2))
     assert 86_300 < skewed - straight <= 86_400
 
 
 def test_faults_hit_only_their_kind_and_survive_a_restart(
-    platform: LivePlatform, terminal: TestTerminal, consignment: Consignment
+    platform: LivePlatform, sender: TestTerminal, consignment: Consignment
 ) -> None:
     platform.faults.next("heartbeat", status=500)
     platform.faults.next("token", status=502)
     platform.stop()
     platform.start()
     assert platform.faults.left("token") == 1
-    assert terminal.put(consignment).status_code == 201
-    assert terminal.ask_token(terminal.assertion()).status_code == 502
-    assert terminal.beat().status_code == 500
-    assert terminal.beat().status_code == 200
+    assert sender.put(consignment).status_code == 201
+    assert sender.ask_token(sender.assertion()).status_code == 502
+    assert sender.beat().status_code == 500
+    assert sender.beat().status_code == 200
 
 
 def test_a_fault_that_does_not_exist_cannot_be_scripted(platform: LivePlatform) -> None:
@@ -156,15 +163,15 @@ def test_a_fault_that_does_not_exist_cannot_be_scripted(platform: LivePlatform) 
 
 
 @pytest.mark.parametrize("kind", ["create", "head", "get", "keys", "enrol"])
-def test_every_kind_of_request_can_be_hit(platform: LivePlatform, terminal: TestTerminal, kind: str) -> None:
+def test_every_kind_of_request_can_be_hit(platform: LivePlatform, sender: TestTerminal, kind: str) -> None:
     platform.faults.next(kind, status=500)
     sid = "01990000-0000-7000-8000-000000000001"
     ask = {
-        "create": lambda: terminal.create_upload(sid, "signature", "0" * 64, 5),
-        "head": lambda: terminal.head("/v1/uploads/0"),
-        "get": lambda: terminal.status(sid),
-        "keys": lambda: terminal.ask("GET", "/v1/keys"),
-        "enrol": lambda: terminal.begin_enrolment("x"),
+        "create": lambda: sender.create_upload(sid, "signature", "0" * 64, 5),
+        "head": lambda: sender.head("/v1/uploads/0"),
+        "get": lambda: sender.status(sid),
+        "keys": lambda: sender.ask("GET", "/v1/keys"),
+        "enrol": lambda: sender.begin_enrolment("x"),
     }[kind]
     assert ask().status_code == 500
     assert ask().status_code != 500

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import requests
 
+from sandbox.api.uploads import LIFE_S, _find, _find_or_create, drop_expired
 from sandbox.enrolment import create_code
 from sandbox.faults import Fault, FaultScript
 from sandbox.main import Options, open_platform
@@ -36,17 +39,17 @@ def test_it_starts_with_everything_of_its_own_and_ends_with_0(platform: LivePlat
 
 
 def test_it_ends_politely_while_a_request_hangs_and_a_line_is_kept_open(
-    platform: LivePlatform, terminal: TestTerminal
+    platform: LivePlatform, sender: TestTerminal
 ) -> None:
     platform.faults.next("heartbeat", "hang")
-    other = TestTerminal(terminal.url, terminal.ca, key=terminal.key, dev=terminal.dev, serial=terminal.serial)
-    other.token = terminal.token
+    other = TestTerminal(sender.url, sender.ca, key=sender.key, dev=sender.dev, serial=sender.serial)
+    other.token = sender.token
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(other.beat)
         for _ in range(100_000):  # the script is taken when the request is there
             if platform.faults.left() == 0:
                 break
-        assert terminal.ask("OPTIONS", "/v1/uploads").status_code == 204
+        assert sender.ask("OPTIONS", "/v1/uploads").status_code == 204
         assert platform.stop() == 0
         assert isinstance(hanging.exception(), requests.ConnectionError)
     other.close()
@@ -70,16 +73,16 @@ def test_database_and_blobs_may_lie_elsewhere(start_platform: Callable[..., Live
 
 
 def test_the_console_shows_facts_and_writes_the_form(
-    platform: LivePlatform, terminal: TestTerminal, tmp_path: Path
+    platform: LivePlatform, sender: TestTerminal, tmp_path: Path
 ) -> None:
-    consignment = terminal.pack({"m-1": SCAN}, {"identity": {"kind": "id_card", "name": "王小明"}})
-    terminal.upload(consignment)
-    terminal.put(consignment)
-    terminal.put(consignment)
+    consignment = sender.pack({"m-1": SCAN}, {"identity": {"kind": "id_card", "name": "王小明"}})
+    sender.upload(consignment)
+    sender.put(consignment)
+    sender.put(consignment)
     shown = platform.command("show", consignment.sid, "--json")
     assert (shown["state"], shown["commits"], shown["requests"], shown["seq"]) == ("committed", 1, 2, 1)
     assert shown["case_number"] == platform.case_number(consignment.sid)
-    assert shown["intake_number"].startswith(f"{terminal.dev}-000001-")
+    assert shown["intake_number"].startswith(f"{sender.dev}-000001-")
     assert "王小明" not in json.dumps(shown, ensure_ascii=False)
     assert platform.command("list") == [consignment.sid] == platform.sids()
     out = tmp_path / "submission.pdf"
@@ -128,10 +131,7 @@ class Ticking:
 
 
 def test_codes_enrolments_and_uploads_expire(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     from sandbox import enrolment
-    from sandbox.api.uploads import LIFE_S, _find, _find_or_create, drop_expired
     from sandbox.problems import Problem
 
     clock = Ticking()
@@ -157,6 +157,40 @@ def test_codes_enrolments_and_uploads_expire(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="code_expired"):
         enrolment.poll(platform, begun["enrol_id"], proof)
     new.close()
+    platform.store.close()
+
+
+def test_a_patch_that_stalls_is_let_go_and_keeps_what_arrived(tmp_path: Path) -> None:
+    from sandbox.api import build_app
+    from sandbox.store import device, text_sha256, token
+
+    platform = replace(open_platform(Options(tmp_path / "p")), stall_s=0.05)
+    with platform.store.begin() as connection:
+        connection.execute(device.insert().values(dev="K-000001", state="active"))
+        values = {"sha256": text_sha256("t"), "dev": "K-000001", "scope": "all", "expires": platform.now() + 600}
+        connection.execute(token.insert().values(**values))
+    row = _find_or_create(platform, {"dev": "K-000001", "sid": "s", "part": "p", "sha256": "0" * 64}, 50)
+    headers = {
+        "authorization": "Bearer t", "tus-resumable": "1.0.0", "upload-offset": "0",
+        "content-type": "application/offset+octet-stream",
+    }  # fmt: skip
+    scope = {
+        "type": "http", "method": "PATCH", "path": f"/v1/uploads/{row['id']}", "query_string": b"", "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "http_version": "1.1",
+    }  # fmt: skip
+    arriving = [{"type": "http.request", "body": b"12345", "more_body": True}]
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        return arriving.pop() if arriving else await asyncio.Event().wait()
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    asyncio.run(build_app(platform)(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert platform.blobs.offset(row["id"]) == 5
+    assert platform.busy_uploads == set()
     platform.store.close()
 
 

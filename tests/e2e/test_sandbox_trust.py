@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.canonical import decode_b64url
 from sandbox.signed import BUNDLE, ENROLLED, TIME, open_object
-from tests.fixtures.platform import LivePlatform, running_platform
+from tests.fixtures.platform import LivePlatform, enrolled_terminal, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, b64url, canonical
 
 NewTerminal = Callable[[], TestTerminal]
@@ -28,6 +28,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]
     """One platform for this file: every test has codes and terminals of its own."""
     with running_platform(tmp_path_factory.mktemp("platform")) as live:
         yield live
+
+
+@pytest.fixture(scope="module")
+def known(platform: LivePlatform) -> Iterator[TestTerminal]:
+    """One terminal for tests that leave it as it is."""
+    with enrolled_terminal(platform) as made:
+        yield made
 
 
 def verified(platform: LivePlatform, wire: dict, purpose: str) -> dict:
@@ -50,8 +57,8 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 # ── enrolment ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_code_and_a_key_become_a_device(platform: LivePlatform, new_terminal: NewTerminal) -> None:
-    new, code = new_terminal(), platform.create_code()
+def test_a_code_and_a_key_become_a_device(platform: LivePlatform, new_sender: NewTerminal) -> None:
+    new, code = new_sender(), platform.create_code()
     assert len(code) == 12
     begun = new.begin_enrolment(code.lower())
     assert begun.status_code == 202
@@ -70,9 +77,9 @@ def test_a_code_and_a_key_become_a_device(platform: LivePlatform, new_terminal: 
 
 
 def test_the_first_heartbeat_makes_the_device_active_and_closes_the_enrolment(
-    platform: LivePlatform, new_terminal: NewTerminal
+    platform: LivePlatform, new_sender: NewTerminal
 ) -> None:
-    new, code = new_terminal(), platform.create_code()
+    new, code = new_sender(), platform.create_code()
     new.enrol(code)
     answer = new.beat(5, queue={"ready": 3})
     value = verified(platform, answer.json(), TIME)
@@ -87,36 +94,36 @@ def test_the_first_heartbeat_makes_the_device_active_and_closes_the_enrolment(
 
 
 def test_heartbeats_of_strangers_or_of_another_kind_are_refused(
-    terminal: TestTerminal, new_terminal: NewTerminal, platform: LivePlatform
+    sender: TestTerminal, new_sender: NewTerminal, platform: LivePlatform
 ) -> None:
-    other = new_terminal()
+    other = new_sender()
     other.enrol(platform.create_code())
-    body = {"n": 1, "dev": terminal.dev}
-    assert refusal(terminal.ask("POST", "/v1/heartbeat", json=other.sign_object("kiosk/heartbeat/v1", body)))[0] == 403
-    assert refusal(terminal.ask("POST", "/v1/heartbeat", json=terminal.sign_object("kiosk/submit/v1", body)))[0] == 403
-    wrong = terminal.sign_object("kiosk/heartbeat/v1", {"n": 1, "dev": other.dev})
-    assert refusal(terminal.ask("POST", "/v1/heartbeat", json=wrong)) == (400, "bad_request")
-    assert refusal(terminal.ask("POST", "/v1/heartbeat", data=b" " * 20_000)) == (413, "too_large")
+    body = {"n": 1, "dev": sender.dev}
+    assert refusal(sender.ask("POST", "/v1/heartbeat", json=other.sign_object("kiosk/heartbeat/v1", body)))[0] == 403
+    assert refusal(sender.ask("POST", "/v1/heartbeat", json=sender.sign_object("kiosk/submit/v1", body)))[0] == 403
+    wrong = sender.sign_object("kiosk/heartbeat/v1", {"n": 1, "dev": other.dev})
+    assert refusal(sender.ask("POST", "/v1/heartbeat", json=wrong)) == (400, "bad_request")
+    assert refusal(sender.ask("POST", "/v1/heartbeat", data=b" " * 20_000)) == (413, "too_large")
 
 
 @pytest.mark.parametrize("code", ["", "0000000000", "000000000000", "unknown"])
-def test_a_wrong_code_is_refused(new_terminal: NewTerminal, code: str) -> None:
-    assert refusal(new_terminal().begin_enrolment(code)) == (403, "code_invalid")
+def test_a_wrong_code_is_refused(new_sender: NewTerminal, code: str) -> None:
+    assert refusal(new_sender().begin_enrolment(code)) == (403, "code_invalid")
 
 
 def test_a_used_code_belongs_to_the_first_key_and_burns_after_five_tries(
-    platform: LivePlatform, new_terminal: NewTerminal
+    platform: LivePlatform, new_sender: NewTerminal
 ) -> None:
-    code, first = platform.create_code(), new_terminal()
+    code, first = platform.create_code(), new_sender()
     assert first.begin_enrolment(code).status_code == 202
     for _ in range(5):
-        assert refusal(new_terminal().begin_enrolment(code)) == (409, "code_bound")
-    assert refusal(new_terminal().begin_enrolment(code)) == (403, "code_invalid")
+        assert refusal(new_sender().begin_enrolment(code)) == (409, "code_bound")
+    assert refusal(new_sender().begin_enrolment(code)) == (403, "code_invalid")
     assert sum(kind == "code_bound" for _, kind, _ in platform.notes()) >= 5
 
 
-def test_the_wrong_key_learns_nothing_of_an_enrolment(platform: LivePlatform, new_terminal: NewTerminal) -> None:
-    first, thief = new_terminal(), new_terminal()
+def test_the_wrong_key_learns_nothing_of_an_enrolment(platform: LivePlatform, new_sender: NewTerminal) -> None:
+    first, thief = new_sender(), new_sender()
     enrol_id = first.begin_enrolment(platform.create_code()).json()["enrol_id"]
     assert refusal(thief.poll_enrolment(enrol_id)) == (403, "bad_signature")
     other = first.begin_enrolment(platform.create_code()).json()["enrol_id"]
@@ -130,8 +137,8 @@ def csr_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     return request.public_bytes(serialization.Encoding.DER)
 
 
-def test_bad_requests_for_a_certificate_are_refused(platform: LivePlatform, new_terminal: NewTerminal) -> None:
-    new, code = new_terminal(), platform.create_code()
+def test_bad_requests_for_a_certificate_are_refused(platform: LivePlatform, new_sender: NewTerminal) -> None:
+    new, code = new_sender(), platform.create_code()
     good = csr_of(ec.generate_private_key(ec.SECP256R1()))
     flipped = good[:-1] + bytes([good[-1] ^ 1])
     other_curve = csr_of(ec.generate_private_key(ec.SECP384R1()))
@@ -168,22 +175,22 @@ def test_an_officer_compares_the_digits(start_platform: Callable[..., LivePlatfo
 # ── tokens ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_token_lasts_ten_minutes_and_opens_the_door(terminal: TestTerminal) -> None:
-    answer = terminal.ask_token(terminal.assertion())
+def test_a_token_lasts_ten_minutes_and_opens_the_door(known: TestTerminal) -> None:
+    answer = known.ask_token(known.assertion())
     assert answer.json().keys() == {"access_token", "token_type", "expires_in", "now"}
     assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("Bearer", 600)
     assert answer.headers["Cache-Control"] == "no-store"
-    assert terminal.ask("OPTIONS", "/v1/uploads").status_code == 204
+    assert known.ask("OPTIONS", "/v1/uploads").status_code == 204
     for wrong in ("", "Bearer", "Bearer x", "Basic eDp5"):
-        refused = terminal.ask("OPTIONS", "/v1/uploads", headers={"Authorization": wrong})
+        refused = known.ask("OPTIONS", "/v1/uploads", headers={"Authorization": wrong})
         assert refusal(refused) == (401, "token_expired")
         assert "WWW-Authenticate" in refused.headers
 
 
-def test_an_assertion_is_good_once(terminal: TestTerminal) -> None:
-    assertion = terminal.assertion()
-    assert terminal.ask_token(assertion).status_code == 200
-    assert refusal(terminal.ask_token(assertion)) == (401, "bad_assertion")
+def test_an_assertion_is_good_once(known: TestTerminal) -> None:
+    assertion = known.assertion()
+    assert known.ask_token(assertion).status_code == 200
+    assert refusal(known.ask_token(assertion)) == (401, "bad_assertion")
 
 
 @pytest.mark.parametrize(
@@ -194,43 +201,43 @@ def test_an_assertion_is_good_once(terminal: TestTerminal) -> None:
         {"exp": int(time.time()) + 10_000}, {"exp": True}, {"iat": None},
     ],
 )  # fmt: skip
-def test_assertions_that_say_the_wrong_thing_are_refused(terminal: TestTerminal, changes: dict) -> None:
-    assert refusal(terminal.ask_token(terminal.assertion(**changes))) == (401, "bad_assertion")
+def test_assertions_that_say_the_wrong_thing_are_refused(known: TestTerminal, changes: dict) -> None:
+    assert refusal(known.ask_token(known.assertion(**changes))) == (401, "bad_assertion")
 
 
 @pytest.mark.parametrize("offset_s", [-86_400, 86_400])
-def test_a_wrong_clock_is_told_so(terminal: TestTerminal, offset_s: int) -> None:
+def test_a_wrong_clock_is_told_so(known: TestTerminal, offset_s: int) -> None:
     now = int(time.time()) + offset_s
-    assert refusal(terminal.ask_token(terminal.assertion(iat=now, exp=now + 60))) == (401, "clock_skew")
+    assert refusal(known.ask_token(known.assertion(iat=now, exp=now + 60))) == (401, "clock_skew")
 
 
 def test_assertions_of_other_keys_and_algorithms_are_refused(
-    platform: LivePlatform, terminal: TestTerminal, new_terminal: NewTerminal
+    platform: LivePlatform, sender: TestTerminal, new_sender: NewTerminal
 ) -> None:
-    thief = new_terminal()
-    thief.dev, thief.serial = terminal.dev, terminal.serial
-    assert refusal(terminal.ask_token(thief.assertion())) == (401, "bad_assertion")
-    _, claims, _ = terminal.assertion().split(".")
-    none = b64url(canonical({"alg": "none", "kid": terminal.serial}))
+    thief = new_sender()
+    thief.dev, thief.serial = sender.dev, sender.serial
+    assert refusal(sender.ask_token(thief.assertion())) == (401, "bad_assertion")
+    _, claims, _ = sender.assertion().split(".")
+    none = b64url(canonical({"alg": "none", "kid": sender.serial}))
     for text in (f"{none}.{claims}.", f"{none}.{claims}", "x", "a.b.c", f"{b64url(b'[]')}.{claims}.{claims}"):
-        assert refusal(terminal.ask_token(text)) == (401, "bad_assertion")
-    assert refusal(terminal.ask("POST", "/v1/token", data="x")) == (400, "bad_request")
-    assert refusal(terminal.ask("POST", "/v1/token", data={"grant_type": "password"})) == (400, "bad_request")
+        assert refusal(sender.ask_token(text)) == (401, "bad_assertion")
+    assert refusal(sender.ask("POST", "/v1/token", data="x")) == (400, "bad_request")
+    assert refusal(sender.ask("POST", "/v1/token", data={"grant_type": "password"})) == (400, "bad_request")
 
 
 def test_a_suspended_device_may_only_drain_and_a_revoked_one_nothing(
-    platform: LivePlatform, terminal: TestTerminal
+    platform: LivePlatform, sender: TestTerminal
 ) -> None:
-    consignment = terminal.pack({"signature": (b"ink", "image/png")})
-    platform.command("device", terminal.dev, "suspended")
-    terminal.fetch_token()
-    terminal.upload(consignment)
-    assert terminal.put(consignment).status_code == 201
-    assert terminal.beat().status_code == 200
-    assert platform.device_state(terminal.dev) == "suspended"
-    platform.command("device", terminal.dev, "revoked")
-    assert refusal(terminal.status(consignment.sid)) == (403, "device_revoked")
-    assert refusal(terminal.ask_token(terminal.assertion())) == (401, "device_revoked")
+    consignment = sender.pack({"signature": (b"ink", "image/png")})
+    platform.command("device", sender.dev, "suspended")
+    sender.fetch_token()
+    sender.upload(consignment)
+    assert sender.put(consignment).status_code == 201
+    assert sender.beat().status_code == 200
+    assert platform.device_state(sender.dev) == "suspended"
+    platform.command("device", sender.dev, "revoked")
+    assert refusal(sender.status(consignment.sid)) == (403, "device_revoked")
+    assert refusal(sender.ask_token(sender.assertion())) == (401, "device_revoked")
     with pytest.raises(Exception, match="exit status 1"):
         platform.command("device", "K-999999", "active")
 
@@ -238,8 +245,8 @@ def test_a_suspended_device_may_only_drain_and_a_revoked_one_nothing(
 # ── time, keys, common rules ───────────────────────────────────────────────────────────────
 
 
-def test_time_is_signed_with_the_nonce(platform: LivePlatform, new_terminal: NewTerminal) -> None:
-    new, nonce = new_terminal(), secrets.token_hex(16)
+def test_time_is_signed_with_the_nonce(platform: LivePlatform, new_sender: NewTerminal) -> None:
+    new, nonce = new_sender(), secrets.token_hex(16)
     value = verified(platform, new.ask("GET", f"/v1/time?nonce={nonce}").json(), TIME)
     assert value.keys() == {"nonce", "now"}
     assert value["nonce"] == nonce
@@ -248,25 +255,25 @@ def test_time_is_signed_with_the_nonce(platform: LivePlatform, new_terminal: New
         assert refusal(new.ask("GET", f"/v1/time{wrong}")) == (400, "bad_request")
 
 
-def test_the_key_bundle_is_signed_once_and_has_an_etag(platform: LivePlatform, terminal: TestTerminal) -> None:
-    first, second = terminal.ask("GET", "/v1/keys"), terminal.ask("GET", "/v1/keys")
+def test_the_key_bundle_is_signed_once_and_has_an_etag(platform: LivePlatform, known: TestTerminal) -> None:
+    first, second = known.ask("GET", "/v1/keys"), known.ask("GET", "/v1/keys")
     assert first.content == second.content
     bundle = verified(platform, first.json(), BUNDLE)
     assert (bundle["v"], bundle["typ"], bundle["version"]) == (1, "keys", 1)
     pins = json.loads(platform.pins_path.read_text())["keys"]
     assert [key for key in bundle["keys"] if key["use"] != "seal"] == pins
-    again = terminal.ask("GET", "/v1/keys", headers={"If-None-Match": first.headers["ETag"]})
+    again = known.ask("GET", "/v1/keys", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_answers_keep_the_common_rules(terminal: TestTerminal) -> None:
-    answer = terminal.ask("GET", "/v1/nowhere", headers={"Jinban-Request-Id": "abc-1"})
+def test_answers_keep_the_common_rules(known: TestTerminal) -> None:
+    answer = known.ask("GET", "/v1/nowhere", headers={"Jinban-Request-Id": "abc-1"})
     assert refusal(answer) == (404, "not_found")
     assert answer.headers["Jinban-Request-Id"] == "abc-1"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Date"]
     assert "Server" not in answer.headers
-    assert refusal(terminal.ask("DELETE", "/v1/token")) == (405, "method_not_allowed")
+    assert refusal(known.ask("DELETE", "/v1/token")) == (405, "method_not_allowed")
 
 
 def test_nothing_is_said_without_tls_or_to_those_who_do_not_know_us(platform: LivePlatform) -> None:
