@@ -42,11 +42,11 @@ class BlobFolder:
 
     def path(self, sha256: str) -> Path:
         """Return the absolute path of a blob by its lower-case hex hash."""
-        return self._blobs / sha256[:2] / f"{sha256}.ksb1"
+        return self._root / self.relative(sha256)
 
     def relative(self, sha256: str) -> str:
         """Return the path of a blob relative to the state folder."""
-        return str(self.path(sha256).relative_to(self._root))
+        return f"blobs/{sha256[:2]}/{sha256}.ksb1"
 
     def absolute(self, relative: str) -> Path:
         """Return the absolute path of a blob by its stored relative path."""

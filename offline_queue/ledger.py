@@ -77,12 +77,15 @@ class Ledger:
     def write(self, db: sqlite3.Connection, what: tuple[int, str, str | None], new: str, why: Why) -> None:
         """Write one transition row: `what` is number, sid and old state."""
         moment = (wall_text(self._clock.wall_s()), self._clock.boot_id(), self.mono_ms())
-        db.execute(rows.INSERT_TRANSITION, (*what, new, why.cause, why.status, why.code, *moment))
+        db.execute(rows.INSERT_TRANSITION, (*what, str(new), why.cause.value, why.status, why.code, *moment))
 
     def checkpoint(self) -> bool:
         """Fold the write-ahead log into the file and empty it; False while a reader holds it: ask again later."""
-        with self._lock:
-            busy: int = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        try:
+            with self._lock:
+                busy: int = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise from_sqlite_error(error) from error
         return not busy
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from offline_queue.api import Cause, Consignment, Kind, Outcome, PartUpload, QueueEntry, SignedObject, State, Transition
@@ -25,6 +26,8 @@ LEGAL: frozenset[tuple[State, State]] = frozenset(
 
 The one other is ready → dead by the store itself, at start, for a submission that lost a part.
 """
+
+NEXT_SEQ = "UPDATE meta SET v = ? WHERE k = 'next_seq' AND v = ?"
 
 INSERT_SUBMISSION = """
 INSERT INTO submission (seq, sid, intake_number, kind, item, after_sid, priority, state, envelope, envelope_kid,
@@ -51,6 +54,9 @@ READY = f"SELECT {_BRIEF} FROM submission WHERE state = 'ready'"  # noqa: S608
 
 NEWEST = f"""
 SELECT {_BRIEF} FROM submission WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?"""  # noqa: S608
+
+PARTS = """
+SELECT * FROM attachment WHERE submission_seq = (SELECT seq FROM submission WHERE sid = ?) ORDER BY part"""
 
 CLAIMABLE_PREFERRED = f"""
 SELECT seq FROM submission s WHERE sid = :sid AND state = 'ready' AND (:waived OR {_DUE}) AND {_FREE}"""  # noqa: S608
@@ -111,6 +117,12 @@ SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
   count(*) FILTER (WHERE state <> 'shredded') AS rows_held,
   coalesce(sum(bytes) FILTER (WHERE state <> 'shredded'), 0) AS bytes_held
 FROM submission"""
+
+
+def select_entries(db: sqlite3.Connection, states: tuple[State, ...], limit: int) -> tuple[QueueEntry, ...]:
+    """Return the newest submissions of the given states, or of all, in order of `seq`."""
+    wanted = json.dumps(states or tuple(State))
+    return tuple(to_entry(row) for row in reversed(db.execute(NEWEST, (wanted, limit)).fetchall()))
 
 
 def to_outcome(row: sqlite3.Row) -> Outcome:

@@ -171,17 +171,18 @@ class QueueStore:
         number = intake_number(self._device_id, entry.seq)
         facts = entry.facts
         size = len(entry.manifest) + sum(part.sealed_bytes for part in entry.parts)
+        row = (entry.seq, entry.sid, number, facts.kind.value, facts.item, facts.after_sid or None)
+        envelope = (entry.envelope.object, entry.envelope.kid, entry.envelope.signature)
+        sealed = (entry.manifest, hashlib.sha256(entry.manifest).digest(), size, created, int(facts.clock_ok))
+        blobs = [
+            (entry.seq, p.name, bytes.fromhex(p.sealed_sha256), p.sealed_bytes, self._blobs.relative(p.sealed_sha256))
+            for p in entry.parts
+        ]
         with self._ledger.transaction() as db:
-            if get_meta(db, "next_seq") != str(entry.seq):
+            if db.execute(rows.NEXT_SEQ, (str(entry.seq + 1), str(entry.seq))).rowcount != 1:
                 raise QueueError("seq_taken")
-            row = (entry.seq, entry.sid, number, facts.kind, facts.item, facts.after_sid or None)
-            envelope = (entry.envelope.object, entry.envelope.kid, entry.envelope.signature)
-            sealed = (entry.manifest, hashlib.sha256(entry.manifest).digest(), size, created, facts.clock_ok)
             db.execute(rows.INSERT_SUBMISSION, (*row, PRIORITY.get(facts.kind, 5), *envelope, *sealed))
-            for part in entry.parts:
-                blob = bytes.fromhex(part.sealed_sha256), part.sealed_bytes, self._blobs.relative(part.sealed_sha256)
-                db.execute(rows.INSERT_ATTACHMENT, (entry.seq, part.name, *blob))
-            set_meta(db, "next_seq", str(entry.seq + 1))
+            db.executemany(rows.INSERT_ATTACHMENT, blobs)
             self._ledger.write(db, (entry.seq, entry.sid, None), State.READY, Why(Cause.STORED))
         return Ticket(entry.sid, entry.seq, number, created)
 
@@ -205,10 +206,8 @@ class QueueStore:
 
     def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
         """Return the newest submissions in order of `seq`, of the given states or of all."""
-        wanted = msgspec.json.encode(states or tuple(State)).decode()
         with self._ledger.transaction() as db:
-            found = db.execute(rows.NEWEST, (wanted, limit)).fetchall()
-        return tuple(rows.to_entry(row) for row in reversed(found))
+            return rows.select_entries(db, states, limit)
 
     def outcomes(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[Outcome, ...]:
         """Return the outcomes of `entries`."""
@@ -270,8 +269,7 @@ class QueueStore:
                 return None
             row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
             self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
-            parts = db.execute("SELECT * FROM attachment WHERE submission_seq = ? ORDER BY part", (row["seq"],))
-            return rows.to_consignment(row, parts.fetchall(), self._blobs)
+            return rows.to_consignment(row, db.execute(rows.PARTS, (row["sid"],)).fetchall(), self._blobs)
 
     def dead_letters(self) -> tuple[Consignment, ...]:
         """Return the dead letters whose PUT may have taken effect all the same; for a status question only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import json
@@ -39,6 +40,7 @@ from offline_queue.api import (
 )
 from offline_queue.intake import check_character, intake_number, wall_text
 from offline_queue.migrations import SCHEMA, Schema, m001_tables
+from offline_queue.peek import export_letter, read_entries
 from offline_queue.store import Limits, QueueStore
 from tests.fixtures.queue import Bench, build_manifest, find_plaintext, make_facts, make_parts, make_sid, verify_raw
 
@@ -497,6 +499,54 @@ def test_a_reader_in_the_way_of_the_checkpoint_is_reported(bench):
     finally:
         connection.close()
     assert store.checkpoint()
+
+
+def test_a_closed_store_says_so(bench):
+    store = bench.open()
+    store.close()
+    with pytest.raises(StoreCorrupt):
+        store.checkpoint()
+    with pytest.raises(StoreCorrupt):
+        store.stats()
+
+
+# ── looking from outside ────────────────────────────────────────────────────────────────────
+
+
+def test_a_running_store_can_be_listed_from_outside(bench):
+    with pytest.raises(QueueError, match="no_store"):
+        read_entries(bench.folder)
+    store = bench.open()
+    for number in (1, 2, 3):
+        bench.put(store, number)
+    store.claim()
+    assert read_entries(bench.folder) == store.entries()
+    assert [e.seq for e in read_entries(bench.folder, (State.READY,), 1)] == [3]
+    (bench.folder / "other").mkdir()
+    (bench.folder / "other" / "queue.db").write_bytes(b"no database, for certain" * 50)
+    with pytest.raises(StoreCorrupt):
+        read_entries(bench.folder / "other")
+
+
+def test_a_dead_letter_is_exported_sealed_and_stays(bench, tmp_path):
+    store = bench.open()
+    bench.put(store, 1)
+    item = store.claim()
+    with pytest.raises(QueueError, match="not_dead"):
+        export_letter(bench.folder, make_sid(1), tmp_path / "out")
+    with pytest.raises(QueueError, match="unknown_sid"):
+        export_letter(bench.folder, make_sid(2), tmp_path / "out")
+    store.settle_dead(make_sid(1), "refused", 422)
+    files = export_letter(bench.folder, make_sid(1), tmp_path / "out")
+    assert [path.name for path in files] == ["envelope.json", "manifest.ksb1", "scan-0.ksb1", "scan-1.ksb1"]
+    signed = json.loads(files[0].read_bytes())
+    assert base64.urlsafe_b64decode(signed["o"] + "==") == item.envelope.object
+    assert files[1].read_bytes() == item.manifest
+    for part, path in zip(item.parts, files[2:], strict=True):
+        assert path.read_bytes() == Path(part.path).read_bytes()
+    with pytest.raises(StoreCorrupt, match="EEXIST"):
+        export_letter(bench.folder, make_sid(1), tmp_path / "out")
+    assert store.find(make_sid(1)).state is State.DEAD
 
 
 # ── stats, quotas, full disks ───────────────────────────────────────────────────────────────
