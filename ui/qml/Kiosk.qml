@@ -1,0 +1,14 @@
+pragma Singleton
+import QtQuick
+
+// What every screen looks at: the view, the keyboard's composition, and the one way back.
+QtObject {
+    property var view: null
+    property var keys: null
+    property var dock: null
+    readonly property bool isReady: view !== null && keys !== null
+
+    function send(name: string, value: string) {
+        view.send(name, value);
+    }
+}

@@ -1,0 +1,21 @@
+pragma ComponentBehavior: Bound
+import QtQuick
+import ".."
+
+// The view's notes, one panel each.
+Column {
+    id: notes
+
+    spacing: Theme.gap
+
+    Repeater {
+        model: Kiosk.view.notes
+
+        NotePanel {
+            required text
+            required mood
+
+            width: notes.width
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import QtQuick
+import ".."
+
+// The middle of a screen: what is asked, a picture of what to do with hands, and the content.
+// Upright they stand below each other; lying, the question is at the left and the content at the right.
+Item {
+    id: page
+
+    default property alias content: slot.data
+    property real share: Theme.isPortrait ? 0.36 : 0.36 // lying: of the width; upright: the picture's part of the height
+    property bool hasHead: true
+    property bool hasContent: true
+    readonly property bool isSplit: !Theme.isPortrait
+    readonly property bool hasPicture: Kiosk.view.picture.length > 0
+    readonly property real headWidth: isSplit && hasContent ? width * share : width
+
+    anchors.fill: parent
+
+    Column {
+        id: head
+
+        width: page.headWidth
+        visible: page.hasHead
+        spacing: Theme.space
+
+        Heading {
+            width: parent.width
+        }
+
+        Notes {
+            width: Math.min(parent.width, Theme.readable)
+            visible: height > 0
+        }
+    }
+
+    Picture {
+        id: picture
+
+        readonly property real startY: page.hasHead ? head.height + Theme.space : 0
+
+        name: Kiosk.view.picture
+        y: startY
+        width: page.headWidth
+        height: page.isSplit || !page.hasContent ? page.height - startY : page.height * page.share
+        visible: page.hasHead && page.hasPicture && height > Theme.px(120)
+    }
+
+    Item {
+        id: slot
+
+        readonly property real startY: {
+            if (page.isSplit || !page.hasHead)
+                return 0;
+            return picture.visible ? picture.y + picture.height + Theme.space : head.height + Theme.space;
+        }
+
+        visible: page.hasContent
+        x: page.isSplit && page.hasHead ? page.headWidth + Theme.space * 2 : 0
+        y: startY
+        width: page.width - x
+        height: page.height - y
+    }
+}

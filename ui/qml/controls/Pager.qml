@@ -1,0 +1,47 @@
+import QtQuick
+import ".."
+
+// Two large buttons instead of a flick: former and next page.
+Item {
+    id: pager
+
+    property int page
+    property int count
+    signal turned(int page)
+
+    implicitHeight: Theme.target
+    visible: count > 1
+
+    BigButton {
+        id: previous
+
+        anchors.left: parent.left
+        look: "quiet"
+        icon: "up"
+        label: Words.previousPage
+        isOn: pager.page > 0
+        onTapped: pager.turned(pager.page - 1)
+    }
+
+    Line {
+        anchors.left: previous.right
+        anchors.right: next.left
+        anchors.margins: Theme.gap
+        anchors.verticalCenter: parent.verticalCenter
+        horizontalAlignment: Text.AlignHCenter
+        text: (pager.page + 1) + " / " + pager.count
+        color: Theme.inkSoft
+        Accessible.name: Words.pageOf.arg(pager.page + 1).arg(pager.count)
+    }
+
+    BigButton {
+        id: next
+
+        anchors.right: parent.right
+        look: "secondary"
+        icon: "down"
+        label: Words.nextPage
+        isOn: pager.page < pager.count - 1
+        onTapped: pager.turned(pager.page + 1)
+    }
+}

@@ -1,0 +1,32 @@
+import QtQuick
+import ".."
+
+// Why something is grey, beside it.
+Item {
+    id: reason
+
+    property string reason
+
+    implicitHeight: words.implicitHeight
+
+    Line {
+        id: words
+
+        anchors.right: parent.right
+        width: Math.min(implicitWidth, parent.width - sign.width - Theme.unit)
+        text: reason.reason
+        color: Theme.care
+        font.pixelSize: Theme.smallest
+    }
+
+    Icon {
+        id: sign
+
+        anchors.right: words.left
+        anchors.rightMargin: Theme.unit
+        anchors.verticalCenter: words.verticalCenter
+        name: "care"
+        tint: Theme.care
+        size: Theme.smallest
+    }
+}

@@ -1,0 +1,56 @@
+pragma ComponentBehavior: Bound
+import QtQuick
+import ".."
+import "../controls"
+
+// The parts of a date as they are typed.
+Row {
+    id: bar
+
+    spacing: Theme.gap
+
+    Repeater {
+        model: [["year", 4], ["month", 2], ["day", 2]]
+
+        Row {
+            id: part
+
+            required property var modelData
+            readonly property string typed: Kiosk.keys[modelData[0]]
+
+            visible: modelData[0] !== "day" || Kiosk.keys.base === "date"
+            spacing: Theme.unit
+
+            Rectangle {
+                width: Theme.leadSize * (part.modelData[1] * 0.62 + 1)
+                height: Theme.target
+                radius: Theme.radius * 0.75
+                color: Theme.card
+                border.width: Theme.hairline * 2
+                border.color: Kiosk.keys.isDateWrong ? Theme.stop : part.typed.length > 0 ? Theme.lake : Theme.edge
+
+                Line {
+                    anchors.centerIn: parent
+                    text: part.typed
+                    font.pixelSize: Theme.leadSize
+                    wrapMode: Text.NoWrap
+                }
+            }
+
+            Line {
+                anchors.verticalCenter: parent.verticalCenter
+                text: Words[part.modelData[0]]
+                wrapMode: Text.NoWrap
+            }
+        }
+    }
+
+    Line {
+        anchors.verticalCenter: parent.verticalCenter
+        text: Kiosk.keys.isDateWrong ? Words.noSuchDay : Words.dateHint
+        visible: Kiosk.keys.isDateWrong || bar.parent.width > Theme.px(1400)
+        color: Kiosk.keys.isDateWrong ? Theme.stop : Theme.inkSoft
+        font.pixelSize: Theme.smallest
+        wrapMode: Text.NoWrap
+    }
+}

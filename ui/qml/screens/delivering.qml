@@ -1,0 +1,4 @@
+import "../controls"
+
+// The sealed submission is on its way to the platform.
+WaitPage {}

@@ -1,0 +1,4 @@
+import "../controls"
+
+// Choose what to do.
+HomePage {}

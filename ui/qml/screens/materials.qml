@@ -1,0 +1,4 @@
+import "../controls"
+
+// What is on file, scanned, or still needed.
+ListPage {}

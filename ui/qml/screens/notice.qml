@@ -1,0 +1,4 @@
+import "../controls"
+
+// What is read, sent and kept.
+ListPage {}

@@ -1,0 +1,4 @@
+import "../controls"
+
+// All that will be sent, to be checked.
+ListPage {}

@@ -1,0 +1,4 @@
+import "../controls"
+
+// The submission is being sealed and kept.
+WaitPage {}

@@ -1,0 +1,4 @@
+import "../controls"
+
+// Type what to do, and choose from what was found.
+HomePage {}

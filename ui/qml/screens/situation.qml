@@ -1,0 +1,4 @@
+import "../controls"
+
+// One question, large answers.
+ListPage {}
