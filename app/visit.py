@@ -296,7 +296,7 @@ class Visit:
             if DeviceKind.CAMERA not in self._links:
                 if number:
                     self._stage.sims["camera"].control.call("take")
-                    player.wait(lambda: self._preview_gate(player) in ("page", "hands"), "the empty desk", 30)
+                    self._wait_empty_desk(player)
                 self._stage.sims["camera"].control.call("lay", kind=kind, seed=number)
             self._marks["still"] = time.monotonic()
             end = time.monotonic() + 60
@@ -315,7 +315,7 @@ class Visit:
                         continue
                     raise PlayFailed("no page was taken")
                 probe.settle(0.1)
-            if player.view.screen != "scan" or self._is_exhausted():
+            if player.view.screen != "scan":
                 break
         if DeviceKind.CAMERA not in self._links:
             self._stage.sims["camera"].control.call("take")
@@ -326,12 +326,19 @@ class Visit:
             player.action("done")
         player.wait(lambda: player.view.screen == "materials", "the list of papers", 30)
 
-    def _preview_gate(self, player: Player) -> str:
-        preview = player.session.preview
-        return preview.gate if preview is not None else ""
+    def _wait_empty_desk(self, player: Player) -> None:
+        """Let the eye see an empty desk for a second: then the former page counts as gone."""
+        since = [0]
 
-    def _is_exhausted(self) -> bool:
-        return False
+        def is_empty() -> bool:
+            preview = player.session.preview
+            if preview is None or preview.gate != "page":
+                since[0] = 0
+                return False
+            since[0] = since[0] or preview.number
+            return preview.number >= since[0] + 12
+
+        player.wait(is_empty, "the empty desk", 30)
 
     def _review(self, player: Player) -> None:
         for _ in range(20):

@@ -34,8 +34,9 @@ class SystemClock:
         return self._boot
 
     def is_trusted(self) -> bool:
-        """Whether the wall clock stands at or above the floor, and near the platform's time."""
-        return self.wall_s() >= self.floor_s and abs(self.offset_s) < 300  # 5 min drift, security.md §14
+        """Whether the wall clock stands no more than five minutes below the floor, and near the platform's time."""
+        drift_s = 300  # security.md §14
+        return self.wall_s() + drift_s >= self.floor_s and abs(self.offset_s) < drift_s
 
     def learn_platform_time(self, platform_s: float) -> None:
         """Take a platform-signed time: offset and floor follow it, the floor only upward."""
