@@ -198,7 +198,7 @@ class SamvReader:
             return ""
 
     def _find_speed(self, deadline: Deadline) -> Answer:
-        fault: DeviceError = TimedOut("mute")
+        fault: DeviceError | None = None
         for link in self._links:
             deadline.check()
             link.open()
@@ -206,12 +206,12 @@ class SamvReader:
             try:
                 return self._ask_once(Command.STATUS, deadline, SPEED_S)
             except (TimedOut, WireFault) as error:
-                fault = error
+                fault = fault or error  # what it was like at the speed it should have
                 self.close()
             except DeviceError:
                 self.close()
                 raise
-        raise fault
+        raise fault or TimedOut("mute")
 
     # ── one question, one answer ───────────────────────────────────────────────────────────
 

@@ -175,7 +175,8 @@ class _Reader:
             return
         heard_at = time.monotonic() + len(data) * self._byte_s
         if baud and self._byte_s and abs(BITS / baud - self._byte_s) > 1e-9:
-            self._wire.send(self._noise.randbytes(3))  # at the wrong speed both sides hear noise
+            if not self._far_end.is_mute:
+                self._wire.send(self._noise.randbytes(3))  # at the wrong speed both sides hear noise
             return
         rejected = self._decoder.rejected
         payloads = self._decoder.feed(data)

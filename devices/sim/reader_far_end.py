@@ -113,6 +113,11 @@ class FarEnd:
         """Take all scripted faults away."""
         self.script.clear()
 
+    @property
+    def is_mute(self) -> bool:
+        """Whether it says nothing to anything."""
+        return any(script.fault is Fault.MUTE and script.on == "any" for script in self.script)
+
     def _forget(self) -> None:
         self.is_found = self.is_selected = self.is_read = self.is_blocked = False
 
