@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text)
         sub.set_defaults(action=action)
         sub.add_argument("--state", type=Path, default=DEFAULT_STATE, help="the platform's state folder")
+        sub.add_argument("--json", action="store_true", help="for uniformity: every answer is one line of JSON")
         return sub
 
     serving = commands.add_parser("serve", help="run the platform (the default)")
@@ -57,7 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     device.add_argument("device_state", choices=DEVICE_STATES)
     show = add("show", "the facts of one submission, without its content", _show)
     show.add_argument("sid")
-    show.add_argument("--json", action="store_true", help="kept for uniformity: the answer is always JSON")
     add("list", "the ids of all committed submissions", _list)
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
@@ -44,11 +42,21 @@ class PlainPart:
 
 
 class StoreView:
-    """Read access to one platform's store."""
+    """Read access to one platform's store; a context manager, or `close()` it."""
 
     def __init__(self, tables: store.PlatformStore, blobs: BlobFolder) -> None:
         self._tables = tables
         self._blobs = blobs
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._tables.close()
 
     def commits(self, sid: str) -> int:
         """Return how many cases this submission became: 0 or 1, whatever was sent how often."""
@@ -154,15 +162,10 @@ class StoreView:
         return row
 
 
-@contextmanager
-def open_view(state: Path) -> Iterator[StoreView]:
-    """A view of the platform whose state folder this is, running or not. Raises: NotThere."""
+def open_view(state: Path) -> StoreView:
+    """Return a view of the platform whose state folder this is, running or not. Raises: NotThere."""
     places = load_places(state)
-    tables = store.PlatformStore(store.open_engine(places.db))
-    try:
-        yield StoreView(tables, open_blobs(places.blobs))
-    finally:
-        tables.close()
+    return StoreView(store.PlatformStore(store.open_engine(places.db)), open_blobs(places.blobs))
 
 
 def load_places(state: Path) -> Places:

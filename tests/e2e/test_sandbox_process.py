@@ -209,5 +209,5 @@ def test_the_script_counts_down_in_order(tmp_path: Path) -> None:
 
 
 def test_a_state_folder_without_a_platform_has_no_view(tmp_path: Path) -> None:
-    with pytest.raises(NotThere), open_view(tmp_path):
-        pass
+    with pytest.raises(NotThere):
+        open_view(tmp_path)
