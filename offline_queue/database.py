@@ -14,12 +14,13 @@ from offline_queue.blobs import sync_folder
 from offline_queue.migrations import Schema, migrate
 from offline_queue.seal import from_os_error
 
+BUSY_TIMEOUT_MS = 5000
 PRAGMAS: tuple[tuple[str, str, object], ...] = (
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),  # NORMAL lost promised rows at 192 of 300 replayed power cuts
     ("foreign_keys", "ON", 1),
     ("secure_delete", "ON", 1),
-    ("busy_timeout", "5000", 5000),
+    ("busy_timeout", str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
     ("temp_store", "MEMORY", 2),
     ("trusted_schema", "OFF", 0),
 )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from offline_queue import rows
 from offline_queue.api import Cause, Clock, Outcome, QueueError, State, StoreCorrupt
-from offline_queue.database import from_sqlite_error
+from offline_queue.database import BUSY_TIMEOUT_MS, from_sqlite_error
 from offline_queue.intake import wall_text
 
 
@@ -83,7 +83,9 @@ class Ledger:
         """Fold the write-ahead log into the file and empty it; False while a reader holds it: ask again later."""
         try:
             with self._lock:
+                self._connection.execute("PRAGMA busy_timeout = 0")  # nobody else may wait here for a reader
                 busy: int = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         except sqlite3.Error as error:
             raise from_sqlite_error(error) from error
         return not busy

@@ -190,18 +190,14 @@ class QueueStore:
 
     def find(self, sid: str) -> Outcome | None:
         """Return what is known of `sid`, or None: not stored. Waits while this very `sid` is being put."""
-        if self._putting == sid:
-            with self._put_lock:
-                pass
+        self._wait_for_put(sid)
         with self._ledger.transaction() as db:
             row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
 
     def ticket(self, sid: str) -> Ticket | None:
         """Return the ticket of a stored submission, or None: not stored. Waits while this very `sid` is being put."""
-        if self._putting == sid:
-            with self._put_lock:
-                pass
+        self._wait_for_put(sid)
         return self._find_ticket(sid)
 
     def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
@@ -374,6 +370,11 @@ class QueueStore:
         return self._ledger.checkpoint()
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _wait_for_put(self, sid: str) -> None:
+        if self._putting == sid:
+            with self._put_lock:
+                pass
 
     def _find_ticket(self, sid: str) -> Ticket | None:
         with self._ledger.transaction() as db:

@@ -171,12 +171,7 @@ class SyncLoop:
 
     def _run(self) -> None:
         wait_s = self._rng.uniform(0.0, self._pace.start_jitter_s)
-        while not self._is_stopping:
-            if wait_s > 0:
-                self._wake.wait(min(wait_s, self._pace.idle_s))
-            self._wake.clear()
-            if self._is_stopping:
-                break
+        while not self._is_over_after(wait_s):
             try:
                 wait_s = self.step()
                 self._note_trouble("")
@@ -186,6 +181,13 @@ class SyncLoop:
             except Exception as error:  # our own defect: the queue must not stand still for ever because of it
                 self._note_trouble(type(error).__name__)
                 wait_s = self._pace.busy_s
+
+    def _is_over_after(self, wait_s: float) -> bool:
+        """Wait, or until somebody wakes the loop; return whether it is to stop."""
+        if wait_s > 0:
+            self._wake.wait(min(wait_s, self._pace.idle_s))
+        self._wake.clear()
+        return self._is_stopping
 
     def _attempt(self, item: Consignment) -> None:
         """Deliver one claimed submission and write down how it went, whatever happens."""

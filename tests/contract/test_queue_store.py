@@ -136,6 +136,8 @@ def test_a_known_sid_returns_its_ticket_and_stores_nothing(bench):
     files = blob_files(bench)
     bench.clock.turn(60)
     assert bench.put(store, 1) == first
+    assert store.ticket(make_sid(1)) == first
+    assert store.ticket(make_sid(2)) is None
     assert blob_files(bench) == files
     store.close()
     assert bench.put(bench.open(), 1) == first
@@ -225,11 +227,19 @@ def test_find_waits_for_a_put_of_the_same_sid(bench):
     putting.start()
     assert entered.wait(30)
     assert store.find(make_sid(2)) is None, "another sid does not wait"
-    found = []
-    asking = threading.Thread(target=lambda: found.append(store.find(make_sid(1))))
-    asking.start()
+    found, asking = [], threading.Event()
+
+    def ask() -> None:
+        asking.set()
+        found.append(store.find(make_sid(1)))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert asking.wait(30)
+    thread.join(0.05)
+    assert thread.is_alive(), "no answer while it is open"
     go.set()
-    asking.join(30)
+    thread.join(30)
     putting.join(30)
     assert found[0] is not None
     assert found[0].state is State.READY
