@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtTest import QTest
+
 from kiosk.session.session import Session
 from kiosk.session.view import Field, View
 from ui import probe
 from ui.app import Terminal
 
 PATIENCE_S = 60.0
+MORE_CANDIDATES = 12
 SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
     ((0.12, 0.30), (0.20, 0.28), (0.30, 0.27)),
     ((0.21, 0.15), (0.21, 0.45), (0.20, 0.82)),
@@ -24,6 +27,22 @@ SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
     ((0.55, 0.20), (0.52, 0.50), (0.44, 0.80)),
     ((0.55, 0.48), (0.63, 0.66), (0.74, 0.82)),
 )
+
+NAMES = {
+    "zh": {"digits": "数字", "letters": "中文", "signature": "请在这里签名", "page_next": "下一页", "more": "更多"},
+    "en": {
+        "digits": "123",
+        "letters": "Pinyin",
+        "signature": "Please sign here",
+        "page_next": "Next page",
+        "more": "More",
+    },
+}
+
+
+def settle(seconds: float) -> None:
+    """Let the main loop work for a while."""
+    QTest.qWait(max(1, round(seconds * 1000)))
 
 
 class PlayFailed(Exception):
@@ -40,7 +59,10 @@ class Player:
         self._screens = out / "screens"
         self._screens.mkdir(parents=True, exist_ok=True)
         self._seen: list[str] = []
-        self.names: dict[str, str] = {}
+
+    def _name(self, control: str) -> str:
+        """Return how a control of the keyboard or the pad is called in the visit's language."""
+        return NAMES[self.session.locale][control]
 
     @property
     def view(self) -> View:
@@ -60,12 +82,12 @@ class Player:
                 raise PlayFailed(
                     f"waited {seconds:.0f} s for {what}; the screen shows {self.view.key or self.view.screen}"
                 )
-            probe.settle(0.02)
+            settle(0.02)
 
     def wait_screen(self, *names: str, seconds: float = PATIENCE_S) -> str:
         """Wait for one of the screens, photograph it and return its name."""
         self.wait(lambda: self.view.screen in names, " or ".join(names), seconds)
-        probe.settle(0.25)  # a change of page takes 200 ms at most
+        settle(0.25)  # a change of page takes 200 ms at most
         self.photograph()
         return self.view.screen
 
@@ -86,9 +108,9 @@ class Player:
         window = self._terminal.window
         try:
             probe.tap(window, probe.find(window, name))
-        except probe.NotTappable as error:
+        except probe.NotFound as error:
             raise PlayFailed(f"{name}: {error}; on {self.view.key or self.view.screen}") from error
-        probe.settle(0.03)
+        settle(0.03)
 
     def action(self, action_id: str) -> None:
         """Tap the button of the view that carries `action_id`. Raises: PlayFailed when the view has none."""
@@ -123,19 +145,19 @@ class Player:
             return
         self.tap(field.label)
         self.wait(lambda: any(f.key == field.key and f.is_focused for f in self.view.fields), f"{field.key} focused", 5)
-        probe.settle(0.25)
+        settle(0.25)
         self.photograph()
         self.type(value, field.keyboard)
-        probe.settle(0.1)
+        settle(0.1)
         self._terminal.post(lambda: None)
 
     def _choose(self, field: Field, label: str) -> None:
         window = self._terminal.window
         try:
             item = probe.find(window, label)
-        except probe.NotTappable:
+        except probe.NotFound:
             self.tap(field.label)  # the choices open on a tap
-            probe.settle(0.25)
+            settle(0.25)
             self.photograph()
             item = probe.find(window, label)
         probe.tap(window, item)
@@ -155,20 +177,48 @@ class Player:
                 for character in part:
                     self.key(character)
                 continue
-            for letter in letters:
+            for letter in letters.replace("'", ""):
                 self.key(letter)
-            self.tap(part)
+            self._take_candidate(part, letters.split("'"))
 
     def key(self, character: str) -> None:
         """Tap one key."""
         window = self._terminal.window
         try:
-            probe.tap(window, probe.find(window, character))
-        except probe.NotTappable:
-            self.tap("123" if character.isdigit() else "拼音")
-            probe.settle(0.1)
-            self.tap(character)
-        probe.settle(0.01)
+            key = probe.key_for(window, character)
+        except probe.NotFound:
+            self.tap(self._name("digits" if character.isdecimal() else "letters"))
+            settle(0.1)
+            try:
+                key = probe.key_for(window, character)
+            except probe.NotFound as error:
+                raise PlayFailed(f"{error}; on {self.view.key or self.view.screen}") from error
+        probe.tap(window, key)
+        settle(0.01)
+
+    def _take_candidate(self, word: str, syllables: list[str]) -> None:
+        """Tap the candidate: at once, after naming the syllables of a nine-key row, or further on in the list."""
+        window = self._terminal.window
+        for syllable in ["", *syllables]:
+            if syllable:
+                try:
+                    probe.tap(window, probe.find(window, syllable))
+                except probe.NotFound:
+                    continue
+                settle(0.05)
+            try:
+                probe.tap(window, probe.find(window, word))
+            except probe.NotFound:
+                continue
+            return
+        for _ in range(MORE_CANDIDATES):
+            self.tap(self._name("more"))
+            try:
+                probe.tap(window, probe.find(window, word))
+            except probe.NotFound:
+                continue
+            return
+        raise PlayFailed(f"no candidate for {'-'.join(syllables)}")
 
     def spelled(self, text: str) -> list[tuple[str, str]]:
         """Return the text cut into (part, its pinyin letters); what is typed directly has none."""
@@ -177,17 +227,21 @@ class Player:
         parts: list[tuple[str, str]] = []
         for word in text.split(" "):
             is_han = any("一" <= character <= "鿿" for character in word)
-            letters = "".join(lazy_pinyin(word, style=Style.NORMAL, v_to_u=False)).replace("ü", "v") if is_han else ""
+            letters = "'".join(lazy_pinyin(word, style=Style.NORMAL, v_to_u=False)).replace("ü", "v") if is_han else ""
             parts.append((word, letters))
         return parts
+
+    def turn_page(self) -> None:
+        """Turn a list on."""
+        self.tap(self._name("page_next"))
 
     def sign(self) -> None:
         """Write a name with the finger."""
         window = self._terminal.window
-        pad = probe.find(window, self.names.get("signature", "签名区"))
+        pad = probe.find(window, self._name("signature"))
         for stroke in SIGNATURE:
             probe.draw(window, pad, list(stroke))
-            probe.settle(0.05)
+            settle(0.05)
 
 
 def revealed(session: Session) -> Any:

@@ -15,7 +15,7 @@ from app.build import Kiosk, load_texts, prepare
 from app.canary import search
 from app.commands.demo import lit, until
 from app.commands.run import DICTIONARY
-from app.player import Player, PlayFailed, revealed
+from app.player import Player, PlayFailed, revealed, settle
 from app.setting import enrol_if_blank, load_setting, on_stage
 from app.stage import Stage
 from app.waking import LateFrames, waking_view
@@ -24,7 +24,6 @@ from devices.imaging.eye import Eye
 from kiosk.session.session import Session, State
 from kiosk.session.view import View
 from offline_queue.api import State as QueueState
-from ui import probe
 from ui.app import Terminal
 
 SCREENS_AFTER_CARD = ("notice", "trouble", "identify")
@@ -108,7 +107,7 @@ class Visit:
         )
         self._undo.callback(terminal.close)
         terminal.show(waking_view(config))
-        until(lambda: terminal.first_frame_ms >= 0, 10, probe.settle)
+        until(lambda: terminal.first_frame_ms >= 0, 10, settle)
         ready = prepare(config, load_texts())
         views: list[View] = []
 
@@ -127,8 +126,8 @@ class Visit:
         refused = ""
         try:
             # the top line says what the line really is before anybody begins
-            until(lambda: kiosk.central.has_asked, 15, probe.settle)
-            until(lambda: all(lane.status.is_ready for lane in kiosk.lanes.values()), 20, probe.settle)
+            until(lambda: kiosk.central.has_asked, 15, settle)
+            until(lambda: all(lane.status.is_ready for lane in kiosk.lanes.values()), 20, settle)
             refused = self._visit(player, kiosk)
         except PlayFailed as error:
             refused = str(error)
@@ -144,7 +143,7 @@ class Visit:
             self._stage.restart_platform()
         stored = bool(sid) and kiosk.store.find(sid) is not None
         if stored:
-            until(lambda: self._is_delivered(kiosk, sid), 90, probe.settle)
+            until(lambda: self._is_delivered(kiosk, sid), 90, settle)
         queue_after = _waiting(kiosk)
         delivered = stored and self._is_delivered(kiosk, sid)
         hits = search((self._out / "work" / "terminal", self._out / "work" / "tmp"), self._words)
@@ -227,10 +226,10 @@ class Visit:
         for _ in range(10):
             tile = next((t for t in player.view.tiles if t.key == f"item:{item.item_code}"), None)
             if tile is not None:
-                probe.settle(0.25)
+                settle(0.25)
                 player.tap(tile.label)
                 return
-            player.tap(player.names.get("page_next", "下一页" if session.locale == "zh" else "Next page"))
+            player.turn_page()
         raise PlayFailed("the item is on no page")
 
     def _identify(self, player: Player) -> str:
@@ -262,7 +261,7 @@ class Visit:
         if player.has_action("read_further") and self._role.relative and empty:
             player.action("read_further")
             player.wait(lambda: player.view.key == "form.further_card", "the question for a further card")
-            probe.settle(0.25)
+            settle(0.25)
             player.photograph()
             self._take_card()
             self._lay_card(self._role.relative)
@@ -314,14 +313,14 @@ class Visit:
                         end = time.monotonic() + 20
                         continue
                     raise PlayFailed("no page was taken")
-                probe.settle(0.1)
+                settle(0.1)
             if player.view.screen != "scan":
                 break
         if DeviceKind.CAMERA not in self._links:
             self._stage.sims["camera"].control.call("take")
         if player.view.screen == "scan":
             player.wait(lambda: player.has_action("done"), "enough pages", 30)
-            probe.settle(0.25)
+            settle(0.25)
             player.photograph()
             player.action("done")
         player.wait(lambda: player.view.screen == "materials", "the list of papers", 30)
@@ -353,7 +352,7 @@ class Visit:
         player.wait(lambda: player.view.screen == "sign", "the signature")
 
     def _terminal_settle(self, player: Player, page: int) -> None:
-        probe.settle(0.25)
+        settle(0.25)
         player.photograph_as(f"review-{page + 2}")
 
     def _sign(self, player: Player) -> None:
@@ -367,7 +366,7 @@ class Visit:
 
     def _slip(self, player: Player) -> None:
         player.wait(lambda: player.session.slip in ("printed", "failed"), "the slip", 60)
-        probe.settle(0.25)
+        settle(0.25)
         player.photograph()
         player.action("finish")
         player.wait(lambda: player.view.screen != "slip", "the farewell")
@@ -375,7 +374,7 @@ class Visit:
     def _leave(self, player: Player) -> None:
         self._take_card()
         player.wait(lambda: not player.session.is_card_left, "the card to be taken", 30)
-        probe.settle(0.25)
+        settle(0.25)
         player.photograph()
         player.action("finish")
         player.wait(lambda: player.view.screen == "attract", "attract")

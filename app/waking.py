@@ -41,7 +41,7 @@ def waking_view(config: Config) -> View:
         contrast=config.screen.contrast,
         top=Top(station=config.station.name(locale)),
         title=config.station.name(locale),
-        picture="lake",
+        picture="attract",
         notes=(Note(key="waking", text=text),),
     )
 

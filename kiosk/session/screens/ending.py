@@ -120,7 +120,7 @@ def delivering(scene: Scene) -> View:
         key="delivering",
         title=say("delivering.title"),
         lead=say("delivering.lead"),
-        picture="sealing",
+        picture="delivering",
         number=session.ticket.intake_number if session.ticket is not None else "",
         progress=min(0.95, 0.6 + session.place_s / 30),
         progress_text=say("delivering.progress"),

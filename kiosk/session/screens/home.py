@@ -10,24 +10,24 @@ from kiosk.session.view import Action, Field, Note, Row, Tile, View
 
 WINDOW_ICONS = {
     "投资项目": "project",
-    "不动产登记": "house",
-    "商事登记": "shop",
-    "社会事务": "people",
-    "医保社保": "health",
-    "公安服务": "shield",
-    "其他综合事务": "grid",
+    "不动产登记": "estate",
+    "商事登记": "business",
+    "社会事务": "social",
+    "医保社保": "insurance",
+    "公安服务": "police",
+    "其他综合事务": "other",
 }
 LIFE_ICONS = {
-    "教育": "book",
-    "医疗": "health",
-    "社保": "umbrella",
-    "户籍": "register",
-    "养老": "elder",
-    "住房": "house",
-    "交通": "bus",
-    "环保": "leaf",
-    "食品安全": "bowl",
-    "公共服务": "hand",
+    "教育": "education",
+    "医疗": "medical",
+    "社保": "insurance",
+    "户籍": "household",
+    "养老": "eldercare",
+    "住房": "housing",
+    "交通": "transport",
+    "环保": "environment",
+    "食品安全": "food",
+    "公共服务": "public",
 }
 ROWS = {"standard": 6, "elder": 4}
 TILES = {"standard": 8, "elder": 4}
@@ -41,7 +41,7 @@ def attract(scene: Scene) -> View:
         key="attract",
         title=scene.station.site.name(scene.locale),
         lead=say("attract.lead"),
-        picture="lake",
+        picture="attract",
         notes=(
             Note(key="what", text=say("attract.what")),
             Note(key="bring", text=say("attract.bring")),
@@ -79,7 +79,7 @@ def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
         key=f"item:{item.item_code}",
         label=scene.of(item.name_zh, item.name_en),
         caption=reason or (scene.say("home.apply_here") if can_apply(item) else scene.say("home.guide_only")),
-        icon=WINDOW_ICONS.get(item.window_class, "grid"),
+        icon=WINDOW_ICONS.get(item.window_class, "other"),
         badge=catalogue.label("visits", item.visits, scene.locale),
         is_enabled=usable,
         reason=reason,
@@ -202,7 +202,7 @@ def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
                 section=say("guide.materials"),
                 label=scene.of(material.name_zh, material.name_en),
                 value=say("guide.by_card") if material.source == "id_card_read" else need,
-                icon="paper",
+                icon="document",
             )
         )
     unit = label("time_unit", item.time.unit, scene.locale)
@@ -226,7 +226,7 @@ def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
     )
     rows.extend(
         Row(
-            key=f"delivery{way}", section=say("guide.delivery"), label=label("delivery", way, scene.locale), icon="hand"
+            key=f"delivery{way}", section=say("guide.delivery"), label=label("delivery", way, scene.locale), icon="place"
         )
         for way in item.delivery
     )

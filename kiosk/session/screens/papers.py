@@ -64,7 +64,7 @@ def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
         key=state.code,
         label=state.name,
         state=word,
-        icon="paper",
+        icon="document",
         mood=MOODS.get(state.state, "plain"),  # type: ignore[arg-type]  # the words are View's own
         action=action,
         action_label=action_label,
