@@ -66,6 +66,7 @@ class Eye:
         self._memory = mmap.mmap(self._memory_fd, SLOTS * SLOT_BYTES)
         self._number = 0
         self._latest: tuple[int, int, int, int, float] | None = None  # number, slot, width, height, when
+        self._visit = 0  # raised by `forget`: what was asked for before is not kept
         self._is_closed = False
 
     @property
@@ -90,6 +91,7 @@ class Eye:
 
     def forget(self) -> None:
         """Forget the picture on the screen and the page taken last: the next visit must not see them."""
+        self._visit += 1
         self.track = Track()
         self.rest()
 
@@ -120,12 +122,15 @@ class Eye:
         Raises: WireFault, HardwareFault, TimedOut, Cancelled.
         """
         with self._lock:
-            number = self._number + 1
+            visit, number = self._visit, self._number + 1
             slot = number % SLOTS
             request = LookRequest(number=number, slot=slot, track=self.track, limits=self.limits, accepts=accepts)
             answer, _ = self._ask(request, frame, deadline, LOOK_S)
             if not isinstance(answer, LookAnswer) or not _fits(answer):
                 raise self._broken("an answer to another question")
+            if visit != self._visit:
+                self.rest()
+                raise Cancelled("forgotten")
             self.track = answer.track
             self._latest = (number, slot, answer.width_px, answer.height_px, time.monotonic())
         return Preview(
@@ -148,7 +153,10 @@ class Eye:
         TimedOut, Cancelled.
         """
         with self._lock:
+            visit = self._visit
             examined = self._examine(still, TakeRequest(self.limits, accepts, keep), deadline)
+            if visit != self._visit:
+                raise Cancelled("forgotten")
             answer = examined.answer
             kept = b"" if answer.refused else answer.fingerprint
             self.track = msgspec.structs.replace(self.track, taken=kept or self.track.taken, stable_frames=0, past=())

@@ -17,6 +17,7 @@ from PIL import Image
 from devices.api import Cancelled, Deadline, HardwareFault, TimedOut, UserFault, WireFault
 from devices.imaging import wire
 from devices.imaging.eye import Eye
+from devices.imaging.values import Track
 from devices.sim import desk
 from devices.sim.scene import Scene
 from tests.fixtures.camera import encoded
@@ -67,6 +68,21 @@ def test_what_was_seen_is_forgotten_on_demand(camera_eye: Eye, frame: bytes) -> 
     assert camera_eye.latest() is None
     assert bytes(camera_eye._memory) == bytes(len(camera_eye._memory))
     assert camera_eye.track.small == b""
+
+
+def test_what_is_judged_while_a_visit_ends_is_not_kept_for_the_next(eye: Eye, frame: bytes, desk_still: Still) -> None:
+    still = desk_still("card")
+    eye.look(frame, Deadline(20))
+    for ask in (lambda: eye.look(frame, Deadline(20)), lambda: eye.take(still, "m", 0, Deadline(20))):
+        os.kill(eye.pid, signal.SIGSTOP)
+        forgetter = threading.Timer(0.2, lambda: (eye.forget(), os.kill(eye.pid, signal.SIGCONT)))
+        forgetter.start()
+        with pytest.raises(Cancelled):
+            ask()
+        forgetter.join()
+        assert eye.latest() is None
+        assert eye.track == Track()
+        assert bytes(eye._memory) == bytes(len(eye._memory))
 
 
 def test_a_page_is_made_of_a_still_and_known_again_in_the_preview(
