@@ -21,6 +21,7 @@ REMEDIES = {
     "mute": "the reader does not answer; check its power and whether it speaks SAM-V",
     "garbled": "what arrives is not SAM-V; check cable and speed",
     "no_card": "no card was laid down in time",
+    "deadline": "the time was over before the card was read",
     "card_unreadable": "the card could not be read; lift it and lay it down again",
     "card_pulled": "the card was lifted too early; lay it down again",
     "self_test": "the reader's SAM failed its self-test; replace the reader",

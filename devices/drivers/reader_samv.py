@@ -33,6 +33,7 @@ from devices.wire.samv import Answer, Command, Request, Result
 from devices.wire.samv_records import decode_text_record
 
 DRIVER = "reader-samv"
+MUTE = "mute"
 SPEEDS = (115200, 57600, 38400, 19200, 9600)  # the order in which Routon's library looks
 SPEED_S = 0.3  # status is answered at once by a reader that hears it
 ANSWER_S = 1.0  # to the first byte of an answer that needs no reading of the card
@@ -149,9 +150,11 @@ class SamvReader:
     def _find(self, deadline: Deadline) -> bool:
         try:
             deadline.wait(max(0.0, self._found_at + FIND_S - time.monotonic()))
+            return self._is_found(deadline)
         except TimedOut as error:
+            if error.code == MUTE:
+                raise
             raise TimedOut("no_card") from error
-        return self._is_found(deadline)
 
     def _is_found(self, deadline: Deadline) -> bool:
         self._found_at = time.monotonic()
@@ -211,7 +214,7 @@ class SamvReader:
             except DeviceError:
                 self.close()
                 raise
-        raise fault or TimedOut("mute")
+        raise fault or TimedOut(MUTE)
 
     # ── one question, one answer ───────────────────────────────────────────────────────────
 
@@ -232,8 +235,8 @@ class SamvReader:
         self._settle(link, deadline)
         link.drain()
         self._owed_until = time.monotonic() + wait_s
-        link.write(samv.encode_request(Request(command)), deadline)
         try:
+            _say(link, samv.encode_request(Request(command)), deadline, wait_s)
             answer = _listen(link, deadline, wait_s)
         except (WireFault, NotReady):  # it came, or never will; when called off, it still may
             self._owed_until = 0.0
@@ -252,6 +255,15 @@ class SamvReader:
         self._owed_until = 0.0
 
 
+def _say(link: Link, frame: bytes, deadline: Deadline, wait_s: float) -> None:
+    """Send a request. Raises: NotReady, Cancelled, TimedOut("mute" | "deadline")."""
+    try:
+        link.write(frame, Deadline(min(wait_s, deadline.left_s()), deadline.cancelled))
+    except TimedOut as error:  # nobody takes the bytes
+        deadline.check()
+        raise TimedOut(MUTE) from error
+
+
 def _listen(link: Link, deadline: Deadline, wait_s: float) -> Answer:
     """Return the first whole answer. Raises: NotReady, Cancelled, TimedOut("mute" | "deadline"), WireFault."""
     decoder = samv.Decoder()
@@ -268,7 +280,7 @@ def _listen(link: Link, deadline: Deadline, wait_s: float) -> Answer:
             return samv.decode_answer(payload)
         deadline.check()
         if not heard:
-            raise TimedOut("mute") from error
+            raise TimedOut(MUTE) from error
     raise WireFault("garbled", f"{heard} bytes")
 
 

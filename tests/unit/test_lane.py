@@ -339,5 +339,30 @@ def test_stopping_calls_everything_off_and_closes_the_device(desk):
     assert isinstance(desk.replies[0][1], DeviceError)
 
 
+def test_a_driver_that_fails_to_close_is_opened_again_all_the_same(desk):
+    lane = desk.lane()
+    desk.wait_for(DeviceState.ONLINE)
+    opened = desk.device.opened
+
+    def close() -> None:
+        raise HardwareFault("busy")
+
+    desk.device.close = close
+
+    def lose(device: Scripted, deadline: Deadline) -> None:
+        raise NotReady("noDevice")
+
+    lane.call(1, lose, 10, desk.reply)
+    wait_until(lambda: desk.device.opened > opened, "the second opening")
+
+
+def test_a_command_whose_time_is_over_is_not_begun(desk):
+    lane = desk.lane()
+    begun: list[int] = []
+    lane.call(1, lambda device, deadline: begun.append(1), 0.0, desk.reply)
+    ((_, value),) = desk.wait_for_replies(1)
+    assert (type(value), value.code, begun) == (TimedOut, "queue", [])
+
+
 def test_a_lane_that_was_never_started_can_be_stopped(desk):
     assert DeviceLane("scripted", lambda: desk.device, kind=DeviceKind.READER).stop()
