@@ -167,7 +167,7 @@ class EscposPrinter:
     def _clear(self, deadline: Deadline) -> None:
         self._link.write(escpos.CLEAR, deadline)
         patience, answer = Deadline(CLEAR_S, deadline.cancelled), b""
-        with suppress(TimedOut):  # many printers say nothing to it
+        with suppress(TimedOut):  # nothing may follow before the answer; a printer that does not know it gives none
             while len(answer) < len(escpos.CLEARED):
                 answer += self._link.read(len(escpos.CLEARED) - len(answer), patience)
 

@@ -1,8 +1,8 @@
 """A receipt printer in a process of its own: `python -m devices.sim printer --tcp` or `--serial`.
 
 It keeps every slip as `job-NNN/slip.bin` (bytes as received) and `slip.png`. Controls: paper_out_after(lines),
-near_end, cover_open, jam, mute, garbage (each with on=false to end it), refill, mend, reset; to look: faults, jobs,
-last, errors, buffered, rows_out. Killing the process is unplugging it.
+near_end, cover_open, jam, mute, garbage, no_clear (each with on=false to end it), refill, mend, reset; to look:
+faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
 """
 
 from __future__ import annotations
@@ -189,6 +189,7 @@ class _Printer:
             ("jam", "is_jammed"),
             ("mute", "is_mute"),
             ("garbage", "is_garbled"),
+            ("no_clear", "knows_no_clear"),
         )
         for name, attribute in switches:
             found[name] = _switch(far_end, attribute)

@@ -65,8 +65,9 @@ class FarEnd:
         answers = b""
         for request in self._decoder.feed(data):
             if isinstance(request, escpos.ClearBuffer):
-                self._clear()
-                answers += b"" if self.is_mute else escpos.CLEARED
+                if not self.knows_no_clear:
+                    self._clear()
+                    answers += b"" if self.is_mute else escpos.CLEARED
             else:
                 answers += self._answer(request.n)
         while True:
@@ -98,7 +99,7 @@ class FarEnd:
     def mend(self) -> None:
         """Put everything right, paper included."""
         self.is_paper_out = self.is_near_end = self.is_cover_open = self.is_jammed = False
-        self.is_mute = self.is_garbled = False
+        self.is_mute = self.is_garbled = self.knows_no_clear = False
         self._rows_left: int | None = None
 
     def end_paper_after(self, rows: int) -> None:
@@ -132,6 +133,7 @@ class FarEnd:
             "jam": self.is_jammed,
             "mute": self.is_mute,
             "garbage": self.is_garbled,
+            "no_clear": self.knows_no_clear,
         }
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────

@@ -126,7 +126,7 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
 
 
 class ClearBuffer(msgspec.Struct, frozen=True, tag="clear"):
-    """DLE DC4 8, obeyed at once: drop everything received and not yet printed (K: not proven on hardware)."""
+    """DLE DC4 8, obeyed at once: drop everything received and not yet printed; cheap printers do not know it."""
 
 
 RealTime = Ask | ClearBuffer
@@ -150,7 +150,7 @@ Operation = (
 )
 
 CLEAR = bytes((DLE, 0x14, 8, 1, 3, 20, 1, 6, 2, 8))
-CLEARED = bytes((0x37, 0x25, 0x00))  # what some printers answer to it (K); never a status, bit 0 is set
+CLEARED = bytes((0x37, 0x25, 0x00))  # the answer to it in Epson's and Citizen's manuals; no status has bit 0 set
 # A printer obeys these even inside a picture's bytes, so nothing else we send may hold them.
 _REAL_TIME = re.compile(rb"\x10(?:\x04[\x01-\x04]|\x14\x08\x01\x03\x14\x01\x06\x02\x08)")
 _REAL_TIME_STARTS = (*(CLEAR[:n] for n in range(len(CLEAR) - 1, 0, -1)), b"\x10\x04")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devices.drivers.printer_escpos import EscposPrinter
 from devices.sim.control import spawn
-from tests.fixtures.printer import FAST, SLIP, PrinterRig, soon
+from tests.fixtures.printer import FAST, PATIENT, SLIP, PrinterRig, soon
 
 
 def test_a_slip_prints_at_19200_baud(tmp_path):
@@ -21,9 +21,9 @@ def test_a_slip_prints_at_19200_baud(tmp_path):
 
 
 def test_printed_is_said_only_when_the_slip_is_out(tmp_path):
-    with spawn("printer", "--tcp", "--mm-per-s", "150", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn("printer", "--tcp", "--mm-per-s", "250", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
-        driver = EscposPrinter(rig.link)
+        driver = EscposPrinter(rig.link, **PATIENT)
         driver.print(SLIP, soon())
         assert [job["is_complete"] for job in rig.jobs()] == [True]  # asked at once, not waited for
         driver.close()

@@ -66,7 +66,7 @@ def test_unplugged_under_the_job_and_plugged_in_again(slow_rig):
 
 @pytest.mark.parametrize(("fault", "error"), [("mute", TimedOut), ("garbage", HardwareFault)])
 def test_silence_or_nonsense_under_the_job_is_never_a_success(slow_rig, fault, error):
-    driver = EscposPrinter(slow_rig.link, answer_s=0.5, mm_per_s=120.0)
+    driver = EscposPrinter(slow_rig.link, answer_s=2.0, mm_per_s=120.0)
     worker, raised = _print_in_background(driver)
     wait_until(lambda: slow_rig.call("rows_out") > 0, "the job to begin")
     slow_rig.call(fault)
@@ -75,7 +75,7 @@ def test_silence_or_nonsense_under_the_job_is_never_a_success(slow_rig, fault, e
     assert slow_rig.call("buffered") == 0  # it was told to forget the rest, even unheard
     slow_rig.call("mend")
     driver.print(SLIP, soon())
-    assert [job["is_complete"] for job in slow_rig.jobs()] == [False, True]
+    assert [job["is_complete"] for job in slow_rig.wait_for_jobs(2)] == [False, True]
     driver.close()
 
 
@@ -93,7 +93,7 @@ def test_a_printer_that_hangs_up_on_a_quiet_client_is_called_again(tmp_path: Pat
 
 
 def test_nobody_at_the_address_is_no_device():
-    driver = EscposPrinter(f"tcp:{_free_port()}")
+    driver = EscposPrinter(f"tcp:{_free_port()}")  # nobody listens there any more
     assert driver.status(soon()).device is DeviceState.NO_DEVICE
     with pytest.raises(NotReady):
         driver.open(soon())

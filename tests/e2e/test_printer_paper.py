@@ -10,7 +10,7 @@ from devices.api import Jammed, NotReady, Strip, StripLine, SupplyOut
 from devices.drivers.printer_escpos import EscposPrinter
 from devices.links import open_link
 from devices.sim.control import spawn
-from tests.fixtures.printer import FAST, LONG, SLIP, PrinterRig, soon, wait_until
+from tests.fixtures.printer import FAST, LONG, PATIENT, SLIP, PrinterRig, soon, wait_until
 
 
 @pytest.mark.parametrize("lines", [1, 4, 7])
@@ -36,13 +36,13 @@ def test_paper_that_ends_after_the_bytes_were_taken_is_still_noticed(tmp_path):
     with spawn("printer", "--tcp", "--mm-per-s", "400", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
         rig.call("paper_out_after", lines=58)
-        driver = EscposPrinter(rig.link, mm_per_s=300.0)
+        driver = EscposPrinter(rig.link, mm_per_s=300.0, **PATIENT)
         with pytest.raises(SupplyOut) as raised:
             driver.print(LONG, soon())
         assert raised.value.code == "paper_out_during"
         rig.call("refill")
         driver.print(SLIP, soon())
-        assert [job["is_complete"] for job in rig.jobs()] == [False, True]
+        assert [job["is_complete"] for job in rig.wait_for_jobs(2)] == [False, True]
         assert rig.jobs()[0]["rows"][-1].startswith("第 57 行")
         driver.close()
 
@@ -51,7 +51,7 @@ def test_paper_that_ends_after_the_bytes_were_taken_is_still_noticed(tmp_path):
 def test_a_stop_in_the_middle_breaks_the_job_off(tmp_path, fault, error):
     with spawn("printer", "--tcp", "--mm-per-s", "200", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
-        driver = EscposPrinter(rig.link, mm_per_s=150.0)
+        driver = EscposPrinter(rig.link, mm_per_s=150.0, **PATIENT)
         raised: list[BaseException] = []
 
         def work() -> None:
@@ -69,7 +69,7 @@ def test_a_stop_in_the_middle_breaks_the_job_off(tmp_path, fault, error):
         assert rig.call("buffered") == 0
         rig.call("mend")
         driver.print(SLIP, soon())
-        assert [job["is_complete"] for job in rig.jobs()] == [False, True]  # the stub was cut off first
+        assert [job["is_complete"] for job in rig.wait_for_jobs(2)] == [False, True]  # the stub was cut off first
         assert rig.jobs()[1]["rows"][0] == "收件凭证"
         driver.close()
 
@@ -103,4 +103,22 @@ def test_the_driver_works_at_the_far_ends_full_speed(tmp_path):
         driver = EscposPrinter(rig.link, **FAST)
         assert driver.print(LONG, soon()).lines == 60
         assert rig.jobs()[0]["is_complete"]
+        driver.close()
+
+
+def test_a_printer_that_cannot_forget_prints_little_and_not_on_the_next_slip(tmp_path):
+    """A cheap printer ignores DLE DC4: what it still holds is short, and is cut off before the next slip begins."""
+    with spawn("printer", "--tcp", "--mm-per-s", "150", "--out", str(tmp_path), folder=tmp_path) as process:
+        rig = PrinterRig(process)
+        rig.call("no_clear")
+        rig.call("paper_out_after", lines=5)
+        driver = EscposPrinter(rig.link, mm_per_s=140.0, **PATIENT)
+        with pytest.raises(SupplyOut):
+            driver.print(LONG, soon())
+        rig.call("refill")
+        wait_until(lambda: rig.call("buffered") == 0, "the rest to come out")
+        driver.print(SLIP, soon())
+        stub, slip = rig.wait_for_jobs(2)
+        assert len(stub["rows"]) <= 5 + 2 * 8 + 12  # two slices and what was ahead of the paper, of 60 rows
+        assert (slip["is_complete"], slip["rows"][0]) == (True, "收件凭证")
         driver.close()
