@@ -1,3 +1,4 @@
+# ruff: noqa: N815  QML reads these names
 """`View` as typed properties and list models. Only what changed is signalled; nothing is decided here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: N815  QML reads these names
 """The simulation's dock for QML: its switches in groups. Never there on a real terminal."""
 
 from __future__ import annotations

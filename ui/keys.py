@@ -1,3 +1,4 @@
+# ruff: noqa: N815  QML reads these names
 """The on-screen keyboard's composition: what is typed but not yet said. Nothing is learned or kept."""
 
 from __future__ import annotations
@@ -239,7 +240,7 @@ class Keyboard(QObject):
         if len(self._date) < self._date_length():
             return ""
         year, month, day = int(self._date[:4]), int(self._date[4:6]), int(self._date[6:] or 1)
-        if not (1 <= year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        if not (year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
             return ""
         return f"{year:04}-{month:02}" + (f"-{day:02}" if self._base == "date" else "")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QByteArray, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from kiosk.session.view import Action, Field, Option, Row, Step, Tile
+from kiosk.session.view import Field, Row, Step, Tile
 
 Index = QModelIndex | QPersistentModelIndex
 Roles = Mapping[str, Callable[[Any], object]]

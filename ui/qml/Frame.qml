@@ -8,8 +8,13 @@ Item {
     id: frame
 
     readonly property bool isTyping: keyboard.isOpen
-    // Where the keyboard leaves little room, only the field being typed stays beside it.
-    readonly property bool isCramped: isTyping && !Theme.isPortrait && (Theme.isElder || Theme.isShort)
+    readonly property bool isCramped: isTyping && !Theme.isPortrait && (Theme.isElder || Theme.isShort || keyboard.height > height * 0.5)
+
+    Binding {
+        target: Kiosk
+        property: "isCramped"
+        value: frame.isCramped
+    }
 
     Rectangle {
         anchors.fill: parent

@@ -6,6 +6,9 @@ QtObject {
     property var view: null
     property var keys: null
     property var dock: null
+    // Where the keyboard leaves little room, only the field being typed stays beside it.
+    property bool isCramped: false
+    readonly property bool isTyping: isReady && keys.layout.length > 0
     readonly property bool isReady: view !== null && keys !== null
 
     function send(name: string, value: string) {

@@ -35,7 +35,7 @@ QtObject {
     readonly property string month: say("月", "Month")
     readonly property string day: say("日", "Day")
     readonly property string dateHint: say("按年月日输入数字", "Type year, month, day")
-    readonly property string noSuchDay: say("没有这一天,请改正", "There is no such day")
+    readonly property string noSuchDay: say("没有这一天，请改正", "There is no such day")
 
     readonly property string byWindow: say("按窗口找", "By service window")
     readonly property string byLife: say("按生活找", "By part of life")
@@ -43,6 +43,6 @@ QtObject {
     readonly property string signHere: say("请在这里签名", "Please sign here")
     readonly property string codeHint: say("可用手机拍下", "You may photograph this")
     readonly property string livePicture: say("台面实时画面", "Live picture of the desk")
-    readonly property string step: say("第 %1 步,共 %2 步", "Step %1 of %2")
-    readonly property string pageOf: say("第 %1 页,共 %2 页", "Page %1 of %2")
+    readonly property string step: say("第 %1 步，共 %2 步", "Step %1 of %2")
+    readonly property string pageOf: say("第 %1 页，共 %2 页", "Page %1 of %2")
 }

@@ -126,6 +126,7 @@ Rectangle {
 
             ActionButton {
                 look: "secondary"
+                minimumWidth: Theme.isPortrait ? rightRow.width : Theme.target * 1.5
                 maximumWidth: bar.inner
             }
         }
@@ -145,7 +146,7 @@ Rectangle {
 
             ActionButton {
                 look: "primary"
-                minimumWidth: Theme.px(Theme.isElder ? 320 : 280)
+                minimumWidth: Theme.px((Theme.isElder ? 320 : 280) * (Kiosk.view.screen === "attract" ? 1.8 : 1))
                 maximumWidth: Math.min(Theme.px(720), bar.inner - leftRow.width - (leftRow.width > 0 ? Theme.gap : 0))
             }
         }

@@ -5,28 +5,26 @@ import ".."
 Column {
     id: heading
 
-    property alias alignment: title.horizontalAlignment
+    property int alignment: Text.AlignLeft
 
     spacing: Theme.unit
 
-    Line {
-        id: title
-
+    Balanced {
         width: parent.width
         text: Kiosk.view.title
-        font.pixelSize: Theme.titleSize
-        font.bold: true
+        size: Theme.titleSize
+        isBold: true
+        alignment: heading.alignment
+        role: Accessible.Heading
         lineHeight: Theme.tightLine
-        Accessible.role: Accessible.Heading
     }
 
-    Line {
+    Balanced {
         width: parent.width
-        text: Kiosk.view.lead
         visible: text.length > 0
-        color: Theme.inkSoft
-        font.pixelSize: Theme.leadSize
-        horizontalAlignment: heading.alignment
-        lineHeight: 0.95
+        text: Kiosk.view.lead
+        size: Theme.leadSize
+        tint: Theme.inkSoft
+        alignment: heading.alignment
     }
 }

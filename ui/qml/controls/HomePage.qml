@@ -7,38 +7,21 @@ Page {
     id: home
 
     readonly property bool isTop: lives.count > 0
-    readonly property bool isTyping: Kiosk.keys.layout.length > 0
     readonly property real headings: 2 * (Theme.body * 1.5 + Theme.gap) + Theme.space
     readonly property bool hasRoomForBoth: classes.naturalHeight + lives.naturalHeight + headings <= body.height
+    readonly property real spare: body.height - classes.naturalHeight - lives.naturalHeight - headings
     property int tab: 0
 
-    hasHead: !isTyping
+    share: 0.28
+    hasHead: !Kiosk.isTyping
+    headExtra: SearchBox {}
 
-    Item {
+    Loader {
         id: searching
 
         width: parent.width
-        height: fields.count > 0 ? fields.itemAt(0).implicitHeight : 0
-
-        Repeater {
-            id: fields
-
-            model: Kiosk.view.fields
-
-            InputBox {
-                id: box
-
-                required property string key
-                required isFocused
-                required label
-                required display
-                required hint
-
-                width: searching.width
-                icon: "search"
-                onTapped: Kiosk.send("focus", box.key)
-            }
-        }
+        active: !home.hasHead
+        sourceComponent: home.headExtra
     }
 
     Item {
@@ -86,10 +69,11 @@ Page {
 
             y: !home.isTop ? 0 : home.hasRoomForBoth ? first.height + Theme.gap : tabs.height + Theme.gap
             width: parent.width
-            height: home.isTop && home.hasRoomForBoth ? naturalHeight : parent.height - y
+            height: home.isTop && home.hasRoomForBoth ? naturalHeight + home.spare * classes.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
             visible: !home.isTop || home.hasRoomForBoth || home.tab === 0
             look: home.isTop ? "side" : "row"
-            columns: home.isTop ? Math.max(1, Math.min(4, Math.floor(width / Theme.px(Theme.isElder ? 400 : 300)))) : 1
+            hasPager: !Kiosk.isTyping
+            columns: home.isTop ? Theme.isPortrait ? 2 : Math.max(1, Math.min(4, Math.floor(width / Theme.px(Theme.isElder ? 400 : 270)))) : Kiosk.isTyping && !Theme.isPortrait ? 2 : 1
             model: Kiosk.view.tiles
         }
 
@@ -109,7 +93,7 @@ Page {
 
             y: home.hasRoomForBoth ? second.y + second.height + Theme.gap : tabs.height + Theme.gap
             width: parent.width
-            height: home.hasRoomForBoth ? naturalHeight : parent.height - y
+            height: home.hasRoomForBoth ? naturalHeight + home.spare * lives.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
             visible: home.isTop && (home.hasRoomForBoth || home.tab === 1)
             look: "stack"
             columns: Theme.isElder ? (Theme.isPortrait ? 3 : 4) : width < Theme.px(800) ? 4 : 5

@@ -12,6 +12,7 @@ Page {
         visible: count > 0
         look: "row"
         columns: 1
+        isCentred: true
         model: Kiosk.view.tiles
     }
 

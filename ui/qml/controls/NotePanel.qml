@@ -7,6 +7,7 @@ Rectangle {
 
     property string text
     property string mood: "plain"
+    property real size: Theme.body
 
     implicitHeight: words.implicitHeight + Theme.pad
     color: mood === "plain" ? Theme.lakeMist : Theme.card
@@ -20,8 +21,9 @@ Rectangle {
         anchors.left: parent.left
         anchors.leftMargin: Theme.pad
         anchors.top: parent.top
-        anchors.topMargin: Theme.pad / 2 + (Theme.body * 1.45 - size) / 2
+        anchors.topMargin: Theme.pad / 2 + (panel.size * 1.45 - height) / 2
         name: panel.mood
+        size: panel.size * 1.25
         tint: Theme.moodColor(panel.mood)
     }
 
@@ -34,6 +36,8 @@ Rectangle {
         anchors.leftMargin: Theme.unit * 2
         anchors.rightMargin: Theme.pad
         text: panel.text
+        font.pixelSize: panel.size
+        font.bold: panel.size > Theme.body
         color: panel.mood === "plain" ? Theme.ink : Theme.moodColor(panel.mood)
     }
 }

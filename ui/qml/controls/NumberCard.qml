@@ -7,13 +7,22 @@ Rectangle {
 
     readonly property bool hasCode: Kiosk.view.codeSource.length > 0
     readonly property real codeSide: hasCode ? Theme.px(Theme.isElder ? 300 : 260) : 0
-    readonly property bool isBeside: width > Theme.px(700)
+    readonly property bool isBeside: natural.width + codeSide + Theme.pad * 3 < width
 
     implicitHeight: (isBeside ? Math.max(words.height, codeSide) : words.height + codeSide + Theme.space) + Theme.pad * 2
     radius: Theme.radius
     color: Theme.card
     border.width: Theme.hairline
     border.color: Theme.lake
+
+    TextMetrics {
+        id: natural
+
+        text: Kiosk.view.number
+        font.family: words.font.family
+        font.pixelSize: Theme.titleSize
+        font.bold: true
+    }
 
     Line {
         id: words
@@ -26,7 +35,9 @@ Rectangle {
         font.pixelSize: Theme.display
         font.bold: true
         color: Theme.lake
-        wrapMode: Text.Wrap
+        wrapMode: natural.width > width ? Text.Wrap : Text.NoWrap
+        fontSizeMode: Text.HorizontalFit
+        minimumPixelSize: Theme.titleSize
         horizontalAlignment: Text.AlignHCenter
         lineHeight: 0.9
     }

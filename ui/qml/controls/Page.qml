@@ -9,6 +9,7 @@ Item {
     default property alias content: slot.data
     property real share: Theme.isPortrait ? 0.36 : 0.36 // lying: of the width; upright: the picture's part of the height
     property bool hasHead: true
+    property Component headExtra: null
     property bool hasContent: true
     readonly property bool isSplit: !Theme.isPortrait
     readonly property bool hasPicture: Kiosk.view.picture.length > 0
@@ -25,6 +26,13 @@ Item {
 
         Heading {
             width: parent.width
+        }
+
+        Loader {
+            width: parent.width
+            active: page.hasHead && page.headExtra !== null
+            visible: active
+            sourceComponent: page.headExtra
         }
 
         Notes {

@@ -10,6 +10,7 @@ Item {
     property alias delegate: repeater.delegate
     property real spacing: Theme.gap
     property int focusIndex: -1 // the page that holds this one is shown
+    readonly property bool hasPager: focusIndex < 0 // while typing there is no leafing
     property bool isAlone: false // while one has the focus, show no other
     property int page: 0
     property int stamp: 0
@@ -24,7 +25,7 @@ Item {
         return found;
     }
     readonly property bool fitsAll: heights.reduce((sum, one) => sum + one + spacing, -spacing) <= height
-    readonly property var pageOf: deal(heights, fitsAll ? height : height - Theme.target - Theme.gap)
+    readonly property var pageOf: deal(heights, fitsAll || !hasPager ? height : height - Theme.target - Theme.gap)
     readonly property int pageCount: pageOf.length > 0 ? pageOf[pageOf.length - 1] + 1 : 1
     readonly property int shownPage: Math.min(focusIndex >= 0 && focusIndex < pageOf.length ? pageOf[focusIndex] : page, pageCount - 1)
 
@@ -78,7 +79,7 @@ Item {
         anchors.left: parent.left
         anchors.right: parent.right
         anchors.bottom: parent.bottom
-        visible: count > 1 && !(paged.isAlone && paged.focusIndex >= 0)
+        visible: count > 1 && paged.hasPager
         page: paged.shownPage
         count: paged.pageCount
         onTurned: number => paged.page = number

@@ -12,7 +12,7 @@ Item {
     readonly property var ways: ({
             "card": Qt.point(0, -44),
             "card_pull": Qt.point(0, -44),
-            "paper": Qt.point(150, 62),
+            "paper": Qt.point(-118, 30),
             "hand_sign": Qt.point(-96, -10),
             "slip": Qt.point(0, -118),
             "farewell": Qt.point(0, 40),

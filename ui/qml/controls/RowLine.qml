@@ -14,6 +14,8 @@ Item {
     required property string standing
     required property string action
     required property string actionLabel
+    property bool isRoomy: false
+    readonly property real size: isRoomy ? Theme.leadSize : Theme.body
     readonly property bool isAction: action.length > 0
     readonly property real inner: body.width - 2 * Theme.pad
     readonly property real signRoom: icon.length > 0 ? Theme.iconSize + Theme.unit * 2 : 0
@@ -21,7 +23,7 @@ Item {
     readonly property real goRoom: isAction ? go.width + Theme.gap : 0
     readonly property real wordsWidth: inner - signRoom - stateRoom - goRoom
     // Label and value stand beside each other where both keep a readable width, else below each other.
-    readonly property bool isBeside: value.length > 0 && wordsWidth > Theme.body * 20
+    readonly property bool isBeside: value.length > 0 && wordsWidth > size * 18
 
     width: parent ? parent.width : 0
     implicitHeight: top.height + body.height
@@ -40,7 +42,7 @@ Item {
             width: parent.width
             visible: line.heading.length > 0
             text: line.heading
-            font.pixelSize: Theme.body
+            font.pixelSize: line.size
             font.bold: true
             color: Theme.lake
             Accessible.role: Accessible.Heading
@@ -52,7 +54,7 @@ Item {
 
         y: top.height
         width: parent.width
-        implicitHeight: Math.max(line.isAction ? Theme.target : 0, words.height + Theme.unit * 3)
+        implicitHeight: Math.max(line.isAction ? Theme.target : 0, words.height + Theme.unit * (line.isRoomy ? 5 : 3))
         height: implicitHeight
         enabled: line.isAction
         activeFocusOnTab: line.isAction
@@ -65,13 +67,13 @@ Item {
             anchors.fill: parent
             radius: Theme.radius
             color: body.isDown ? Theme.lakeMist : Theme.card
-            border.width: Theme.hairline
+            border.width: line.isAction || Theme.isHigh ? Theme.hairline : 0
             border.color: line.isAction ? Theme.edge : Theme.line
         }
 
         Icon {
             x: Theme.pad
-            y: words.y + (Theme.body * 1.45 - height) / 2
+            y: words.y + (line.size * 1.45 - height) / 2
             name: line.icon
             tint: line.mood === "plain" ? Theme.lake : Theme.moodColor(line.mood)
         }
@@ -87,6 +89,7 @@ Item {
             Line {
                 width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.36) : line.wordsWidth
                 text: line.label
+                font.pixelSize: line.size
                 color: line.value.length > 0 ? Theme.inkSoft : Theme.ink
                 Accessible.ignored: line.isAction
             }
@@ -95,6 +98,7 @@ Item {
                 width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.64) : line.wordsWidth
                 visible: text.length > 0
                 text: line.value
+                font.pixelSize: line.size
             }
         }
 

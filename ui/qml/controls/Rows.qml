@@ -2,9 +2,15 @@ pragma ComponentBehavior: Bound
 import QtQuick
 import ".."
 
-// The view's rows, in pages.
+// The view's rows, in pages. Few rows on a tall screen stand larger.
 PagedColumn {
-    spacing: Theme.unit
+    id: rows
+
+    readonly property bool isRoomy: count > 0 && height / count > Theme.target * 1.5
+
+    spacing: isRoomy ? Theme.gap : Theme.unit
     model: Kiosk.view.rows
-    delegate: RowLine {}
+    delegate: RowLine {
+        isRoomy: rows.isRoomy
+    }
 }

@@ -59,7 +59,7 @@ Tap {
             text: tile.label
             color: tile.front
             font.bold: true
-            font.pixelSize: tile.isRow ? Theme.leadSize : Theme.body
+            font.pixelSize: tile.isRow || (!tile.isStack && tile.width > Theme.px(Theme.isElder ? 480 : 400)) ? Theme.leadSize : Theme.body
             horizontalAlignment: tile.isStack ? Text.AlignHCenter : Text.AlignLeft
             lineHeight: Theme.tightLine
             Accessible.ignored: true

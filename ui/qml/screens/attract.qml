@@ -11,15 +11,39 @@ Item {
 
     anchors.fill: parent
 
-    Image {
+    Item {
         id: scene
 
+        // The drawing is 1600×800; lying, its middle thousand is shown between more sky and more water.
+        readonly property real ratio: screen.isUpright ? width / 1600 : width / 1040
+
         width: screen.isUpright ? parent.width : parent.width * 0.46
-        height: screen.isUpright ? Math.min(parent.height * 0.36, width * 0.62) : parent.height
-        sourceSize: screen.isUpright ? Qt.size(Math.max(width, height * 2), 0) : Qt.size(height * 2, 0)
-        fillMode: Image.PreserveAspectCrop
-        source: Theme.drawing("picture-attract")
-        Accessible.ignored: true
+        height: screen.isUpright ? Math.min(parent.height * 0.36, width * 0.5) : parent.height
+        clip: true
+
+        Rectangle {
+            anchors.fill: parent
+            color: Theme.lakeMist
+        }
+
+        Rectangle {
+            width: parent.width
+            y: drawing.y + drawing.height - 2
+            height: parent.height - y
+            color: Theme.isHigh ? Theme.lake : "#09508B"
+        }
+
+        Image {
+            id: drawing
+
+            x: screen.isUpright ? 0 : -230 * scene.ratio
+            y: screen.isUpright ? parent.height - height : (parent.height - height) * 0.6
+            width: 1600 * scene.ratio
+            height: 800 * scene.ratio
+            sourceSize: Qt.size(width, height)
+            source: Theme.drawing("picture-attract")
+            Accessible.ignored: true
+        }
     }
 
     TapHandler {

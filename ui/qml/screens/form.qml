@@ -5,12 +5,7 @@ import "../controls"
 
 // One group of fields. While typing on a screen with little room, only the field with the focus stays.
 Page {
-    id: form
-
-    readonly property bool isTyping: Kiosk.keys.layout.length > 0
-    readonly property bool isCramped: isTyping && !Theme.isPortrait && (Theme.isElder || Theme.isShort)
-
-    hasHead: !isTyping || (Theme.isPortrait && !Theme.isElder)
+    hasHead: !Kiosk.isTyping || (Theme.isPortrait && !Theme.isElder)
 
     PagedColumn {
         id: fields
@@ -18,9 +13,9 @@ Page {
         anchors.fill: parent
         spacing: Theme.space * 0.75
         model: Kiosk.view.fields
-        isAlone: form.isCramped
+        isAlone: Kiosk.isCramped
         delegate: FieldBox {
-            isCramped: form.isCramped
+            isCramped: Kiosk.isCramped
             onIsFocusedChanged: fields.follow(index, isFocused)
             Component.onCompleted: fields.follow(index, isFocused)
         }

@@ -28,6 +28,8 @@ Item {
     }
 
     Column {
+        id: side
+
         y: screen.isUpright ? preview.y + preview.height + Theme.space : head.height + Theme.space
         width: screen.panel
         spacing: Theme.space
@@ -37,11 +39,12 @@ Item {
             visible: text.length > 0
             text: Kiosk.view.scanSentence
             mood: Kiosk.view.scanMood
+            size: Theme.isShort ? Theme.leadSize : Theme.px(Theme.isElder ? 60 : 48)
         }
 
         Line {
             width: parent.width
-            visible: Kiosk.view.scanPageLimit > 0
+            visible: Kiosk.view.scanPageLimit > 1
             text: Words.pageOf.arg(Kiosk.view.scanPage).arg(Kiosk.view.scanPageLimit)
             color: Theme.inkSoft
         }
@@ -71,5 +74,13 @@ Item {
         Notes {
             width: parent.width
         }
+    }
+
+    Picture {
+        name: Kiosk.view.picture
+        y: side.y + side.height + Theme.space
+        width: screen.panel
+        height: parent.height - y
+        visible: height > Theme.px(160)
     }
 }
