@@ -9,6 +9,7 @@ from collections.abc import Callable
 from devices.api import Private
 from kiosk.services.catalogue import Field, FieldType, ServiceItem
 from kiosk.services.dates import date_of, month_of
+from kiosk.services.expressions import holds
 from kiosk.services.fields import CHOICES, Answers, Leaf, entry_count, leaves_of, max_length_of, text_of
 from kiosk.services.numbers import USCC_ALPHABET
 from kiosk.station.errors import FormError
@@ -152,13 +153,16 @@ def _switched(field: Field, before: str, value: str) -> str:
 
 
 def _fill_from_form(item: ServiceItem, answers: Answers) -> Answers:
-    """Return the answers with empty fields filled whose prefill is another field of this form."""
+    """Return the answers with empty fields filled whose prefill is another field of this form, once they show."""
     filled = dict(answers)
     for leaf in leaves_of(item, answers):
-        if leaf.field.prefill.startswith("form.") and not text_of(filled, leaf.key):
-            text = text_of(answers, leaf.field.prefill.removeprefix("form."))
-            if text:
-                filled[leaf.key] = Private(text[: max_length_of(leaf.field)])
+        source, scope = leaf.field.prefill, leaf.scope
+        if not source.startswith("form.") or text_of(answers, leaf.key):
+            continue
+        siblings = {key[len(scope) :]: text_of(answers, key) for key in answers if key.startswith(scope)}
+        text = text_of(answers, source.removeprefix("form."))
+        if text and holds(leaf.field.required_if, siblings):
+            filled[leaf.key] = Private(text[: max_length_of(leaf.field)])
     return filled
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -213,12 +214,13 @@ class _Pen:
         self.rule()
 
     def say(self, key: str, *, is_large: bool = False, is_bold: bool = False, **values: object) -> None:
-        """Add a sentence; `is_large` breaks label and value apart when only so the value fits on one large row."""
+        """Add a sentence; label and value are broken apart when only so the value fits at double size."""
         text = own_texts()(key, self._locale, **values)
-        if is_large and not self._fits(text):
+        is_double = is_large or self._is_elder
+        if ":" in text and ((is_large and not self._fits(text)) or (is_double and not self._words_fit(text))):
             label, _, text = text.partition(":")
             self._line(f"{label}:", is_double=self._is_elder, is_bold=False)
-        self._line(text.strip(), is_double=is_large or self._is_elder, is_bold=is_bold or is_large)
+        self._line(text.strip(), is_double=is_double, is_bold=is_bold or is_large)
 
     def rule(self) -> None:
         """Add a dashed line."""
@@ -229,8 +231,11 @@ class _Pen:
         self.parts += [StripGap(), StripCode(payload, module_dots=8 if self._is_elder else 6), StripGap()]
 
     def _line(self, text: str, *, is_double: bool, is_bold: bool) -> None:
-        words_fit = all(self._fits(word) for word in _WORD.findall(text))
-        self.parts.append(StripLine(text, scale=2 if is_double and words_fit else 1, is_bold=is_bold))
+        scale: Literal[1, 2] = 2 if is_double and self._words_fit(text) else 1
+        self.parts.append(StripLine(text, scale=scale, is_bold=is_bold))
+
+    def _words_fit(self, text: str) -> bool:
+        return all(self._fits(word) for word in _WORD.findall(text))
 
     def _fits(self, text: str) -> bool:
         """Whether a text stands on one row at double size."""

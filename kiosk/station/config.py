@@ -15,8 +15,19 @@ from kiosk.station.schema import schema_mistakes, words_of
 LINK_KINDS = ("serial", "tcp", "pipe", "usb", "pcsc", "http", "https", "v4l2", "folder", "cups", "sane", "sim")
 
 Line = Annotated[str, Meta(min_length=1, max_length=80)]
-Link = Annotated[str, Meta(pattern=rf"^({'|'.join(LINK_KINDS)}):\S.*$")]
-Driver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Link = Annotated[
+    str,
+    Meta(
+        pattern=rf"^({'|'.join(LINK_KINDS)}):\S.*$",
+        extra={"allowed": f"kind:rest, where kind is one of {', '.join(LINK_KINDS)}"},
+    ),
+]
+Driver = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,39}$", extra={"allowed": "a driver's name: printer-escpos"})]
+Phone = Annotated[str, Meta(pattern=r"^[0-9][0-9 -]{4,19}$", extra={"allowed": "digits, spaces and dashes"})]
+TerminalNo = Annotated[
+    str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$", extra={"allowed": "capital letters, digits and dashes, at most 20"})
+]
+Url = Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$", extra={"allowed": "an address that begins https://"})]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -34,8 +45,8 @@ class StationConfig(Section, frozen=True, kw_only=True):
     hours_en: Line
     agent_zh: Line
     agent_en: Line
-    phone: Annotated[str, Meta(pattern=r"^[0-9][0-9 -]{4,19}$")]
-    terminal_no: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$")]
+    phone: Phone
+    terminal_no: TerminalNo
     site: Literal["village", "town", "bank"]
 
     def name(self, locale: str) -> str:
@@ -87,7 +98,7 @@ class DevicesConfig(Section, frozen=True, kw_only=True):
 class PlatformConfig(Section, frozen=True, kw_only=True):
     """The central platform. No address at all means a terminal that only stores."""
 
-    urls: tuple[Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$")], ...] = ()
+    urls: tuple[Url, ...] = ()
     ca: str = ""  # file of the private CA, relative to this file
     pins: str = ""  # file of the platform's public keys, relative to this file
     profile: Literal["international"] = "international"  # cipher profile; others come with their key backends

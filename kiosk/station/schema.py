@@ -1,6 +1,7 @@
 """Where plain data departs from a type: one walk for every file that people write (configuration, catalogue).
 
-A mistake is the keys that lead to it and a text `value — what is allowed`.
+A mistake is the keys that lead to it and a text `value — what is allowed`. `Meta(extra={"allowed": …})` puts the
+pattern of a text in words.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ def words_of(keys: Keys) -> str:
 
 def schema_mistakes(raw: Any, kind: inspect.Type, words: Words, keys: Keys = ()) -> Iterator[Found]:
     """Yield unknown and missing keys, wrong kinds and unknown values of `raw` read as the type `kind`."""
-    vocabulary = ""
+    vocabulary, words_for_it = "", ""
     while isinstance(kind, inspect.Metadata):
-        vocabulary, kind = (kind.extra or {}).get("vocabulary", ""), kind.type
+        extra, kind = kind.extra or {}, kind.type
+        vocabulary, words_for_it = extra.get("vocabulary", vocabulary), extra.get("allowed", words_for_it)
     if isinstance(kind, inspect.UnionType):
         kind = next((choice for choice in kind.types if _fits(raw, choice)), kind)
     if isinstance(kind, inspect.UnionType) or not _fits(raw, kind):
@@ -46,7 +48,7 @@ def schema_mistakes(raw: Any, kind: inspect.Type, words: Words, keys: Keys = ())
             yield from schema_mistakes(key, kind.key_type, words, (*keys, str(key)))
             yield from schema_mistakes(value, kind.value_type, words, (*keys, str(key)))
     else:
-        yield from _value_mistakes(raw, kind, keys)
+        yield from _value_mistakes(raw, kind, keys, words_for_it)
         if vocabulary and raw not in words.get(vocabulary, frozenset()):
             yield keys, f"{shown(raw)} — a value of vocabulary {vocabulary}"
 
@@ -69,14 +71,14 @@ def _struct_mistakes(raw: dict[Any, Any], kind: inspect.StructType, words: Words
             yield (*keys, name), f"is missing — {_allowed(field.type)}"
 
 
-def _value_mistakes(raw: Any, kind: inspect.Type, keys: Keys) -> Iterator[Found]:
+def _value_mistakes(raw: Any, kind: inspect.Type, keys: Keys, words_for_it: str) -> Iterator[Found]:
     if isinstance(kind, inspect.StrType):
         if kind.min_length and len(raw.strip()) < kind.min_length:
             yield keys, f"{shown(raw)} — a text that says something"
         elif kind.max_length and len(raw) > kind.max_length:
             yield keys, f"{shown(raw)} — at most {kind.max_length} characters"
         elif kind.pattern and re.search(kind.pattern, raw) is None:
-            yield keys, f"{shown(raw)} — must match {kind.pattern}"
+            yield keys, f"{shown(raw)} — {words_for_it or f'must match {kind.pattern}'}"
     if isinstance(kind, inspect.IntType):
         if kind.ge is not None and raw < kind.ge:
             yield keys, f"{raw} — at least {kind.ge}"

@@ -146,6 +146,36 @@ MISTAKES = [
     ("SIM-CL-0006.yaml", "form.disability_grade", "form.grade", "source", "not a field"),
     ("SIM-GA-0004.yaml", "lost: 40", "stolen: 40", "fee", "by_situation"),
     ("SIM-MZ-0007.yaml", "{min: 70, value: B}", "{min: 70, value: C}", "cases", "not an option"),
+    ("SIM-MZ-0009.yaml", "type: repeat", "type: text", "fields", "has no fields"),
+    (
+        "SIM-MZ-0009.yaml",
+        "label_zh: 申请理由, label_en: Reason, type: text",
+        "label_zh: 申请理由, label_en: Reason, type: group",
+        "form[",
+        "needs fields",
+    ),
+    (
+        "SIM-MZ-0009.yaml",
+        "required_if: situation == single",
+        "required_if: null",
+        "materials",
+        "required_if is missing",
+    ),
+    ("SIM-SB-0002.yaml", "max: period_to}", "max: period_two}", "validation.max", "nor a date word"),
+    (
+        "SIM-SJ-0010.yaml",
+        "has_prior_permit == true",
+        "has_prior_permit == perhaps",
+        "required_if",
+        "one of true, false",
+    ),
+    (
+        "SIM-YB-0001.yaml",
+        "{value: 普通居民, zh: 普通居民, en: resident}",
+        "{value: 普通居民, zh: 普通居民}",
+        "options[0].en",
+        "is missing",
+    ),
     ("SIM-BD-0011.yaml", "default: all", "default: some", "default", "does not fit"),
     ("vocabularies.yaml", "- {value: courier, zh:", "- {value: boat, zh:", "", "vocabulary delivery"),
     ("vocabularies.yaml", "window_class:\n", "window_klass:\n", "window_class", "is missing"),
@@ -161,7 +191,7 @@ def test_a_mistake_is_named_with_its_file_and_line(copy, file, old, new, where, 
     found = [mistake for mistake in mistakes if where in mistake.where and text in mistake.text]
     assert found, [str(mistake) for mistake in mistakes]
     if found[0].file == file and "missing" not in found[0].text and "together" not in found[0].text:
-        assert abs(found[0].line - line) <= 2
+        assert abs(found[0].line - line) <= 4
 
 
 def test_a_catalogue_with_a_mistake_is_not_loaded(copy):
@@ -176,6 +206,16 @@ def test_every_mistake_of_a_file_is_named_at_once(copy):
     spoil(copy, "SIM-MZ-0008.yaml", "max: today,", "max: todai,")
     spoil(copy, "SIM-MZ-0008.yaml", "filed_by == agent", "filed_by is agent")
     assert len(check_catalogue(copy)) == 4  # elder_featured is missing as well
+
+
+def test_a_file_whose_form_is_no_list_is_still_looked_through(copy):
+    path = copy / "SIM-MZ-0008.yaml"
+    text = path.read_text("utf-8")
+    start, end = text.index("form:\n"), text.index("fee: {kind")
+    path.write_text(f"{text[:start]}form: none\n{text[end:]}", "utf-8")
+    assert [mistake.where for mistake in check_catalogue(copy)] == ["form"]
+    path.write_text(path.read_text("utf-8").replace("{code: age_90, zh", "{kode: age_90, zh"), "utf-8")
+    assert {mistake.where for mistake in check_catalogue(copy)} == {"form", "situations[1].kode", "situations[1].code"}
 
 
 def test_a_code_taken_twice_and_a_key_written_twice_are_found(copy):
