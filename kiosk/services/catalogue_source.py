@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def repeated_keys(source: Source) -> Iterator[Mistake]:
             seen.add(name.value)
 
 
+@lru_cache(maxsize=2)
 def _compose(text: str) -> Any:
     return yaml.compose(text, Loader=yaml.CSafeLoader)
 

@@ -34,6 +34,9 @@ class ConditionVerdict(msgspec.Struct, frozen=True):
     outcome: Verdict
     text: str = ""
 
+    def __repr__(self) -> str:  # the day of an age tells the birthday
+        return f"ConditionVerdict({self.code}, {self.outcome})"
+
 
 _ON_FAIL = {
     "block": Verdict.BLOCK,

@@ -106,6 +106,9 @@ class FieldState(msgspec.Struct, frozen=True):
     hint: str
     warning: str = ""  # a soft word that stops nobody
 
+    def __repr__(self) -> str:
+        return f"FieldState({self.key!r}, done={self.is_done}, error={self.error!r})"
+
 
 class FieldFault(msgspec.Struct, frozen=True):
     """One thing wrong with the form. `key` is a field's, or a repeat's when entries are missing."""
@@ -131,6 +134,9 @@ class AnswerRow(msgspec.Struct, frozen=True):
     def label(self, locale: str) -> str:
         """Return the field's name in the locale."""
         return self.label_en if locale == "en" else self.label_zh
+
+    def __repr__(self) -> str:
+        return f"AnswerRow({self.key!r})"
 
 
 def form_pages(item: ServiceItem, answers: Answers, context: FormContext) -> tuple[FormPage, ...]:

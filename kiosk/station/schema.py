@@ -49,7 +49,7 @@ def schema_mistakes(raw: Any, kind: inspect.Type, words: Words, keys: Keys = ())
             yield from schema_mistakes(value, kind.value_type, words, (*keys, str(key)))
     else:
         yield from _value_mistakes(raw, kind, keys, words_for_it)
-        if vocabulary and raw not in words.get(vocabulary, frozenset()):
+        if raw not in words.get(vocabulary, (raw,)):  # a vocabulary that is missing is one mistake, not one a value
             yield keys, f"{shown(raw)} — a value of vocabulary {vocabulary}"
 
 
