@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import socketserver
@@ -127,10 +128,12 @@ def _reachable(path: Path) -> Iterator[str]:
 class SimProcess:
     """One running simulator. Killing it is unplugging the device."""
 
-    def __init__(self, kind: str, command: list[str], ready_s: float = READY_S) -> None:
+    def __init__(self, kind: str, command: list[str], ready_s: float = READY_S, litter: Path | None = None) -> None:
+        """Start `command` and wait until it is ready; `litter` is a folder to take away when it is stopped."""
         self.kind = kind
         self._command = command
         self._ready_s = ready_s
+        self._litter = litter
         self._start()
 
     def _start(self) -> None:
@@ -175,6 +178,8 @@ class SimProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
         self.kill()
+        if self._litter is not None:
+            shutil.rmtree(self._litter, ignore_errors=True)
 
     def kill(self) -> None:
         """Kill it at once: to the driver, the cable was pulled. Twice is harmless."""
@@ -204,12 +209,13 @@ def spawn(kind: str, *arguments: str, folder: Path | None = None, ready_s: float
     """
     if kind not in SIMULATORS:
         raise ValueError(f"simulator {kind!r}: allowed are {', '.join(SIMULATORS)}")
-    place = folder or Path(tempfile.mkdtemp(prefix="sim-"))
+    litter = None if folder else Path(tempfile.mkdtemp(prefix="sim-"))
+    place = folder or litter or Path()
     place.mkdir(parents=True, exist_ok=True)
     # in a frozen program there is no interpreter to ask: its own command line has `sim`
     start = [sys.executable, "sim"] if getattr(sys, "frozen", False) else [sys.executable, "-m", "devices.sim"]
     control = ["--control", str(place / f"{kind}-{os.urandom(4).hex()}.sock"), "--tethered"]
-    return SimProcess(kind, [*start, kind, *arguments, *control], ready_s)
+    return SimProcess(kind, [*start, kind, *arguments, *control], ready_s, litter)
 
 
 # ── inside a simulator's process ───────────────────────────────────────────────────────────

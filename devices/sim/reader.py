@@ -41,29 +41,37 @@ SPEEDS = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to end. Exit 0; 2 when the cards cannot be used."""
+    """Serve until told to end. Exit 0; 2 when cards, address or files cannot be used."""
     options = _parser().parse_args(arguments)
-    try:
-        cards = load_cards(options.cards) if options.cards else {}
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"--cards: {error}\n")
-        return 2
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
-        wire: _Wire = _Tcp(options.tcp) if options.tcp else _Pty(options.symlink)
-        stack.callback(wire.close)
-        far_end = FarEnd(not options.no_fingerprint, bytes(options.fingerprint_bytes))
-        reader = _Reader(far_end, wire, options.baud, cards)
-        if options.put:
-            reader.put(options.put)
-        path = options.control or Path(tempfile.mkdtemp(prefix="reader-")) / "reader.sock"
-        control = ControlServer(path, reader.handlers())
-        control.start()
-        stack.callback(control.stop)
-        announce(wire.link, control.address)
+        try:
+            reader = _start(options, stack)
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"sim reader: {error}\n")
+            return 2
         while not ended.is_set():
             reader.turn()
     return 0
+
+
+def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> _Reader:
+    """Return the reader, announced; `stack` takes it down. Raises: ValueError, OSError."""
+    cards = load_cards(options.cards) if options.cards else {}
+    wire: _Wire = _Tcp(options.tcp) if options.tcp else _Pty(options.symlink)
+    stack.callback(wire.close)
+    far_end = FarEnd(not options.no_fingerprint, bytes(options.fingerprint_bytes))
+    reader = _Reader(far_end, wire, options.baud, cards)
+    if options.put:
+        reader.put(options.put)
+    path = options.control
+    if path is None:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reader-"))) / "reader.sock"
+    control = ControlServer(path, reader.handlers())
+    control.start()
+    stack.callback(control.stop)
+    announce(wire.link, control.address)
+    return reader
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -52,7 +52,14 @@ def test_cards_that_cannot_be_are_refused_before_anything_runs(tmp_path, text, c
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RuntimeError, match="exit code 2"):
         spawn("reader", "--cards", str(path), folder=tmp_path)
-    assert "--cards" in capfd.readouterr().err
+    assert "sim reader: " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--put", "nobody"), ("--tcp", "nowhere"), ("--cards", "no/such/file")])
+def test_a_reader_that_cannot_start_says_so_in_one_line(tmp_path, words, capfd):
+    with pytest.raises(RuntimeError, match="exit code 2"):
+        spawn("reader", *words, folder=tmp_path)
+    assert len(capfd.readouterr().err.splitlines()) == 1
 
 
 def test_a_simulator_ends_with_whoever_started_it(tmp_path: Path):
