@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,28 @@ def _exit(code: int) -> None:
     sys.exit(code)
 
 
+def _default_config() -> Path:
+    from app.setting import DEFAULT_CONFIG
+
+    return DEFAULT_CONFIG
+
+
+def _with_state(run: Callable[..., int], config: Path | None, as_json: bool) -> int:
+    """Run a command on the state folder of a configuration."""
+    from app.commands.run import refuse
+    from app.setting import load_setting
+    from kiosk.station.errors import ConfigError
+
+    try:
+        return run(load_setting(config).state_folder, as_json=as_json)
+    except ConfigError as error:
+        return refuse(error)
+
+
 @cli.command()
 @CONFIG
 @click.option("--fullscreen", is_flag=True, help="Fill the screen.")
-@click.option("--size", default="1080x1920", show_default=True, metavar="WxH", help="Window size.")
+@click.option("--size", default="auto", show_default=True, metavar="WxH", help="Window size.")
 def run(**options: Any) -> None:
     """Open the terminal. With no display, say so and play the demo into build/demo."""
     from app.commands.run import run_terminal
@@ -81,9 +100,9 @@ def read_card(**options: Any) -> None:
 @JSON
 def scan(**options: Any) -> None:
     """Run the imaging pipeline on picture files."""
-    from app.commands.scan import run_scan
+    from app.commands.scan import scan as run
 
-    _exit(run_scan(**options))
+    _exit(run(options.pop("files"), **options))
 
 
 @cli.command("print-test")
@@ -92,9 +111,9 @@ def scan(**options: Any) -> None:
 @JSON
 def print_test(**options: Any) -> None:
     """Print one slip in Chinese and English with rare characters, a code and a ruler."""
-    from app.commands.print_test import run_print_test
+    from app.commands.print_test import print_test as run
 
-    _exit(run_print_test(**options))
+    _exit(run(**options))
 
 
 @cli.group()
@@ -148,9 +167,9 @@ def catalogue() -> None:
 @JSON
 def catalogue_check(**options: Any) -> None:
     """Name every mistake in a catalogue, with file and line."""
-    from app.commands.catalogue_check import run_catalogue_check
+    from app.commands.catalogue_check import check
 
-    _exit(run_catalogue_check(**options))
+    _exit(check(**options))
 
 
 @cli.group()
@@ -163,9 +182,9 @@ def config() -> None:
 @JSON
 def config_show(**options: Any) -> None:
     """Show every value in force."""
-    from app.commands.config import run_config_show
+    from app.commands.config import show
 
-    _exit(run_config_show(**options))
+    _exit(show(options["path"] or _default_config(), options["as_json"]))
 
 
 @config.command("check")
@@ -173,9 +192,9 @@ def config_show(**options: Any) -> None:
 @JSON
 def config_check(**options: Any) -> None:
     """Name each mistake with key, value and what is allowed."""
-    from app.commands.config import run_config_check
+    from app.commands.config import check
 
-    _exit(run_config_check(**options))
+    _exit(check(options["path"] or _default_config(), options["as_json"]))
 
 
 @cli.command()
@@ -184,9 +203,9 @@ def config_check(**options: Any) -> None:
 @JSON
 def enrol(**options: Any) -> None:
     """Enrol this terminal at its platform."""
-    from app.commands.enrol import run_enrol
+    from app.commands.enrol import enrol_configured
 
-    _exit(run_enrol(**options))
+    _exit(enrol_configured(**options))
 
 
 @cli.group()
@@ -199,9 +218,9 @@ def audit() -> None:
 @JSON
 def audit_verify(**options: Any) -> None:
     """Check numbers, chain and signatures."""
-    from app.commands.audit import run_audit_verify
+    from app.commands.audit import audit_verify as run
 
-    _exit(run_audit_verify(**options))
+    _exit(_with_state(run, **options))
 
 
 @audit.command("export")
@@ -209,22 +228,18 @@ def audit_verify(**options: Any) -> None:
 @JSON
 def audit_export(**options: Any) -> None:
     """Print the events."""
-    from app.commands.audit import run_audit_export
+    from app.commands.audit import audit_export as run
 
-    _exit(run_audit_export(**options))
+    _exit(_with_state(run, **options))
 
 
-@cli.command()
-@click.option("--db", default="", help="Database URL; SQLite in the state folder by default.")
-@click.option("--blobs", default="", help="Where sealed and opened parts lie; a folder in the state folder by default.")
-@click.option("--port", default=0, help="Port on 127.0.0.1; 0 = any free one.")
-@click.option("--state", type=click.Path(path_type=Path), default=Path("build/sandbox"), show_default=True)
-@click.option("--auto-approve", is_flag=True, help="Approve the comparison of six digits by itself (demonstration).")
-def sandbox(**options: Any) -> None:
-    """Serve the reference central platform on loopback."""
-    from app.commands.sandbox import run_sandbox
+@cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def sandbox(words: tuple[str, ...]) -> None:
+    """Serve the reference central platform on loopback (--db URL --blobs URL --port N --state DIR), or look at it."""
+    from sandbox.main import main
 
-    _exit(run_sandbox(**options))
+    _exit(main(words))
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

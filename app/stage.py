@@ -43,7 +43,7 @@ class Platform:
 
     def start(self) -> Announcement:
         """Start it and return where it listens. Raises: RuntimeError with what it printed."""
-        command = program("sandbox", "--state", str(self.folder))
+        command = program("sandbox", "serve", "--state", str(self.folder))
         if self._is_auto_approving:
             command.append("--auto-approve")
         self._process = subprocess.Popen(

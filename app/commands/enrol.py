@@ -66,6 +66,33 @@ def enrol(
     return 0
 
 
+def enrol_configured(code: str, config: Path | None, as_json: bool = False) -> int:
+    """Enrol the terminal of a configuration at its platform; return the exit code."""
+    from app import VERSION
+    from app.build import PROFILE
+    from app.setting import load_setting
+
+    try:
+        setting = load_setting(config)
+    except ConfigError as fault:
+        return _refuse("; ".join(fault.mistakes), 2)
+    platform = setting.platform
+    if not platform.urls or not platform.ca or not platform.pins:
+        return _refuse(
+            "platform.urls, platform.ca, platform.pins: needed to enrol; the simulated terminal does it by itself", 2
+        )
+    return enrol(
+        code,
+        url=platform.urls[0],
+        ca_path=setting.path(platform.ca),
+        pins_path=setting.path(platform.pins),
+        state=setting.state_folder,
+        profile=PROFILE,
+        version=VERSION,
+        as_json=as_json,
+    )
+
+
 def enrol_terminal(
     code: str,
     *,
