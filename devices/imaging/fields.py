@@ -36,6 +36,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     keep: int = 60
     step_floor: float = 2.5
     outermost: float = 0.92
+    crispness: float = 0.7  # of the step 7 px off, that must show within 2 px: a lamp's reflection swells slowly
     line_share: float = 0.035
     lines: int = 18
     line_pairs: int = 60

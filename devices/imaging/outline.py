@@ -147,7 +147,10 @@ def _step(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     spread = np.median(np.abs(difference - middle[:, :, None, :]), axis=2)
     m, s = np.linalg.norm(middle, axis=2), np.linalg.norm(spread, axis=2)
     sides = m / (m + p.step_floor + 1.2 * s)
-    return np.asarray(0.5 * sides.mean(axis=1) + 0.5 * sides.min(axis=1))
+    near = np.linalg.norm(np.median(looked_up(2) - looked_up(-2), axis=2), axis=2)
+    far = np.linalg.norm(np.median(looked_up(7) - looked_up(-7), axis=2), axis=2)
+    crisp = np.minimum((near + 0.5) / (p.crispness * far + 0.5), 1).mean(axis=1)
+    return np.asarray((0.5 * sides.mean(axis=1) + 0.5 * sides.min(axis=1)) * crisp)
 
 
 def _outermost(quads: Quads, scores: Scores, p: OutlineParameters) -> int:
