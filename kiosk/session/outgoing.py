@@ -8,7 +8,7 @@ from devices.api import Private, Strip
 from kiosk.services.signature import draw_signature
 from kiosk.services.slip import SlipFacts, Word, build_slip, is_payment_due, slip_materials
 from kiosk.services.submission import Consent, SubmissionFacts, build_submission, delivery_codes
-from kiosk.session.flow.folds import context_of, plan_of
+from kiosk.session.flow.facts import context_of, plan_of
 from kiosk.session.session import Session
 from kiosk.station.clock import SystemClock
 from kiosk.station.health import Station

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk.services import form, slip
-from kiosk.session.flow import folds
+from kiosk.session.flow import facts
 from kiosk.session.outgoing import word_of
 from kiosk.session.screens.frame import Scene, paged, standard_actions, whose_move
 from kiosk.session.session import Fault, Session, State
@@ -19,7 +19,7 @@ def review(scene: Scene) -> View:
     notes = [Note(key=f"warn{n}", text=text, mood="care") for n, text in enumerate(session.warnings)]
     notes.insert(0, Note(key="how", text=say("review.online" if scene.station.is_online else "review.offline")))
     is_last = page == pages - 1
-    complete = not folds.faults_of(session) and all(state.state != "needed" for state in folds.plan_of(session))
+    complete = not facts.faults_of(session) and all(state.state != "needed" for state in facts.plan_of(session))
     primary = (
         Action(id="confirm", label=say("review.confirm"), role="primary", is_enabled=complete)
         if is_last
@@ -44,9 +44,9 @@ def review_rows(scene: Scene) -> list[Row]:
     if session.item is None:
         return []
     rows: list[Row] = []
-    answers = form.answer_rows(session.item, session.answers, folds.context_of(session), session.locale)
+    answers = form.answer_rows(session.item, session.answers, facts.context_of(session), session.locale)
     by_key = {row.key: row for row in answers}
-    for index, page in enumerate(folds.pages_of(session)):
+    for index, page in enumerate(facts.pages_of(session)):
         title = page.title(session.locale) or session.catalogue.label("field_group", page.group, session.locale)
         found = [by_key[key] for key in page.keys if key in by_key]
         rows.extend(
@@ -60,7 +60,7 @@ def review_rows(scene: Scene) -> list[Row]:
             )
             for n, row in enumerate(found)
         )
-    plan = [state for state in folds.plan_of(session) if state.state != "not_needed"]
+    plan = [state for state in facts.plan_of(session) if state.state != "not_needed"]
     rows.extend(
         Row(
             key="materials" if n == 0 else state.code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devices.api import DeviceKind
 from kiosk.services import form
-from kiosk.session.flow import folds
+from kiosk.session.flow import facts
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Field, Note, Option, View
 
@@ -14,14 +14,14 @@ def form_screen(scene: Scene) -> View:
     session, say = scene.session, scene.say
     if session.item is None:
         return View(screen="form")
-    pages = folds.pages_of(session)
+    pages = facts.pages_of(session)
     index = min(session.form_page, len(pages) - 1)
     page = pages[index]
     states = form.field_states(
         session.item,
         index,
         session.answers,
-        folds.context_of(session),
+        facts.context_of(session),
         session.locale,
         shows_errors=session.shows_errors,
         focus=session.focus,
@@ -30,7 +30,7 @@ def form_screen(scene: Scene) -> View:
     if session.fault is not None:
         notes = whose_move(scene, session.fault, "Reader")
     elif session.shows_errors:
-        missing = [fault.text for fault in folds.faults_of(session) if fault.key == page.repeat]
+        missing = [fault.text for fault in facts.faults_of(session) if fault.key == page.repeat]
         if missing:
             notes = (Note(key="page_error", text=missing[0], mood="stop"),)
         elif any(state.error for state in states):

@@ -226,7 +226,13 @@ def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
     )
     rows.extend(
         Row(
-            key=f"delivery{way}", section=say("guide.delivery"), label=label("delivery", way, scene.locale), icon="place"
+            key=f"delivery{way}",
+            section=say("guide.delivery"),
+            label=label("delivery", way, scene.locale),
+            icon="place",
+            section=say("guide.delivery"),
+            label=label("delivery", way, scene.locale),
+            icon="place",
         )
         for way in item.delivery
     )

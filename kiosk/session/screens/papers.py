@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from devices.api import DeviceKind
 from kiosk.services.materials import MaterialState
-from kiosk.session.flow import folds
+from kiosk.session.flow import facts
+from kiosk.session.flow.scanning import REFUSALS_BEFORE_KEEP
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Note, Row, ScanView, View
 
@@ -14,7 +15,7 @@ MOODS = {"on_card": "good", "scanned": "good", "signed_form": "plain", "deferred
 def materials_screen(scene: Scene) -> View:
     """What is on file, scanned, still needed; the next one missing is the primary action."""
     session, say = scene.session, scene.say
-    plan = [state for state in folds.plan_of(session) if state.state != "not_needed"]
+    plan = [state for state in facts.plan_of(session) if state.state != "not_needed"]
     missing = [state for state in plan if state.state == "needed"]
     notes: list[Note] = []
     if session.fault is not None:
@@ -74,7 +75,7 @@ def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
 def scan(scene: Scene) -> View:
     """The live desk: says what to do, takes the picture itself, says what was wrong."""
     session, say = scene.session, scene.say
-    state = folds.material_of(session, session.material)
+    state = facts.material_of(session, session.material)
     name = state.name if state is not None else ""
     taken = [page for page in session.pages if page.material == session.material]
     limit = state.max_pages if state is not None else 1
@@ -89,7 +90,7 @@ def scan(scene: Scene) -> View:
         notes = (Note(key="refused", text=say("scan.refused", why=say(f"gate.{session.gate}")), mood="care"),)
         key = "scan.refused"
     own = []
-    if session.refusals >= folds.REFUSALS_BEFORE_KEEP:
+    if session.refusals >= REFUSALS_BEFORE_KEEP:
         own.append(Action(id="keep", label=say("scan.keep")))
     if taken:
         own.append(Action(id="retake", label=say("scan.retake")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from kiosk.services.identity import mask_id, mask_name
-from kiosk.session.flow.folds import CARD_TRIES
+from kiosk.session.flow.card import CARD_TRIES
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Note, Row, Tile, View
 

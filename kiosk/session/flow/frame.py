@@ -1,0 +1,55 @@
+"""The frame of every screen: language, scale, contrast, help, time, turning a list."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from kiosk.session.events import Intent, Tick
+from kiosk.session.session import Session
+
+
+def value_of(event: Intent) -> str:
+    """Return the intent's value."""
+    return event.value.reveal()
+
+
+def set_locale(session: Session, event: Intent) -> Session:
+    """Switch the language; input stays."""
+    return replace(session, locale="en" if session.locale == "zh" else "zh")
+
+
+def set_scale(session: Session, event: Intent) -> Session:
+    """Switch the scale; from now on age does not change it."""
+    return replace(
+        session, scale="standard" if session.scale == "elder" else "elder", is_scale_chosen=True, list_page=0
+    )
+
+
+def set_contrast(session: Session, event: Intent) -> Session:
+    """Switch the contrast."""
+    return replace(session, contrast="normal" if session.contrast == "high" else "high")
+
+
+def toggle_help(session: Session, event: Intent) -> Session:
+    """Open or close the help panel."""
+    return replace(session, is_help_open=not session.is_help_open)
+
+
+def note_time(session: Session, event: Tick) -> Session:
+    """Take the seconds over."""
+    return replace(session, idle_s=event.idle_s, place_s=event.place_s)
+
+
+def stay(session: Session, event: Intent) -> Session:
+    """Close the idle warning."""
+    return replace(session, idle_s=0.0)
+
+
+def page_forward(session: Session, event: Intent) -> Session:
+    """Turn the list on."""
+    return replace(session, list_page=session.list_page + 1)
+
+
+def page_back(session: Session, event: Intent) -> Session:
+    """Turn the list back."""
+    return replace(session, list_page=max(0, session.list_page - 1))
