@@ -230,9 +230,6 @@ def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
             section=say("guide.delivery"),
             label=label("delivery", way, scene.locale),
             icon="place",
-            section=say("guide.delivery"),
-            label=label("delivery", way, scene.locale),
-            icon="place",
         )
         for way in item.delivery
     )
