@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from app.stage import Stage
 from devices.api import DeviceKind
-from devices.sim.control import ControlError
-from devices.sim.people import people
 from kiosk.session.view import DockControl
 from kiosk.station.clock import SystemClock
+
+if TYPE_CHECKING:
+    from app.stage import Stage
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class StageDock:
         """Return the switches and how they stand; none before the stage is up."""
         if self._stage is None:
             return ()
+        from devices.sim.people import people  # not on the way to the first frame
+
         cards = [
             DockControl(id="card", label=person.note_zh, group="card", value=key, is_on=self._card == key)
             for key, person in people(self._clock.today()).items()
@@ -58,6 +61,8 @@ class StageDock:
         stage = self._stage
         if stage is None:
             return
+        from devices.sim.control import ControlError
+
         acts: dict[str, Callable[[], object]] = {
             "card": lambda: self._lay_card(stage, value),
             "card_away": lambda: self._take_card(stage),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from app import VERSION
-from app.stage import Announcement, Stage
 from devices.api import DeviceKind
 from kiosk.station.config import Config, DeviceConfig, DevicesConfig, load_config
-from kiosk.station.texts import ASSETS
-from kiosk.trust.identity import load_device
 
-DEFAULT_CONFIG = ASSETS.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
+if TYPE_CHECKING:
+    from app.stage import Announcement, Stage
+
+DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
 
 
 def load_setting(path: Path | None) -> Config:
@@ -53,6 +54,7 @@ def enrol_if_blank(config: Config, announced: Announcement) -> None:
     """Enrol a blank simulated terminal at its own platform. Raises: EnrolFault, QueueError, ConfigError."""
     from app.build import PROFILE, TRUST
     from app.commands.enrol import enrol_terminal
+    from kiosk.trust.identity import load_device
 
     state = config.state_folder
     if load_device(state / TRUST) is not None:

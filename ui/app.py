@@ -225,3 +225,4 @@ class Terminal:
     def _note_first_frame(self) -> None:
         self.first_frame_ms = (time.monotonic() - self._started) * 1000
         self.window.frameSwapped.disconnect(self._note_first_frame)
+        log.info("first frame")  # benchmarks/start.py times a terminal by this line

@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
-import segno
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QImageReader, QPainter
 from PySide6.QtQuick import QQuickImageProvider
@@ -163,6 +162,8 @@ class Codes(QQuickImageProvider):
 
     def requestImage(self, id_: str, size: QSize, requested: QSize) -> QImage:  # noqa: N802  Qt's name
         """Return the code at the largest whole multiple that fits the requested size."""
+        import segno  # not on the way to the first frame
+
         matrix = tuple(segno.make_qr(unquote(id_), error="m").matrix_iter(scale=1, border=4))
         side = len(matrix)
         image = QImage(side, side, QImage.Format.Format_RGB32)
