@@ -19,6 +19,7 @@ from ui.app import Terminal
 
 PATIENCE_S = 60.0
 MORE_CANDIDATES = 12
+LONGEST_PAGE = 6
 SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
     ((0.12, 0.30), (0.20, 0.28), (0.30, 0.27)),
     ((0.21, 0.15), (0.21, 0.45), (0.20, 0.82)),
@@ -105,12 +106,23 @@ class Player:
 
     def tap(self, name: str, role: str = "") -> None:
         """Tap the control called `name`. Raises: PlayFailed naming why it cannot be tapped."""
-        window = self._terminal.window
-        try:
-            probe.tap(window, probe.find(window, name))
-        except probe.NotFound as error:
-            raise PlayFailed(f"{name}: {error}; on {self.view.key or self.view.screen}") from error
+        probe.tap(self._terminal.window, self._find(name))
         settle(0.03)
+
+    def _find(self, name: str) -> Any:
+        """Return the control called `name`, turning a page that is longer than the screen. Raises: PlayFailed."""
+        window = self._terminal.window
+        for _ in range(LONGEST_PAGE):
+            try:
+                return probe.find(window, name)
+            except probe.NotFound as error:
+                reason = error
+            try:
+                probe.tap(window, probe.find(window, self._name("page_next")))
+            except probe.NotFound:
+                break
+            settle(0.25)
+        raise PlayFailed(f"{name}: {reason}; on {self.view.key or self.view.screen}") from reason
 
     def action(self, action_id: str) -> None:
         """Tap the button of the view that carries `action_id`. Raises: PlayFailed when the view has none."""
@@ -152,15 +164,7 @@ class Player:
         self._terminal.post(lambda: None)
 
     def _choose(self, field: Field, label: str) -> None:
-        window = self._terminal.window
-        try:
-            item = probe.find(window, label)
-        except probe.NotFound:
-            self.tap(field.label)  # the choices open on a tap
-            settle(0.25)
-            self.photograph()
-            item = probe.find(window, label)
-        probe.tap(window, item)
+        self.tap(label)
         self.wait(
             lambda: any(
                 f.key == field.key and any(o.label == label and o.is_selected for o in f.options)
@@ -177,24 +181,32 @@ class Player:
                 for character in part:
                     self.key(character)
                 continue
-            for letter in letters.replace("'", ""):
-                self.key(letter)
-            self._take_candidate(part, letters.split("'"))
+            syllables = letters.split("'")
+            pieces = [(part, syllables)]
+            if len(probe.name_of(self._key(letters[0]))) > 1:  # nine keys: a syllable at a time is sure
+                pieces = [(character, [syllable]) for character, syllable in zip(part, syllables, strict=True)]
+            for piece, sounds in pieces:
+                for letter in "".join(sounds):
+                    self.key(letter)
+                self._take_candidate(piece, sounds)
 
     def key(self, character: str) -> None:
         """Tap one key."""
+        probe.tap(self._terminal.window, self._key(character))
+        settle(0.01)
+
+    def _key(self, character: str) -> Any:
+        """Return the key that types a character, on another board when this one has none. Raises: PlayFailed."""
         window = self._terminal.window
         try:
-            key = probe.key_for(window, character)
+            return probe.key_for(window, character)
         except probe.NotFound:
             self.tap(self._name("digits" if character.isdecimal() else "letters"))
             settle(0.1)
-            try:
-                key = probe.key_for(window, character)
-            except probe.NotFound as error:
-                raise PlayFailed(f"{error}; on {self.view.key or self.view.screen}") from error
-        probe.tap(window, key)
-        settle(0.01)
+        try:
+            return probe.key_for(window, character)
+        except probe.NotFound as error:
+            raise PlayFailed(f"{error}; on {self.view.key or self.view.screen}") from error
 
     def _take_candidate(self, word: str, syllables: list[str]) -> None:
         """Tap the candidate: at once, after naming the syllables of a nine-key row, or further on in the list."""

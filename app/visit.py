@@ -257,8 +257,8 @@ class Visit:
 
     def _form(self, player: Player) -> None:
         view = player.view
-        empty = not view.fields
-        if player.has_action("read_further") and self._role.relative and empty:
+        is_blank = not view.fields or any(f.key.endswith(".member_id") and not f.display for f in view.fields)
+        if player.has_action("read_further") and self._role.relative and is_blank:
             player.action("read_further")
             player.wait(lambda: player.view.key == "form.further_card", "the question for a further card")
             settle(0.25)
