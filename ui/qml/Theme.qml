@@ -12,8 +12,9 @@ QtObject {
     readonly property bool isHigh: Kiosk.isReady && Kiosk.view.contrast === "high"
     readonly property bool isPortrait: canvasHeight > canvasWidth
     readonly property bool isShort: canvasHeight < 900
-    // A 15 inch 1024×768 panel has 0.3 mm a pixel, a 21.5 inch 1920×1080 one 0.25: seven eighths is the same for the hand.
-    readonly property real fit: Math.max(0.875, Math.min(2, Math.min(canvasWidth, canvasHeight) / 1080))
+    // A 15 inch 1024×768 panel has 0.3 mm a pixel, a 21.5 inch 1920×1080 one 0.25: the same for the hand is seven eighths,
+    // and four fifths in the elder scale, which still is larger than the standard one.
+    readonly property real fit: Math.max(isElder ? 0.8 : 0.875, Math.min(2, Math.min(canvasWidth, canvasHeight) / 1080))
 
     function px(logical: real): real {
         return Math.round(logical * fit);
@@ -37,7 +38,7 @@ QtObject {
 
     // space, on a grid of 8
     readonly property real unit: px(8)
-    readonly property real margin: px(isPortrait ? 48 : 64)
+    readonly property real margin: px(isShort ? 40 : isPortrait ? 48 : 64)
     readonly property real space: px(isShort ? 16 : 32)
     readonly property real pad: px(isElder ? 32 : 24)
     readonly property real radius: px(16)

@@ -14,8 +14,8 @@ QtObject {
     readonly property string standard: say("标准版", "Standard")
     readonly property string contrast: say("对比度", "Contrast")
 
-    readonly property string nextPage: say("下一页", "Next page")
-    readonly property string previousPage: say("上一页", "Previous page")
+    readonly property string nextPage: say("下一页", "Page down")
+    readonly property string previousPage: say("上一页", "Page up")
     readonly property string moreWords: say("更多", "More")
     readonly property string fewerWords: say("前面", "Back")
 
@@ -26,7 +26,7 @@ QtObject {
     readonly property string done: say("完成", "Done")
     readonly property string space: say("空格", "Space")
     readonly property string toPinyin: say("中文", "Pinyin")
-    readonly property string toEnglish: say("英文", "ABC")
+    readonly property string toEnglish: say("英文", "English")
     readonly property string toSymbols: say("数字", "123")
     readonly property string shift: say("大写", "Shift")
     readonly property string composeHint: say("按拼音输入", "Type the pinyin")

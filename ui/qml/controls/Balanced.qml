@@ -13,7 +13,12 @@ Item {
     property int role: Accessible.StaticText
     property real lineHeight: 0.95
     readonly property int lines: Math.max(1, Math.ceil(natural.advanceWidth / Math.max(1, width)))
-    readonly property real evened: Math.min(width, Math.ceil(natural.advanceWidth / lines + (lines > 1 ? size * (Words.isEnglish ? 3 : 1.2) : 4)))
+    // Two lines part after the comma where both halves fit.
+    readonly property int comma: {
+        const at = text.indexOf("，") + 1;
+        return lines === 2 && at > 1 && Math.max(at, text.length - at) * size <= width ? at : 0;
+    }
+    readonly property real evened: comma > 0 ? width : Math.min(width, Math.ceil(natural.advanceWidth / lines + (lines > 1 ? size * (Words.isEnglish ? 3 : 1.2) : 4)))
 
     implicitHeight: words.implicitHeight
 
@@ -31,12 +36,13 @@ Item {
 
         x: balanced.alignment === Text.AlignHCenter ? (balanced.width - width) / 2 : 0
         width: balanced.evened
-        text: balanced.text
+        text: balanced.comma > 0 ? balanced.text.slice(0, balanced.comma) + "\n" + balanced.text.slice(balanced.comma) : balanced.text
         color: balanced.tint
         font.pixelSize: balanced.size
         font.bold: balanced.isBold
         horizontalAlignment: balanced.alignment
         lineHeight: balanced.lineHeight
         Accessible.role: balanced.role
+        Accessible.name: balanced.text
     }
 }

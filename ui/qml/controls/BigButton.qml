@@ -1,7 +1,7 @@
 import QtQuick
 import ".."
 
-// A button with its verb. `look`: primary (filled), secondary (lake border), quiet (hairline).
+// A button with its verb. `look`: primary (filled), secondary (lake border), quiet (hairline), chosen (mist).
 Tap {
     id: button
 
@@ -10,12 +10,13 @@ Tap {
     property bool isIconOnly: false
     property real minimumWidth: Theme.target * 1.5
     property real maximumWidth: Theme.px(640)
-    readonly property color ground: !isOn ? Theme.greyed : look === "primary" ? (isDown ? Theme.lakeDeep : Theme.lake) : (isDown ? Theme.lakeMist : Theme.card)
+    readonly property color ground: !isOn ? Theme.greyed : look === "primary" ? (isDown ? Theme.lakeDeep : Theme.lake) : (isDown || look === "chosen" ? Theme.lakeMist : Theme.card)
     readonly property color front: !isOn ? Theme.inkSoft : look === "primary" ? Theme.lakeFront : look === "quiet" ? Theme.ink : Theme.lake
-    readonly property real side: Theme.pad
+    readonly property real side: Theme.px(24)
+    readonly property real wordsWidth: width - iconRoom - 2 * side + 4
     readonly property real iconRoom: icon.length > 0 ? Theme.iconSize + Theme.unit * 1.5 : 0
 
-    implicitWidth: Math.ceil(Math.min(maximumWidth, Math.max(minimumWidth, natural.width + iconRoom + 2 * side)))
+    implicitWidth: Math.ceil(Math.min(maximumWidth, Math.max(minimumWidth, natural.advanceWidth + 4 + (isIconOnly ? 0 : iconRoom) + 2 * side)))
     implicitHeight: Math.max(Theme.target, words.implicitHeight + Theme.unit)
 
     TextMetrics {
@@ -29,9 +30,8 @@ Tap {
         anchors.fill: parent
         radius: Theme.radius
         color: button.ground
-        border.width: button.look === "primary" ? 0 : Theme.hairline
+        border.width: button.look === "primary" ? 0 : button.look === "chosen" ? Theme.hairline * 2 : Theme.hairline
         border.color: !button.isOn ? Theme.line : button.look === "quiet" ? Theme.edge : Theme.lake
-        opacity: 1
     }
 
     Row {
@@ -49,11 +49,11 @@ Tap {
 
             visible: !button.isIconOnly
             anchors.verticalCenter: parent.verticalCenter
-            width: Math.min(Math.ceil(natural.advanceWidth) + 2, button.width - button.iconRoom - 2 * button.side + 4)
+            width: button.wordsWidth >= natural.advanceWidth + 2 ? Math.ceil(natural.advanceWidth) + 2 : Math.min(button.wordsWidth, natural.advanceWidth / 2 + font.pixelSize * (Words.isEnglish ? 2.2 : 1.2))
             text: button.label
             color: button.front
             font.pixelSize: button.look === "primary" ? Theme.leadSize : Theme.body
-            font.bold: button.look === "primary"
+            font.bold: button.look === "primary" || button.look === "chosen"
             horizontalAlignment: Text.AlignHCenter
             lineHeight: Theme.tightLine
             Accessible.ignored: true

@@ -6,6 +6,7 @@ import ".."
 Rectangle {
     id: bar
 
+    readonly property real quietWidth: Theme.target * (Theme.isShort ? 1.2 : 1.5)
     readonly property real inner: width - 2 * Theme.margin
     // Secondary actions stand in the bar where there is room, else in a row of their own above it.
     readonly property bool hasRoom: !Theme.isPortrait && leftRow.width + sides.width + rightRow.width + 3 * Theme.gap <= inner
@@ -73,7 +74,8 @@ Rectangle {
 
             ActionButton {
                 look: "quiet"
-                icon: "back"
+                minimumWidth: bar.quietWidth
+                icon: Theme.isShort ? "" : "back"
             }
         }
 
@@ -84,7 +86,8 @@ Rectangle {
 
             ActionButton {
                 look: "quiet"
-                icon: "help"
+                minimumWidth: bar.quietWidth
+                icon: Theme.isShort ? "" : "help"
             }
         }
 
@@ -95,7 +98,8 @@ Rectangle {
 
             ActionButton {
                 look: "quiet"
-                icon: "end"
+                minimumWidth: bar.quietWidth
+                icon: Theme.isShort ? "" : "end"
             }
         }
     }
@@ -117,7 +121,6 @@ Rectangle {
         x: bar.hasRoom ? rightRow.x - width - Theme.gap : Theme.margin + bar.inner - width
         y: bar.hasRoom ? leftRow.y : column.y + row.y - height - Theme.gap
         spacing: Theme.gap
-        layoutDirection: Qt.RightToLeft
 
         Repeater {
             id: seconds
@@ -127,7 +130,7 @@ Rectangle {
             ActionButton {
                 look: "secondary"
                 minimumWidth: Theme.isPortrait ? rightRow.width : Theme.target * 1.5
-                maximumWidth: bar.inner
+                maximumWidth: Theme.isShort ? Theme.px(260) : bar.inner
             }
         }
     }
@@ -146,8 +149,8 @@ Rectangle {
 
             ActionButton {
                 look: "primary"
-                minimumWidth: Theme.px((Theme.isElder ? 320 : 280) * (Kiosk.view.screen === "attract" ? 1.8 : 1))
-                maximumWidth: Math.min(Theme.px(720), bar.inner - leftRow.width - (leftRow.width > 0 ? Theme.gap : 0))
+                minimumWidth: Theme.px((Theme.isShort ? 240 : Theme.isElder ? 320 : 280) * (Kiosk.view.screen === "attract" ? 1.8 : 1))
+                maximumWidth: Math.min(Theme.px(Theme.isShort ? 360 : 720), bar.inner - leftRow.width - (leftRow.width > 0 ? Theme.gap : 0))
             }
         }
     }

@@ -20,7 +20,9 @@ Grid {
         return most;
     }
 
-    columns: Math.max(1, Math.min(repeater.count, 4, Math.floor((width + Theme.gap) / (widest + Theme.gap))))
+    readonly property int most: Math.max(1, Math.min(repeater.count, 4, Math.floor((width + Theme.gap) / (widest + Theme.gap))))
+
+    columns: Math.max(1, Math.ceil(repeater.count / Math.ceil(repeater.count / most)))
     columnSpacing: Theme.gap
     rowSpacing: Theme.gap
 

@@ -5,6 +5,7 @@ import ".."
 Column {
     id: heading
 
+    property bool hasLead: true
     property int alignment: Text.AlignLeft
 
     spacing: Theme.unit
@@ -21,7 +22,7 @@ Column {
 
     Balanced {
         width: parent.width
-        visible: text.length > 0
+        visible: heading.hasLead && text.length > 0
         text: Kiosk.view.lead
         size: Theme.leadSize
         tint: Theme.inkSoft

@@ -8,13 +8,43 @@ Page {
 
     readonly property bool isTop: lives.count > 0
     readonly property real headings: 2 * (Theme.body * 1.5 + Theme.gap) + Theme.space
-    readonly property bool hasRoomForBoth: classes.naturalHeight + lives.naturalHeight + headings <= body.height
-    readonly property real spare: body.height - classes.naturalHeight - lives.naturalHeight - headings
+    // Where type is large or the screen small, one kind of door is shown at a time.
+    readonly property bool showsBoth: !Theme.isElder && !Theme.isShort
+    readonly property real spare: Math.max(0, body.height - classes.naturalHeight - lives.naturalHeight - headings)
     property int tab: 0
 
-    share: 0.28
+    share: Theme.isElder || Theme.isShort ? 0.36 : 0.25
     hasHead: !Kiosk.isTyping
-    headExtra: SearchBox {}
+    headExtra: Column {
+        spacing: Theme.space
+
+        SearchBox {
+            width: parent.width
+        }
+
+        Row {
+            id: tabs
+
+            width: parent.width
+            spacing: Theme.gap
+            visible: home.isTop && !home.showsBoth && !Kiosk.isTyping
+
+            Repeater {
+                model: [Words.byWindow, Words.byLife]
+
+                BigButton {
+                    required property string modelData
+                    required property int index
+
+                    width: (tabs.width - Theme.gap) / 2
+                    look: home.tab === index ? "chosen" : "quiet"
+                    label: modelData
+                    Accessible.role: Accessible.PageTab
+                    onTapped: home.tab = index
+                }
+            }
+        }
+    }
 
     Loader {
         id: searching
@@ -31,33 +61,10 @@ Page {
         width: parent.width
         height: parent.height - y
 
-        Row {
-            id: tabs
-
-            width: parent.width
-            spacing: Theme.gap
-            visible: home.isTop && !home.hasRoomForBoth
-
-            Repeater {
-                model: [Words.byWindow, Words.byLife]
-
-                BigButton {
-                    required property string modelData
-                    required property int index
-
-                    width: (tabs.width - Theme.gap) / 2
-                    look: home.tab === index ? "primary" : "quiet"
-                    label: modelData
-                    Accessible.role: Accessible.PageTab
-                    onTapped: home.tab = index
-                }
-            }
-        }
-
         Line {
             id: first
 
-            visible: home.isTop && home.hasRoomForBoth
+            visible: home.isTop && home.showsBoth
             text: Words.byWindow
             font.bold: true
             color: Theme.lake
@@ -67,13 +74,13 @@ Page {
         TileGrid {
             id: classes
 
-            y: !home.isTop ? 0 : home.hasRoomForBoth ? first.height + Theme.gap : tabs.height + Theme.gap
+            y: home.isTop && home.showsBoth ? first.height + Theme.gap : 0
             width: parent.width
-            height: home.isTop && home.hasRoomForBoth ? naturalHeight + home.spare * classes.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
-            visible: !home.isTop || home.hasRoomForBoth || home.tab === 0
+            height: home.isTop && home.showsBoth ? naturalHeight + home.spare * classes.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
+            visible: (!home.isTop || home.showsBoth || home.tab === 0) && (!Kiosk.isTyping || height >= naturalCell)
             look: home.isTop ? "side" : "row"
             hasPager: !Kiosk.isTyping
-            columns: home.isTop ? Theme.isPortrait ? 2 : Math.max(1, Math.min(4, Math.floor(width / Theme.px(Theme.isElder ? 400 : 270)))) : Kiosk.isTyping && !Theme.isPortrait ? 2 : 1
+            columns: home.isTop ? Theme.isPortrait ? 2 : Theme.isElder || Theme.isShort ? 2 : Math.max(1, Math.min(4, Math.floor(width / Theme.px(270)))) : Kiosk.isTyping && !Theme.isPortrait && !Theme.isElder && !Theme.isShort ? 2 : 1
             model: Kiosk.view.tiles
         }
 
@@ -91,12 +98,12 @@ Page {
         TileGrid {
             id: lives
 
-            y: home.hasRoomForBoth ? second.y + second.height + Theme.gap : tabs.height + Theme.gap
+            y: home.showsBoth ? second.y + second.height + Theme.gap : 0
             width: parent.width
-            height: home.hasRoomForBoth ? naturalHeight + home.spare * lives.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
-            visible: home.isTop && (home.hasRoomForBoth || home.tab === 1)
+            height: home.showsBoth ? naturalHeight + home.spare * lives.rowCount / (classes.rowCount + lives.rowCount) : parent.height - y
+            visible: home.isTop && (home.showsBoth || home.tab === 1)
             look: "stack"
-            columns: Theme.isElder ? (Theme.isPortrait ? 3 : 4) : width < Theme.px(800) ? 4 : 5
+            columns: Theme.isElder ? (Theme.isPortrait ? 2 : 3) : Theme.isShort ? 3 : 5
             model: Kiosk.view.lifeTiles
         }
     }

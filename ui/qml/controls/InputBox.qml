@@ -53,7 +53,7 @@ Tap {
         anchors.leftMargin: box.icon.length > 0 ? Theme.unit * 2 : Theme.pad
         anchors.verticalCenter: parent.verticalCenter
         width: Math.min(Math.ceil(natural.advanceWidth) + 2, box.width - (box.icon.length > 0 ? Theme.iconSize + Theme.unit * 2 : 0) - Theme.iconSize - Theme.pad * 3 - composed.width)
-        text: box.isEmpty ? (box.isFocused ? "" : box.hint) : box.display
+        text: box.isEmpty ? (box.isFocused ? "" : box.icon.length > 0 && box.width < Theme.px(420) ? box.label : box.hint) : box.display
         color: box.isEmpty ? Theme.inkSoft : Theme.ink
         font.pixelSize: box.isEmpty ? Theme.body : Theme.leadSize
         lineHeight: Theme.tightLine
@@ -91,6 +91,7 @@ Tap {
         anchors.right: parent.right
         anchors.rightMargin: Theme.pad
         anchors.verticalCenter: parent.verticalCenter
+        visible: box.icon.length === 0
         name: box.isLocked ? "lock" : box.isWrong ? "stop" : box.isDone ? "good" : "edit"
         tint: box.isLocked ? Theme.inkSoft : box.isWrong ? Theme.stop : box.isDone ? Theme.good : Theme.inkSoft
     }

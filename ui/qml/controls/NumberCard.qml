@@ -1,15 +1,15 @@
 import QtQuick
 import ".."
 
-// The number on the slip, as large as the slip's own, and the same as a code to photograph.
+// The number on the slip, as large as the slip's own; upright with its code below or beside it.
 Rectangle {
     id: card
 
-    readonly property bool hasCode: Kiosk.view.codeSource.length > 0
-    readonly property real codeSide: hasCode ? Theme.px(Theme.isElder ? 300 : 260) : 0
-    readonly property bool isBeside: natural.width + codeSide + Theme.pad * 3 < width
+    readonly property bool hasCode: Theme.isPortrait && Kiosk.view.codeSource.length > 0
+    readonly property bool isBeside: hasCode && natural.advanceWidth + code.side + Theme.pad * 3 < width
+    readonly property real wordsWidth: width - Theme.pad * 2 - (isBeside ? code.side + Theme.pad : 0)
 
-    implicitHeight: (isBeside ? Math.max(words.height, codeSide) : words.height + codeSide + Theme.space) + Theme.pad * 2
+    implicitHeight: (isBeside ? Math.max(words.height, code.side) : words.height + (hasCode ? code.side + Theme.pad : 0)) + Theme.pad * 2
     radius: Theme.radius
     color: Theme.card
     border.width: Theme.hairline
@@ -27,38 +27,23 @@ Rectangle {
     Line {
         id: words
 
-        anchors.left: parent.left
-        anchors.leftMargin: Theme.pad
-        y: card.isBeside ? (parent.height - height) / 2 : Theme.pad
-        width: card.isBeside ? parent.width - card.codeSide - Theme.pad * 3 : parent.width - Theme.pad * 2
+        x: Theme.pad
+        y: card.isBeside ? (card.height - height) / 2 : Theme.pad
+        width: card.wordsWidth
         text: Kiosk.view.number
-        font.pixelSize: Theme.display
+        // As large as one line allows, between the lead's size and the display's.
+        font.pixelSize: Math.round(Math.max(Theme.leadSize, Math.min(Theme.display, Theme.titleSize * (width - 4) / Math.max(1, natural.advanceWidth))))
         font.bold: true
         color: Theme.lake
-        wrapMode: natural.width > width ? Text.Wrap : Text.NoWrap
-        fontSizeMode: Text.HorizontalFit
-        minimumPixelSize: Theme.titleSize
         horizontalAlignment: Text.AlignHCenter
         lineHeight: 0.9
     }
 
-    Rectangle {
-        visible: card.hasCode
-        x: card.isBeside ? parent.width - width - Theme.pad : (parent.width - width) / 2
-        y: card.isBeside ? (parent.height - height) / 2 : words.y + words.height + Theme.space
-        width: card.codeSide
-        height: card.codeSide
-        color: "white"
-        radius: Theme.radius / 2
+    Code {
+        id: code
 
-        Image {
-            anchors.centerIn: parent
-            source: Kiosk.view.codeSource
-            sourceSize: Qt.size(card.codeSide, card.codeSide)
-            cache: false
-            smooth: false
-            Accessible.role: Accessible.Graphic
-            Accessible.name: Words.codeHint
-        }
+        visible: card.hasCode
+        x: card.isBeside ? card.width - side - Theme.pad : (card.width - side) / 2
+        y: card.isBeside ? (card.height - side) / 2 : words.y + words.height + Theme.pad
     }
 }

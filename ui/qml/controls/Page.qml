@@ -13,7 +13,9 @@ Item {
     property bool hasContent: true
     readonly property bool isSplit: !Theme.isPortrait
     readonly property bool hasPicture: Kiosk.view.picture.length > 0
-    readonly property real headWidth: isSplit && hasContent ? width * share : width
+    // Lying and without content, the picture takes the right half.
+    readonly property bool isPictureBeside: isSplit && !hasContent && hasPicture
+    readonly property real headWidth: isPictureBeside ? width * 0.46 : isSplit && hasContent ? width * share : width
 
     anchors.fill: parent
 
@@ -44,11 +46,12 @@ Item {
     Picture {
         id: picture
 
-        readonly property real startY: page.hasHead ? head.height + Theme.space : 0
+        readonly property real startY: page.isPictureBeside ? 0 : page.hasHead ? head.height + Theme.space : 0
 
         name: Kiosk.view.picture
+        x: page.isPictureBeside ? page.headWidth + Theme.space * 2 : 0
         y: startY
-        width: page.headWidth
+        width: page.isPictureBeside ? page.width - x : page.headWidth
         height: page.isSplit || !page.hasContent ? page.height - startY : page.height * page.share
         visible: page.hasHead && page.hasPicture && height > Theme.px(120)
     }

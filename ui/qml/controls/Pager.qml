@@ -7,6 +7,7 @@ Item {
 
     property int page
     property int count
+    readonly property real most: (width - Theme.target - 2 * Theme.gap) / 2
     signal turned(int page)
 
     implicitHeight: Theme.target
@@ -17,7 +18,8 @@ Item {
 
         anchors.left: parent.left
         look: "quiet"
-        icon: "up"
+        icon: Theme.isShort ? "" : "up"
+        maximumWidth: pager.most
         label: Words.previousPage
         isOn: pager.page > 0
         onTapped: pager.turned(pager.page - 1)
@@ -29,6 +31,7 @@ Item {
         anchors.margins: Theme.gap
         anchors.verticalCenter: parent.verticalCenter
         horizontalAlignment: Text.AlignHCenter
+        wrapMode: Text.NoWrap
         text: (pager.page + 1) + " / " + pager.count
         color: Theme.inkSoft
         Accessible.name: Words.pageOf.arg(pager.page + 1).arg(pager.count)
@@ -39,7 +42,8 @@ Item {
 
         anchors.right: parent.right
         look: "secondary"
-        icon: "down"
+        icon: Theme.isShort ? "" : "down"
+        maximumWidth: pager.most
         label: Words.nextPage
         isOn: pager.page < pager.count - 1
         onTapped: pager.turned(pager.page + 1)

@@ -32,7 +32,7 @@ Rectangle {
             width: parent.width
             text: Kiosk.view.station
             font.bold: true
-            font.pixelSize: Theme.isPortrait && Theme.isElder ? Theme.smallest : Theme.body
+            font.pixelSize: (Theme.isPortrait || Theme.isShort) && Theme.isElder ? Theme.smallest : Theme.body
             lineHeight: Theme.tightLine
         }
 
@@ -54,10 +54,11 @@ Rectangle {
             }
 
             Line {
+                width: Math.min(implicitWidth, names.width - x)
                 text: Kiosk.view.network
                 font.pixelSize: Theme.smallest
                 color: Kiosk.view.isOnline ? Theme.good : Theme.care
-                wrapMode: Text.NoWrap
+                lineHeight: 0.9
             }
         }
     }

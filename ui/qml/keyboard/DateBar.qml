@@ -22,7 +22,7 @@ Row {
             spacing: Theme.unit
 
             Rectangle {
-                width: Theme.leadSize * (part.modelData[1] * 0.62 + 1)
+                width: Theme.leadSize * (part.modelData[1] * 0.7 + 1.2)
                 height: Theme.target
                 radius: Theme.radius * 0.75
                 color: Theme.card
@@ -31,7 +31,8 @@ Row {
 
                 Line {
                     anchors.centerIn: parent
-                    text: part.typed
+                    text: part.typed.padEnd(part.modelData[1], "·")
+                    color: part.typed.length > 0 ? Theme.ink : Theme.inkSoft
                     font.pixelSize: Theme.leadSize
                     wrapMode: Text.NoWrap
                 }

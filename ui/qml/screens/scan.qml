@@ -25,6 +25,7 @@ Item {
         id: head
 
         width: screen.panel
+        hasLead: !Theme.isShort
     }
 
     Column {
@@ -39,7 +40,7 @@ Item {
             visible: text.length > 0
             text: Kiosk.view.scanSentence
             mood: Kiosk.view.scanMood
-            size: Theme.isShort ? Theme.leadSize : Theme.px(Theme.isElder ? 60 : 48)
+            size: Theme.isPortrait ? Theme.px(Theme.isElder ? 60 : 48) : Theme.leadSize
         }
 
         Line {
