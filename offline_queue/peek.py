@@ -15,10 +15,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from offline_queue import rows
-from offline_queue.api import QueueEntry, QueueError, State
+from offline_queue.api import PauseReason, QueueEntry, QueueError, State
 from offline_queue.blobs import sync_folder
 from offline_queue.canonical import encode_canonical
 from offline_queue.database import from_sqlite_error
+from offline_queue.ledger import get_meta
 from offline_queue.seal import from_os_error
 
 
@@ -31,18 +32,35 @@ def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) 
         return rows.select_entries(db, states, limit)
 
 
+def read_pause(path: Path) -> PauseReason:
+    """Return why the whole queue of the store in folder `path` stands still.
+
+    Raises: QueueError("no_store"), StoreCorrupt.
+    """
+    with _reading(path) as db:
+        return PauseReason(get_meta(db, "pause_reason"))
+
+
 def export_letter(path: Path, sid: str, folder: Path) -> tuple[Path, ...]:
-    """Copy a dead letter, sealed as it is, into a new folder: envelope, manifest and parts; return the files.
+    """Copy a dead letter, sealed as it is, into a new folder: `export_sealed` for dead ones alone.
+
+    Raises: QueueError("no_store", "unknown_sid", "not_dead"), StoreCorrupt, DiskFull.
+    """
+    return export_sealed(path, sid, folder, (State.DEAD,))
+
+
+def export_sealed(path: Path, sid: str, folder: Path, states: tuple[State, ...]) -> tuple[Path, ...]:
+    """Copy a submission, sealed as it is, into a new folder: envelope, manifest and parts; return the files.
 
     Nothing of it can be read without the platform's key. The store is not changed.
-    Raises: QueueError("no_store", "unknown_sid", "not_dead"), StoreCorrupt, DiskFull.
+    Raises: QueueError("no_store", "unknown_sid", "not_dead" for one in none of `states`), StoreCorrupt, DiskFull.
     """
     with _reading(path) as db:
         row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
         parts = db.execute(rows.PARTS, (sid,)).fetchall()
     if row is None:
         raise QueueError("unknown_sid", sid)
-    if row["state"] != State.DEAD:
+    if row["state"] not in states:
         raise QueueError("not_dead", sid)
     signed = {
         "o": _base64url(row["envelope"]),

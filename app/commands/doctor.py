@@ -1,0 +1,280 @@
+"""`doctor`: each device, the queue, the clock, the network, the catalogue: state and remedy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app import VERSION
+from app.build import AUDIT, MB, PROFILE, QUEUE, TRUST, catalogue_folder, load_texts
+from app.commands.queue import queue_facts
+from devices.api import Deadline, DeviceError, DeviceKind, Status
+from devices.imaging.eye import Eye
+from devices.registry import make_device
+from kiosk.central.link import Link, open_link
+from kiosk.services.catalogue import load_catalogue
+from kiosk.station.audit_events import Event
+from kiosk.station.audit_format import read_lines
+from kiosk.station.clock import SystemClock
+from kiosk.station.config import Config, DeviceConfig
+from kiosk.station.errors import CatalogueError, ConfigError, KioskError
+from kiosk.station.failures import failure_of
+from kiosk.station.texts import Texts
+from kiosk.trust.identity import KEY_FILE, load_device
+from kiosk.trust.keys import FileKey
+from kiosk.trust.ring import KeyRing, load_pinned
+from kiosk.trust.time import load_floor
+from offline_queue.api import PauseReason, QueueError, SealFault, StoreBusy, Unauthorised
+from offline_queue.lock import LockFile
+
+OPEN_S = 8.0  # a reader is tried at five speeds
+STATUS_S = 2.0
+CONNECT_S = 5.0
+MARKS = {"good": "✓", "care": "!", "fault": "✗"}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What the doctor says of one thing. `code` is a closed word; `remedy` is "" where none is needed."""
+
+    what: str
+    state: Literal["good", "care", "fault"]
+    text: str
+    code: str = ""
+    remedy: str = ""
+
+
+def run_doctor(config: Path | None, as_json: bool) -> int:
+    """Say how everything is. Return 0 when all is well, 1 when something is at fault, 2 when it cannot be looked at."""
+    from app.setting import load_setting
+
+    try:
+        setting = load_setting(config)
+        texts = load_texts()
+        with ExitStack() as undo:
+            setting, is_held = _prepared(setting, undo)
+            findings = Doctor(setting, texts, is_held).examine()
+    except (ConfigError, KioskError, QueueError) as error:
+        for mistake in getattr(error, "mistakes", ()) or (str(error),):
+            print(mistake, file=sys.stderr)
+        return 2
+    except (OSError, RuntimeError) as error:
+        print(f"the doctor could not start: {error}", file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(findings), ensure_ascii=False, indent=2))
+    else:
+        _tell(findings, texts, setting.screen.locale)
+    return 1 if any(finding.state == "fault" for finding in findings) else 0
+
+
+def _prepared(config: Config, undo: ExitStack) -> tuple[Config, bool]:
+    """Return the configuration with its simulated far ends started, and whether a running terminal holds the state."""
+    is_held = _is_held(config.state_folder / QUEUE)
+    if config.simulation.is_on and not is_held:
+        from app.setting import enrol_if_blank, on_stage
+        from app.stage import Stage
+
+        state = config.state_folder
+        stage = undo.enter_context(Stage(state.parent / f"{state.name}-far-ends"))
+        config = on_stage(config, stage, {})
+        if stage.announced is not None:
+            enrol_if_blank(config, stage.announced)
+    return config, is_held
+
+
+def _is_held(path: Path) -> bool:
+    if not (path / "queue.lock").exists():
+        return False
+    try:
+        LockFile(path / "queue.lock").release()
+    except StoreBusy:
+        return True
+    return False
+
+
+class Doctor:
+    """Looks at one terminal. A device that a running terminal holds is not touched: one port, one owner."""
+
+    def __init__(self, config: Config, texts: Texts, is_held: bool) -> None:
+        self._config = config
+        self._texts = texts
+        self._is_held = is_held
+        self._locale = config.screen.locale
+        self._clock = SystemClock(load_floor(config.state_folder / TRUST))
+
+    def examine(self) -> tuple[Finding, ...]:
+        """Return what there is to say, in the order of the architecture page."""
+        devices = [self._device(kind) for kind in DeviceKind]
+        network = self._network()
+        return (*devices, self._queue(), self._clock_finding(), *network, self._catalogue())
+
+    # ── devices ──────────────────────────────────────────────────────────────────────────
+
+    def _device(self, kind: DeviceKind) -> Finding:
+        device: DeviceConfig | None = getattr(self._config.devices, kind.value, None)
+        if device is None:
+            return self._find(kind.value, "care", "not_configured", remedy="doctor.remedy_configure")
+        if self._is_held:
+            return self._in_use(kind)
+        try:
+            status = self._status_of(kind, device)
+        except DeviceError as error:
+            row = failure_of(type(error).__name__, error.code, kind.value.capitalize())
+            return self._away(kind, error.code or type(error).__name__, row.remedy)
+        except ValueError as error:
+            raise ConfigError((f"devices.{kind.value}: {error}",)) from error
+        if status.is_ready:
+            return self._find(kind.value, "good", "online", driver=status.driver)
+        kind_word, code = ("SupplyOut", "paper_out") if status.supply in ("out", "jammed") else ("", status.code)
+        row = failure_of(kind_word, code, kind.value.capitalize())
+        return self._away(kind, code or status.device.value, row.remedy)
+
+    def _status_of(self, kind: DeviceKind, device: DeviceConfig) -> Status:
+        options: dict[str, Any] = dict(device.options)
+        with ExitStack() as undo:
+            if kind is DeviceKind.CAMERA:
+                options["eye"] = Eye()
+                undo.callback(options["eye"].close)
+            driver: Any = make_device(kind, device.driver, device.link, **options)
+            undo.callback(driver.close)
+            driver.open(Deadline(OPEN_S))
+            status: Status = driver.status(Deadline(STATUS_S))
+            return status
+
+    def _in_use(self, kind: DeviceKind) -> Finding:
+        """Return what the running terminal wrote down last."""
+        last = ""
+        folder = self._config.state_folder / AUDIT
+        for line in read_lines(folder) if folder.is_dir() else ():
+            if line["e"] == Event.DEVICE_STATE and line["a"].get("kind") == kind.value:
+                last = str(line["a"]["state"])
+        state: Literal["good", "care"] = "good" if last == "online" else "care"
+        return self._find(
+            kind.value, state, "in_use", remedy="" if state == "good" else f"remedies.{kind.value}", code=last or "—"
+        )
+
+    def _away(self, kind: DeviceKind, code: str, remedy: str) -> Finding:
+        return self._find(kind.value, "fault", "away", remedy=remedy, code=code)
+
+    # ── queue, clock ─────────────────────────────────────────────────────────────────────
+
+    def _queue(self) -> Finding:
+        path = self._config.state_folder / QUEUE
+        try:
+            facts = queue_facts(path)
+        except QueueError as error:
+            if error.code == "no_store":
+                return self._find("queue", "good", "queue_empty")
+            code = error.code or type(error).__name__
+            return self._find("queue", "fault", "queue_broken", remedy="doctor.remedy_store", code=code)
+        counts = {
+            "waiting": facts["ready"] + facts["claimed"] + facts["sending"],
+            "dead": facts["dead"],
+            "free_mb": facts["free_bytes"] // MB,
+        }
+        is_full = facts["free_bytes"] < self._config.state.reserve_mb * MB
+        is_over = facts["bytes_waiting"] >= self._config.state.quota_mb * MB
+        if is_full or is_over:
+            return self._find("queue", "fault", "queue_counts", remedy="remedies.disk_full", code="disk_full", **counts)
+        if facts["dead"]:
+            return self._find("queue", "fault", "queue_counts", remedy="remedies.held", code="held", **counts)
+        if facts["pause"] != PauseReason.NONE:
+            return self._find("queue", "care", "queue_paused", remedy="doctor.remedy_paused", code=facts["pause"])
+        return self._find("queue", "good", "queue_counts", **counts)
+
+    def _clock_finding(self) -> Finding:
+        clock = self._clock
+        offset = round(clock.offset_s or min(0.0, clock.wall_s() - clock.floor_s))
+        if not clock.is_trusted():
+            return self._find("clock", "fault", "clock_wrong", remedy="remedies.clock", code="clock", offset=offset)
+        return self._find("clock", "good", "clock_good" if clock.offset_s else "clock_unknown", offset=offset)
+
+    # ── network, keys ────────────────────────────────────────────────────────────────────
+
+    def _network(self) -> tuple[Finding, ...]:
+        """Return how far a question to the platform comes; what it says of the time goes to the clock."""
+        config, trust = self._config, self._config.state_folder / TRUST
+        device = load_device(trust)
+        if device is None:
+            return (self._find("network", "fault", "not_enrolled", remedy="doctor.remedy_enrol", code="not_enrolled"),)
+        url = config.platform.urls[0] if config.platform.urls else device.platform_url
+        key = FileKey(trust / KEY_FILE, PROFILE)
+        ring = KeyRing(load_pinned(config.path(config.platform.pins)))
+        ca = config.path(config.platform.ca)
+        link = open_link(device, key, ring, self._clock, trust, url=url, ca_path=ca, version=VERSION)
+        try:
+            return self._line(url, link), self._keys(link)
+        finally:
+            link.client.close()
+
+    def _line(self, url: str, link: Link) -> Finding:
+        parts = urlsplit(url)
+        try:
+            found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+        except OSError as error:
+            return self._no_line("network_resolve", type(error).__name__)
+        try:
+            socket.create_connection(found[0][4][:2], CONNECT_S).close()
+        except OSError as error:
+            return self._no_line("network_connect", type(error).__name__)
+        try:
+            link.delivery.probe()
+            if not self._is_held:
+                link.refresh.refresh()
+        except Unauthorised as error:
+            code = error.code or "unauthorised"
+            return self._find("network", "fault", "network_refused", remedy="doctor.remedy_refused", code=code)
+        except QueueError as error:
+            pause = getattr(error, "pause", PauseReason.NONE)
+            return self._no_line("network_answer", pause.value or error.code or type(error).__name__)
+        return self._find("network", "good", "network_good")
+
+    def _no_line(self, text: str, code: str) -> Finding:
+        return self._find("network", "fault", text, remedy="remedies.network", code=code)
+
+    def _keys(self, link: Link) -> Finding:
+        try:
+            link.sealing.recipients()
+        except SealFault as error:
+            return self._find("keys", "fault", "keys_none", remedy="doctor.remedy_keys", code=error.code)
+        return self._find("keys", "good", "keys_good", version=link.sealing.version)
+
+    # ── catalogue ────────────────────────────────────────────────────────────────────────
+
+    def _catalogue(self) -> Finding:
+        try:
+            catalogue = load_catalogue(catalogue_folder(self._config))
+        except CatalogueError as error:
+            count, first = len(error.mistakes), error.mistakes[0]
+            text = self._texts("doctor.catalogue_bad", self._locale, count=count, first=first)
+            remedy = self._texts("doctor.remedy_catalogue", self._locale)
+            return Finding("catalogue", "fault", text, "catalogue_invalid", remedy)
+        return self._find("catalogue", "good", "catalogue_good", version=catalogue.version, count=len(catalogue.items))
+
+    def _find(
+        self,
+        what: str,
+        state: Literal["good", "care", "fault"],
+        text: str,
+        *,
+        remedy: str = "",
+        code: str = "",
+        **values: object,
+    ) -> Finding:
+        said = self._texts(f"doctor.{text}", self._locale, code=code, **values)
+        return Finding(what, state, said, code, self._texts(remedy, self._locale) if remedy else "")
+
+
+def _tell(findings: tuple[Finding, ...], texts: Texts, locale: str) -> None:
+    for finding in findings:
+        name = texts(f"doctor.{finding.what}", locale)
+        print(f"{MARKS[finding.state]} {name}: {finding.text}")
+        if finding.remedy:
+            print(f"    → {finding.remedy}")

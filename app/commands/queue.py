@@ -1,0 +1,200 @@
+"""`queue list｜stats｜retry｜export`: the outbox from outside, without a word of its content."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.build import PROFILE, QUEUE, TRUST
+from kiosk.station.clock import SystemClock
+from kiosk.station.config import Config
+from kiosk.station.errors import ConfigError, KioskError
+from kiosk.trust.identity import KEY_FILE, DeviceSigner, load_device
+from kiosk.trust.keys import FileKey
+from kiosk.trust.time import load_floor
+from offline_queue.api import Outcome, QueueEntry, QueueError, State, StoreBusy
+from offline_queue.lock import LockFile
+from offline_queue.peek import export_sealed, read_entries, read_pause
+from offline_queue.store import QueueStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVERYTHING = 1_000_000  # rows; a terminal keeps ten thousand at most
+WAITING = (State.READY, State.CLAIMED, State.SENDING)
+UNDELIVERED = (*WAITING, State.DEAD)
+INDEX = "index.json"
+WORDS = {
+    "no_store": "no queue yet at {detail}: this terminal has stored nothing",
+    "store_busy": "a terminal is running on this queue: end it first, then try again",
+    "unknown_sid": "{detail}: no such submission here; see `queue list`",
+    "not_held": "{detail}: is not held, so there is nothing to send again; see `queue list`",
+    "not_enrolled": "this terminal is blank: enrol it first",
+}
+
+
+def run_queue(action: str, config: Path | None, as_json: bool, sid: str = "", folder: Path | None = None) -> int:
+    """Do `list`, `stats`, `retry` or `export`. Return 0 when done, 2 when the queue or an argument is not to be had."""
+    from app.setting import load_setting
+
+    try:
+        setting = load_setting(config)
+        if action == "list":
+            return _list(setting, as_json)
+        if action == "stats":
+            return _stats(setting, as_json)
+        if action == "retry":
+            return _retry(setting, sid, as_json)
+        return _export(setting, folder or Path(), as_json)
+    except ConfigError as error:
+        return _refuse(*error.mistakes)
+    except (QueueError, KioskError) as error:
+        return _refuse(WORDS.get(error.code, "the queue cannot be used: {code}").format(**_said(error)))
+    except OSError as error:
+        return _refuse(f"the queue cannot be used: {error.strerror}")
+
+
+def entry_facts(entry: QueueEntry) -> dict[str, Any]:
+    """Return what may be told of a submission: numbers, item code, times, state."""
+    outcome = entry.outcome
+    return {
+        "seq": entry.seq,
+        "number": outcome.intake_number,
+        "sid": outcome.sid,
+        "kind": entry.kind.value,
+        "item": entry.item,
+        "state": outcome.state.value,
+        "may_have_been_sent": outcome.sent_once,
+        "attempts": entry.attempts,
+        "last_status": entry.last_status,
+        "last_code": entry.last_code,
+        "bytes": entry.bytes,
+        "stored_at": entry.created_wall,
+        "case_number": outcome.case_number,
+    }
+
+
+def queue_facts(path: Path) -> dict[str, Any]:
+    """Return the counts of the store in folder `path`. Raises: QueueError("no_store"), StoreCorrupt."""
+    entries = read_entries(path, limit=EVERYTHING)
+    count = Counter(entry.outcome.state for entry in entries)
+    waiting = [entry for entry in entries if entry.outcome.state in WAITING]
+    return {
+        **{state.value: count[state] for state in State},
+        "bytes_waiting": sum(entry.bytes for entry in waiting),
+        "oldest_waiting": waiting[0].created_wall if waiting else "",
+        "pause": read_pause(path).value,
+        "free_bytes": shutil.disk_usage(path).free,
+    }
+
+
+def _list(config: Config, as_json: bool) -> int:
+    facts = [entry_facts(entry) for entry in read_entries(queue_folder(config), limit=EVERYTHING)]
+    if as_json:
+        print(json.dumps(facts))
+        return 0
+    for row in facts:
+        said = f" {row['last_status']} {row['last_code']}" if row["last_code"] else ""
+        case = f" → {row['case_number']}" if row["case_number"] else ""
+        print(f"{row['number']}  {row['item']:<12} {row['state']:<9} {row['stored_at']}{case}{said}")
+    print(f"{len(facts)} stored here")
+    return 0
+
+
+def _stats(config: Config, as_json: bool) -> int:
+    facts = queue_facts(queue_folder(config))
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        for name, value in facts.items():
+            print(f"{name:<15} {value}")
+    return 0
+
+
+def _retry(config: Config, wanted: str, as_json: bool) -> int:
+    with _owned(config) as store:
+        held = {outcome.sid: outcome for outcome in store.outcomes((State.DEAD,), EVERYTHING)}
+        chosen = _chosen(wanted, held, store) if wanted else list(held.values())
+        again = [store.requeue(outcome.sid) for outcome in chosen]
+    facts = [{"sid": one.sid, "number": one.intake_number, "state": one.state.value} for one in again]
+    if as_json:
+        print(json.dumps(facts[0] if wanted else facts))
+        return 0
+    for one in again:
+        print(f"{one.intake_number}: goes again, same number and bytes, when the terminal runs")
+    if not again:
+        print("nothing is held here")
+    return 0
+
+
+def _chosen(wanted: str, held: dict[str, Outcome], store: QueueStore) -> list[Outcome]:
+    """Return the held one meant by its id or number. Raises: QueueError("unknown_sid", "not_held")."""
+    every = store.outcomes(limit=EVERYTHING)
+    known = {name: outcome for outcome in every for name in (outcome.sid, outcome.intake_number)}
+    if wanted not in known:
+        raise QueueError("unknown_sid", wanted)
+    found = held.get(known[wanted].sid)
+    if found is None:
+        raise QueueError("not_held", wanted)
+    return [found]
+
+
+def _export(config: Config, folder: Path, as_json: bool) -> int:
+    """Write one folder a submission and an index. The envelopes carry the device's signature; the index has none."""
+    path = queue_folder(config)
+    if not (path / "queue.db").is_file():
+        raise QueueError("no_store", str(path))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        return _refuse(f"{folder} is there already — a folder that is empty or does not exist")
+    lock = LockFile(path / "queue.lock")  # a row that is being sent must not be copied half
+    try:
+        written = []
+        for entry in read_entries(path, UNDELIVERED, EVERYTHING):
+            files = export_sealed(path, entry.outcome.sid, folder / entry.outcome.intake_number, UNDELIVERED)
+            written.append({**entry_facts(entry), "files": [str(file.relative_to(folder)) for file in files]})
+    finally:
+        lock.release()
+    index = {"terminal": config.station.terminal_no, "sealed": written}
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="ascii")
+    if as_json:
+        print(json.dumps(index))
+    else:
+        print(f"{len(written)} sealed submissions in {folder}; {INDEX} itself is not signed, each envelope is")
+    return 0
+
+
+def queue_folder(config: Config) -> Path:
+    """Return where the store lies."""
+    return config.state_folder / QUEUE
+
+
+@contextmanager
+def _owned(config: Config) -> Iterator[QueueStore]:
+    """Give the store as its only owner. Raises: StoreBusy while a terminal runs, QueueError("no_store")."""
+    path = queue_folder(config)
+    trust = config.state_folder / TRUST
+    if not (path / "queue.db").is_file():
+        raise QueueError("no_store", str(path))
+    device = load_device(trust)
+    if device is None:
+        raise KioskError("not_enrolled")
+    signer = DeviceSigner(FileKey(trust / KEY_FILE, PROFILE), device)
+    with QueueStore(path, clock=SystemClock(load_floor(trust)), signer=signer) as store:
+        yield store
+
+
+def _said(error: QueueError | KioskError) -> dict[str, str]:
+    code = "store_busy" if isinstance(error, StoreBusy) else error.code or type(error).__name__
+    return {"code": code, "detail": error.detail}
+
+
+def _refuse(*lines: str) -> int:
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 2
