@@ -18,7 +18,7 @@ from sandbox.form_facts import NATIONS, Form, compose_form
 from sandbox.store_view import PlainPart
 
 SID = "01990000-0000-7000-8000-000000000001"
-CASE = "SIM-330400-20261123-000001-5"
+CASE = "SIM-20261123-000001-8"
 INTAKE = "K-000123-000042-H"
 RECEIVED = 1_795_400_000
 

@@ -128,7 +128,7 @@ def test_well_signed_bytes_that_are_not_canonical_are_refused() -> None:
 
 
 def test_case_numbers_have_the_platform_format() -> None:
-    assert compose_case_number(dt.date(2026, 11, 23), 1) == "SIM-330400-20261123-000001-2"
+    assert compose_case_number(dt.date(2026, 11, 23), 1) == "SIM-20261123-000001-8"
 
 
 def test_iso_7064_check_characters_of_known_numbers() -> None:
@@ -148,7 +148,7 @@ def test_one_wrong_digit_or_a_swap_is_noticed(day: dt.date, count: int, data: st
     assert not is_case_number(number[:at] + digit + number[at + 1 :])
 
 
-@pytest.mark.parametrize("text", ["", "SIM-330400-20261123-000001", "SIM-330400-20261123-000001-٧", "X-1-2-3-4"])
+@pytest.mark.parametrize("text", ["", "SIM-20261123-000001", "SIM-20261123-000001-٧", "X-1-2-3-4"])
 def test_other_texts_are_no_case_numbers(text: str) -> None:
     assert not is_case_number(text)
 
