@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from PySide6.QtGui import QGuiApplication
 
 from app.build import Kiosk, load_texts, prepare
 from app.canary import search
@@ -21,14 +21,20 @@ from app.stage import Stage
 from app.waking import LateFrames, waking_view
 from devices.api import DeviceKind
 from devices.imaging.eye import Eye
+from devices.sim.people import people
+from kiosk.session.flow.facts import plan_of
 from kiosk.session.session import Session, State
 from kiosk.session.view import View
+from kiosk.station.clock import SystemClock
 from offline_queue.api import State as QueueState
 from ui.app import Terminal
 
 SCREENS_AFTER_CARD = ("notice", "trouble", "identify")
 CARD_S = 60.0
-REFUSED_TRIES = 3
+PAGE_S = 30.0  # patience for one page before the button is pressed
+EMPTY_DESK_S = 4.0  # a folder shows 1 s of empty desk between two pictures
+MOST_PAGES = 20
+PICTURES = (".jpg", ".jpeg", ".png")
 PHONE = "13805738899"
 
 
@@ -234,7 +240,8 @@ class Visit:
 
     def _identify(self, player: Player) -> str:
         player.photograph()
-        self._marks["card"] = time.monotonic()
+        if DeviceKind.READER not in self._links:
+            self._marks["card"] = time.monotonic()
         self._lay_card(self._role.person)
         player.wait(
             lambda: player.view.screen in ("notice", "trouble", "situation", "form"), "the card to be read", CARD_S
@@ -257,8 +264,16 @@ class Visit:
 
     def _form(self, player: Player) -> None:
         view = player.view
+        if DeviceKind.READER in self._links and not view.fields and player.has_action("add_entry"):
+            player.action("add_entry")  # only the one card lies on a reader that is not ours: the relative is typed
+            player.wait(lambda: bool(player.view.fields), "the fields of a person")
         is_blank = not view.fields or any(f.key.endswith(".member_id") and not f.display for f in view.fields)
-        if player.has_action("read_further") and self._role.relative and is_blank:
+        if (
+            DeviceKind.READER not in self._links
+            and player.has_action("read_further")
+            and self._role.relative
+            and is_blank
+        ):
             player.action("read_further")
             player.wait(lambda: player.view.key == "form.further_card", "the question for a further card")
             settle(0.25)
@@ -267,7 +282,7 @@ class Visit:
             self._lay_card(self._role.relative)
             player.wait(lambda: player.view.screen == "form", "the further card to be read", CARD_S)
             return
-        player.fill(self._role.answers)
+        player.fill({**self._role.answers, **self._typed_relative()})
         page, before = player.view.page, player.session.turn
         player.photograph()
         player.action("next")
@@ -276,8 +291,20 @@ class Visit:
             wrong = [f"{field.key}: {field.error}" for field in player.view.fields if field.error]
             raise PlayFailed(f"the form refuses {wrong or [note.text for note in player.view.notes]}")
 
+    def _typed_relative(self) -> dict[str, str]:
+        """Return name and number of the relative, for a form that is filled without their card."""
+        found = people(SystemClock().today()).get(self._role.relative)
+        if found is None:
+            return {}
+        return {"member_name": found.card.name.reveal(), "member_id": found.card.id_number.reveal()}
+
     def _materials(self, player: Player) -> None:
         missing = [action for action in player.view.actions if action.id == "scan"]
+        if missing and player.has_action("defer") and self._must_defer(player):
+            player.action("defer")
+            settle(0.25)
+            player.photograph()
+            return
         if not missing:
             player.action("next")
             player.wait(lambda: player.view.screen != "materials", "the review")
@@ -288,35 +315,27 @@ class Visit:
         player.wait_screen("scan")
         self._scan(player, code)
 
+    def _must_defer(self, player: Player) -> bool:
+        """Whether a folder holds too few pictures for every material, so that what may follow later does."""
+        link = self._links.get(DeviceKind.CAMERA, "")
+        needed = sum(state.state == "needed" for state in plan_of(player.session))
+        return link.startswith("folder:") and self._pictures_left(player) < needed
+
     def _scan(self, player: Player, code: str) -> None:
-        papers = self._role.papers.get(code, ("text",))
-        for number, kind in enumerate(papers):
-            before = len(player.session.pages)
-            if DeviceKind.CAMERA not in self._links:
+        """Hand in one material, page by page, until there are no more papers or no more room."""
+        if DeviceKind.CAMERA in self._links:
+            self._scan_what_lies_there(player)
+        else:
+            for number, kind in enumerate(self._role.papers.get(code, ("text",))):
+                camera = self._stage.sims["camera"].control
                 if number:
-                    self._stage.sims["camera"].control.call("take")
+                    camera.call("take")
                     self._wait_empty_desk(player)
-                self._stage.sims["camera"].control.call("lay", kind=kind, seed=number)
-            self._marks["still"] = time.monotonic()
-            end = time.monotonic() + 60
-            while len(player.session.pages) == before:
-                player.photograph()
+                camera.call("lay", kind=kind, seed=number)
+                if not self._wait_page(player, lambda: False):
+                    raise PlayFailed("no page was taken")
                 if player.view.screen != "scan":
                     break
-                if player.has_action("keep"):
-                    player.action("keep")
-                    player.wait(lambda: not player.has_action("keep"), "the page that was kept", 30)
-                elif time.monotonic() > end:
-                    if player.session.refusals:
-                        player.wait(lambda: player.has_action("shoot"), "the camera", 30)
-                        player.action("shoot")
-                        end = time.monotonic() + 20
-                        continue
-                    raise PlayFailed("no page was taken")
-                settle(0.1)
-            if player.view.screen != "scan":
-                break
-        if DeviceKind.CAMERA not in self._links:
             self._stage.sims["camera"].control.call("take")
         if player.view.screen == "scan":
             player.wait(lambda: player.has_action("done"), "enough pages", 30)
@@ -324,6 +343,53 @@ class Visit:
             player.photograph()
             player.action("done")
         player.wait(lambda: player.view.screen == "materials", "the list of papers", 30)
+
+    def _scan_what_lies_there(self, player: Player) -> None:
+        """Take pages while the desk shows new ones; leave one for each material that is still to come."""
+        files = self._pictures_left(player)
+        others = sum(state.state == "needed" for state in plan_of(player.session)) - 1
+        room = max(1, files - others) if files else MOST_PAGES
+        for _ in range(room):
+            empty_since = [0.0]
+
+            def is_over() -> bool:
+                preview = player.session.preview
+                if preview is None or preview.gate != "page":
+                    empty_since[0] = 0.0  # noqa: B023  one closure a page, used up before the next
+                    return False
+                empty_since[0] = empty_since[0] or time.monotonic()  # noqa: B023
+                return time.monotonic() - empty_since[0] > EMPTY_DESK_S  # noqa: B023
+
+            if not self._wait_page(player, is_over) or player.view.screen != "scan":
+                break
+
+    def _pictures_left(self, player: Player) -> int:
+        """Return how many pictures of a folder have not been taken, 0 where the camera is no folder."""
+        link = self._links.get(DeviceKind.CAMERA, "")
+        folder = Path(link.removeprefix("folder:")).expanduser()
+        if not link.startswith("folder:") or not folder.is_dir():
+            return 0
+        total = sum(path.suffix.lower() in PICTURES for path in folder.iterdir())
+        return max(0, total - len(player.session.pages))
+
+    def _wait_page(self, player: Player, is_over: Callable[[], bool]) -> bool:
+        """Wait for one more page; a page refused three times is kept and marked. Return False when `is_over()`."""
+        before = len(player.session.pages)
+        end = time.monotonic() + PAGE_S
+        while len(player.session.pages) == before and player.view.screen == "scan":
+            player.photograph()
+            if is_over():
+                return False
+            if player.has_action("keep"):
+                player.action("keep")
+                player.wait(lambda: not player.has_action("keep"), "the page that was kept", 30)
+            elif player.session.refusals and player.has_action("shoot") and time.monotonic() > end:
+                player.action("shoot")
+                end = time.monotonic() + PAGE_S
+            elif time.monotonic() > end + PAGE_S:
+                return False
+            settle(0.1)
+        return len(player.session.pages) > before
 
     def _wait_empty_desk(self, player: Player) -> None:
         """Let the eye see an empty desk for a second: then the former page counts as gone."""
@@ -373,7 +439,8 @@ class Visit:
 
     def _leave(self, player: Player) -> None:
         self._take_card()
-        player.wait(lambda: not player.session.is_card_left, "the card to be taken", 30)
+        if DeviceKind.READER not in self._links:  # nobody lifts the card from a reader that is not ours
+            player.wait(lambda: not player.session.is_card_left, "the card to be taken", 30)
         settle(0.25)
         player.photograph()
         player.action("finish")
@@ -385,6 +452,8 @@ class Visit:
         """Time the steps, keep the pages' pictures and the session as it was at its fullest."""
         now = time.monotonic()
         former, self._last_state = getattr(self, "_last_state", State.ATTRACT), session.state
+        if session.state is State.IDENTIFY and former is not State.IDENTIFY and DeviceKind.READER in self._links:
+            self._marks["card"] = now
         if session.identity is not None and "card" in self._marks:
             self._timings.setdefault("card_to_fields", (now - self._marks.pop("card")) * 1000)
         for number, page in enumerate(session.pages, start=1):
@@ -434,8 +503,3 @@ class Visit:
 def _waiting(kiosk: Kiosk) -> int:
     stats = kiosk.store.stats()
     return stats.ready + stats.sending
-
-
-def app() -> Any:
-    """Return the one Qt application."""
-    return QGuiApplication.instance()
