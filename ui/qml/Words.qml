@@ -34,7 +34,6 @@ QtObject {
     readonly property string year: say("年", "Year")
     readonly property string month: say("月", "Month")
     readonly property string day: say("日", "Day")
-    readonly property string dateHint: say("按年月日输入数字", "Type year, month, day")
     readonly property string noSuchDay: say("没有这一天，请改正", "There is no such day")
 
     readonly property string byWindow: say("按窗口找", "By service window")

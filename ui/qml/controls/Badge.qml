@@ -8,7 +8,7 @@ Rectangle {
     property string text
 
     visible: text.length > 0
-    implicitWidth: visible ? word.implicitWidth + Theme.unit * 4 : 0
+    implicitWidth: word.implicitWidth + Theme.unit * 4
     implicitHeight: word.implicitHeight + Theme.unit
     radius: height / 2
     color: Theme.card

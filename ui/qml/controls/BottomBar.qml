@@ -130,7 +130,7 @@ Rectangle {
             ActionButton {
                 look: "secondary"
                 minimumWidth: Theme.isPortrait ? rightRow.width : Theme.target * 1.5
-                maximumWidth: Theme.isShort ? Theme.px(260) : bar.inner
+                maximumWidth: Theme.isShort ? Theme.px(400) : bar.inner
             }
         }
     }

@@ -32,7 +32,7 @@ Rectangle {
         width: card.wordsWidth
         text: Kiosk.view.number
         // As large as one line allows, between the lead's size and the display's.
-        font.pixelSize: Math.round(Math.max(Theme.leadSize, Math.min(Theme.display, Theme.titleSize * (width - 4) / Math.max(1, natural.advanceWidth))))
+        font.pixelSize: Math.round(Math.max(Theme.leadSize, Math.min(Theme.display, 0.96 * Theme.titleSize * width / Math.max(1, natural.advanceWidth))))
         font.bold: true
         color: Theme.lake
         horizontalAlignment: Text.AlignHCenter

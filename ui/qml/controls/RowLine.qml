@@ -19,9 +19,11 @@ Item {
     readonly property bool isAction: action.length > 0
     readonly property real inner: body.width - 2 * Theme.pad
     readonly property real signRoom: icon.length > 0 ? Theme.iconSize + Theme.unit * 2 : 0
-    readonly property real stateRoom: standing.length > 0 ? state_.width + Theme.gap : 0
-    readonly property real goRoom: isAction ? go.width + Theme.gap : 0
-    readonly property real wordsWidth: inner - signRoom - stateRoom - goRoom
+    readonly property real stateRoom: standing.length > 0 ? said.implicitWidth + Theme.iconSize + Theme.unit + Theme.gap : 0
+    readonly property real goRoom: isAction ? go.implicitWidth + Theme.iconSize + Theme.unit + Theme.gap : 0
+    // Where the words would get too narrow, the state stands below them.
+    readonly property bool isStateBelow: standing.length > 0 && inner - signRoom - stateRoom - goRoom < size * 7.5
+    readonly property real wordsWidth: inner - signRoom - goRoom - (isStateBelow ? 0 : stateRoom)
     // Label and value stand beside each other where both keep a readable width, else below each other.
     readonly property bool isBeside: value.length > 0 && wordsWidth > size * 18
 
@@ -54,7 +56,7 @@ Item {
 
         y: top.height
         width: parent.width
-        implicitHeight: Math.max(line.isAction ? Theme.target : 0, words.height + Theme.unit * (line.isRoomy ? 5 : 3))
+        implicitHeight: Math.max(line.isAction ? Theme.target : 0, words.height + (line.isStateBelow ? said.implicitHeight : 0) + Theme.unit * (line.isRoomy ? 5 : 3))
         height: implicitHeight
         enabled: line.isAction
         activeFocusOnTab: line.isAction
@@ -78,15 +80,18 @@ Item {
             tint: line.mood === "plain" ? Theme.lake : Theme.moodColor(line.mood)
         }
 
-        Flow {
+        // Plain items, not positioners: their sizes must not depend on which page is shown.
+        Item {
             id: words
 
             x: Theme.pad + line.signRoom
-            anchors.verticalCenter: parent.verticalCenter
+            y: (body.height - height - (line.isStateBelow ? said.implicitHeight : 0)) / 2
             width: line.wordsWidth
-            spacing: line.isBeside ? Theme.gap : 0
+            height: line.isBeside ? Math.max(name.implicitHeight, text.implicitHeight) : name.implicitHeight + (line.value.length > 0 ? text.implicitHeight : 0)
 
             Line {
+                id: name
+
                 width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.36) : line.wordsWidth
                 text: line.label
                 font.pixelSize: line.size
@@ -95,59 +100,55 @@ Item {
             }
 
             Line {
+                id: text
+
+                x: line.isBeside ? name.width + Theme.gap : 0
+                y: line.isBeside ? 0 : name.implicitHeight
                 width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.64) : line.wordsWidth
-                visible: text.length > 0
+                visible: line.value.length > 0
                 text: line.value
                 font.pixelSize: line.size
             }
         }
 
-        Row {
-            id: state_
-
-            anchors.right: parent.right
-            anchors.rightMargin: Theme.pad + line.goRoom
-            anchors.verticalCenter: parent.verticalCenter
-            spacing: Theme.unit
+        Icon {
+            x: said.x - width - Theme.unit
+            y: said.y + (said.height - height) / 2
             visible: line.standing.length > 0
-
-            Icon {
-                anchors.verticalCenter: parent.verticalCenter
-                name: line.mood
-                tint: Theme.moodColor(line.mood)
-            }
-
-            Line {
-                anchors.verticalCenter: parent.verticalCenter
-                text: line.standing
-                color: Theme.moodColor(line.mood)
-                wrapMode: Text.NoWrap
-            }
+            name: line.mood
+            tint: Theme.moodColor(line.mood)
         }
 
-        Row {
+        Line {
+            id: said
+
+            x: line.isStateBelow ? words.x + Theme.iconSize + Theme.unit : body.width - Theme.pad - line.goRoom - implicitWidth
+            y: line.isStateBelow ? words.y + words.height : (body.height - height) / 2
+            visible: line.standing.length > 0
+            text: line.standing
+            color: Theme.moodColor(line.mood)
+            wrapMode: Text.NoWrap
+        }
+
+        Line {
             id: go
 
-            anchors.right: parent.right
-            anchors.rightMargin: Theme.pad
+            x: body.width - Theme.pad - Theme.iconSize - Theme.unit - implicitWidth
             anchors.verticalCenter: parent.verticalCenter
-            spacing: Theme.unit
             visible: line.isAction
+            text: line.actionLabel
+            color: Theme.lake
+            font.bold: true
+            wrapMode: Text.NoWrap
+            Accessible.ignored: true
+        }
 
-            Line {
-                anchors.verticalCenter: parent.verticalCenter
-                text: line.actionLabel
-                color: Theme.lake
-                font.bold: true
-                wrapMode: Text.NoWrap
-                Accessible.ignored: true
-            }
-
-            Icon {
-                anchors.verticalCenter: parent.verticalCenter
-                name: "next"
-                tint: Theme.lake
-            }
+        Icon {
+            x: body.width - Theme.pad - width
+            anchors.verticalCenter: parent.verticalCenter
+            visible: line.isAction
+            name: "next"
+            tint: Theme.lake
         }
     }
 }

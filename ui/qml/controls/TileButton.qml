@@ -22,6 +22,8 @@ Tap {
     readonly property string pictureName: icon.length > 0 ? icon : key
     readonly property real pictureSize: isStack ? Theme.px(Theme.isElder ? 64 : 52) : isRow ? Theme.iconSize * 1.2 : Theme.px(Theme.isElder ? 72 : 60)
 
+    readonly property real tailWidth: Theme.iconSize + (badge.length > 0 ? mark.implicitWidth + Theme.gap : 0)
+
     isOn: isEnabled
     description: isOn ? caption : reason
     implicitHeight: isStack ? pictureSize + words.height + Theme.unit * 4 : Math.max(Theme.target, words.height + Theme.unit * 4)
@@ -47,14 +49,18 @@ Tap {
         size: tile.pictureSize
     }
 
-    Column {
+    // Plain items, not positioners: their sizes must not depend on which page is shown.
+    Item {
         id: words
 
         x: tile.isStack ? Theme.unit : sign.x + sign.width + Theme.unit * 2
         y: tile.isStack ? sign.y + sign.height + Theme.unit : (tile.height - height) / 2
-        width: tile.isStack ? tile.width - 2 * x : tile.width - x - (tile.isRow ? tail.width + Theme.pad + Theme.gap : Theme.unit)
+        width: tile.isStack ? tile.width - 2 * x : tile.width - x - (tile.isRow ? tile.tailWidth + Theme.pad + Theme.gap : Theme.unit)
+        height: name.implicitHeight + (note.text.length > 0 ? note.implicitHeight : 0)
 
         Line {
+            id: name
+
             width: parent.width
             text: tile.label
             color: tile.front
@@ -66,35 +72,35 @@ Tap {
         }
 
         Line {
+            id: note
+
+            y: name.implicitHeight
             width: parent.width
             visible: text.length > 0
             text: tile.isOn ? tile.caption : tile.reason
             color: tile.isSelected ? Theme.lakeFront : tile.isOn ? Theme.inkSoft : Theme.care
             font.pixelSize: Theme.smallest
-            horizontalAlignment: tile.isStack ? Text.AlignHCenter : Text.AlignLeft
+            horizontalAlignment: name.horizontalAlignment
             lineHeight: 0.92
             Accessible.ignored: true
         }
     }
 
-    Row {
-        id: tail
+    Badge {
+        id: mark
 
+        x: tile.width - Theme.pad - tile.tailWidth
+        anchors.verticalCenter: parent.verticalCenter
+        visible: tile.isRow && text.length > 0
+        text: tile.badge
+    }
+
+    Icon {
         anchors.right: parent.right
         anchors.rightMargin: Theme.pad
         anchors.verticalCenter: parent.verticalCenter
-        spacing: Theme.gap
         visible: tile.isRow
-
-        Badge {
-            anchors.verticalCenter: parent.verticalCenter
-            text: tile.badge
-        }
-
-        Icon {
-            anchors.verticalCenter: parent.verticalCenter
-            name: tile.isSelected ? "check" : "next"
-            tint: tile.accent
-        }
+        name: tile.isSelected ? "check" : "next"
+        tint: tile.accent
     }
 }

@@ -4,10 +4,14 @@ import ".."
 import "../controls"
 
 // The parts of a date as they are typed.
-Row {
+Grid {
     id: bar
 
+    property bool isUpright: false
+
+    columns: isUpright ? 1 : 4
     spacing: Theme.gap
+    verticalItemAlignment: Grid.AlignVCenter
 
     Repeater {
         model: [["year", 4], ["month", 2], ["day", 2]]
@@ -47,11 +51,10 @@ Row {
     }
 
     Line {
-        anchors.verticalCenter: parent.verticalCenter
-        text: Kiosk.keys.isDateWrong ? Words.noSuchDay : Words.dateHint
-        visible: Kiosk.keys.isDateWrong || bar.parent.width > Theme.px(1400)
-        color: Kiosk.keys.isDateWrong ? Theme.stop : Theme.inkSoft
+        width: bar.isUpright ? Theme.leadSize * 6 : implicitWidth
+        text: Kiosk.keys.isDateWrong ? Words.noSuchDay : ""
+        visible: Kiosk.keys.isDateWrong
+        color: Theme.stop
         font.pixelSize: Theme.smallest
-        wrapMode: Text.NoWrap
     }
 }

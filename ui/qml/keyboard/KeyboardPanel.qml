@@ -10,9 +10,10 @@ Item {
     readonly property var laid: Layouts.of(Kiosk.keys.layout, Kiosk.keys.base)
     readonly property bool isPad: laid.columns <= 6
     readonly property real side: Theme.unit * 2
-    readonly property real keysWidth: Math.min(width - 2 * side, laid.columns * Theme.key * (isPad ? 2.2 : 1.5))
+    readonly property real keysWidth: Math.min(width - 2 * side, laid.columns * Theme.key * (isPad ? (isDateBeside ? 1.5 : 2.2) : 1.5))
     readonly property real cell: (keysWidth - (laid.columns - 1) * Theme.keyGap) / laid.columns
     readonly property bool hasCandidates: Kiosk.keys.layout === "pinyin"
+    readonly property bool isDateBeside: hasDate && !Theme.isPortrait
     readonly property bool hasDate: Kiosk.keys.base === "date" || Kiosk.keys.base === "month"
 
     visible: isOpen
@@ -33,16 +34,25 @@ Item {
         }
     }
 
+    DateBar {
+        id: beside
+
+        x: column.x - width - Theme.gap * 2
+        y: column.y
+        visible: panel.isDateBeside
+        isUpright: true
+    }
+
     Column {
         id: column
 
-        anchors.horizontalCenter: parent.horizontalCenter
+        x: (panel.width - width) / 2 + (panel.isDateBeside ? beside.width / 2 + Theme.gap : 0)
         anchors.verticalCenter: parent.verticalCenter
         width: panel.keysWidth
         spacing: Theme.keyGap * 1.5
 
         DateBar {
-            visible: panel.hasDate
+            visible: panel.hasDate && !panel.isDateBeside
         }
 
         ReadingBar {

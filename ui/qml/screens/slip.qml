@@ -11,7 +11,8 @@ Page {
         id: beside
 
         Item {
-            implicitHeight: code.side
+            implicitHeight: visible ? code.side : 0
+            visible: !(Theme.isShort && Theme.isElder) // the same code is on the paper
 
             Code {
                 id: code
