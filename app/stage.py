@@ -37,7 +37,7 @@ class Platform:
     """The reference platform in a process of its own, below `folder`; started and stopped at will."""
 
     def __init__(self, folder: Path, is_auto_approving: bool = True) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()  # its process starts in a folder of its own
         self._is_auto_approving = is_auto_approving
         self._process: subprocess.Popen[str] | None = None
 

@@ -21,11 +21,14 @@ from app.stage import Stage
 from app.waking import LateFrames, waking_view
 from devices.api import DeviceKind
 from devices.imaging.eye import Eye
+from devices.registry import driver_for
 from devices.sim.people import people
+from kiosk.services.catalogue import load_catalogue
 from kiosk.session.flow.facts import plan_of
 from kiosk.session.session import Session, State
 from kiosk.session.view import View
 from kiosk.station.clock import SystemClock
+from kiosk.station.texts import ASSETS
 from offline_queue.api import State as QueueState
 from ui.app import Terminal
 
@@ -83,6 +86,10 @@ class Visit:
         self._script = script
         self._links = {DeviceKind(kind): link for kind, link in links.items()}
         self._role = ROLES.get(script.item) or Role("elder", dict(COMMON), {})
+        for kind, link in self._links.items():
+            driver_for(kind, link)  # a wire that cannot be one is refused before anything starts
+        if all(item.item_code != script.item for item in load_catalogue(ASSETS / "services").items):
+            raise ValueError(f"--item: {script.item} — an item code of the catalogue, such as SIM-YB-0001")
         kinds = tuple(kind for kind in DeviceKind if kind not in self._links)
         self._stage = undo.enter_context(Stage(out / "work", kinds))
         self._undo = undo
@@ -222,9 +229,7 @@ class Visit:
 
     def _choose_item(self, player: Player) -> None:
         session = player.session
-        item = next((i for i in session.catalogue.items if i.item_code == self._script.item), None)
-        if item is None:
-            raise ValueError(f"--item: {self._script.item} — an item code of the catalogue, such as SIM-YB-0001")
+        item = next(i for i in session.catalogue.items if i.item_code == self._script.item)
         wanted = f"window:{item.window_class}"
         player.tap(next(tile.label for tile in player.view.tiles if tile.key == wanted))
         player.wait(lambda: player.view.key == "home.items", "the items of the class")

@@ -17,7 +17,7 @@ from offline_queue.api import QueueError
 log = logging.getLogger(__name__)
 
 SIZES = ((1920, 1080), (1600, 900), (1366, 768), (1280, 800), (1024, 768))
-DICTIONARY = Path("build") / "keyboard" / "pinyin.db"
+DICTIONARY = Path(__file__).resolve().parents[2] / "build" / "keyboard" / "pinyin.db"
 STUCK = 3  # exit code for the supervisor: start me again
 
 
