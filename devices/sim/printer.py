@@ -193,7 +193,19 @@ class _Printer:
         )
         for name, attribute in switches:
             found[name] = _switch(far_end, attribute)
-        return {name: self._locked(handler) for name, handler in found.items()}
+        locked = {name: self._locked(handler) for name, handler in found.items()}
+        for name in ("jobs", "last"):
+            locked[name] = self._drawn(locked[name])
+        return locked
+
+    def _drawn(self, handler: Callable[..., object]) -> Callable[..., object]:
+        """Answer when the pictures are there; the wire goes on meanwhile."""
+
+        def call(**arguments: Any) -> object:
+            self._far_end.wait_for_pictures()
+            return handler(**arguments)
+
+        return call
 
     def _locked(self, handler: Callable[..., object]) -> Callable[..., object]:
         def call(**arguments: Any) -> object:

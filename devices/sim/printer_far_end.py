@@ -7,6 +7,7 @@ far as the paper would have come by then.
 from __future__ import annotations
 
 import random
+import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class FarEnd:
         self._out = out
         self._mm_per_s = mm_per_s
         self._noise = random.Random(4)
+        self._artists: list[threading.Thread] = []
         self.reset()
 
     def reset(self) -> None:
@@ -210,7 +212,7 @@ class FarEnd:
         folder = self._out / f"job-{number:03d}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "slip.bin").write_bytes(self._raw)
-        self._paper.render().save(folder / "slip.png")
+        self._draw(self._paper, folder / "slip.png")
         for fault in self._paper.faults:
             self.errors.append(Faulty(fault, ""))
         errors = (*self._errors, *self._paper.faults)
@@ -226,6 +228,18 @@ class FarEnd:
             )
         )
         self._new_sheet()
+
+    def _draw(self, paper: Paper, file: Path) -> None:
+        """Draw the slip beside the wire: a printer that draws must still answer within a second."""
+        self._artists = [artist for artist in self._artists if artist.is_alive()]
+        artist = threading.Thread(target=lambda: paper.render().save(file), name="artist", daemon=True)
+        artist.start()
+        self._artists.append(artist)
+
+    def wait_for_pictures(self) -> None:
+        """Return when every slip that came out is drawn."""
+        for artist in tuple(self._artists):
+            artist.join()
 
 
 def as_json(value: Any) -> Any:
