@@ -6,7 +6,9 @@ import pytest
 
 from app.canary import search
 from kiosk.session.session import State
-from tests.fixtures.kiosk import Terminal
+from tests.fixtures.kiosk import CUT_WHILE_GREETING, Terminal
+
+pytestmark = CUT_WHILE_GREETING
 
 
 @pytest.mark.parametrize("item", ["SIM-MZ-0008", "SIM-YB-0001"])
