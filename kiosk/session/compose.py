@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from kiosk.session.flow.apply import PLACES
+from kiosk.session.flow.apply import is_at_work
 from kiosk.session.screens import ending, filling, home, papers, person
 from kiosk.session.screens.frame import Scene, help_notes, steps_of, top_of
 from kiosk.session.session import Session, State
@@ -55,7 +55,7 @@ def view_of(session: Session, station: Station, texts: Texts) -> View:
 
 def countdown_of(session: Session) -> int:
     """Return the seconds left of the idle warning, or -1 when nobody is warned."""
-    if not PLACES[session.state].waits:
+    if is_at_work(session):
         return -1
     idle, warn = session.screen.idle(session.scale)
     return max(0, round(idle + warn - session.idle_s)) if session.idle_s >= idle else -1

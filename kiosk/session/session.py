@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from devices.api import IdCard, Page, Preview, Private
 from kiosk.services.catalogue import Catalogue, ServiceItem
@@ -42,7 +43,6 @@ class Fault(msgspec.Struct, frozen=True):
 
     code: str
     kind: str = ""  # the error type's name
-    text: str = ""  # a sentence of the catalogue or of a gate, where the failure has its own
 
 
 Stroke = tuple[tuple[float, float, int], ...]
@@ -71,7 +71,6 @@ class Session(msgspec.Struct, frozen=True):
     situation: str = ""
     identity: Identity | None = None
     card: Private[IdCard] | None = None
-    warnings: tuple[str, ...] = ()  # sentences of conditions that warn but do not block
     consent_hash: str = ""
     consent_at_wall_s: float = 0.0
     answers: Mapping[str, Private[str]] = {}
@@ -97,14 +96,14 @@ class Session(msgspec.Struct, frozen=True):
     ticket: Ticket | None = None
     outcome: Outcome | None = None
     # slip
-    slip: Literal["", "printing", "printed", "failed", "declined"] = ""
+    slip: Literal["", "printing", "printed", "failed"] = ""
     reprints: int = 0
     # the moment
     tries: int = 0
     fault: Fault | None = None
-    came_from: State | None = None  # where TROUBLE leads back to
+    came_from: State | None = None  # at TROUBLE: where what is wrong can be put right
     is_help_open: bool = False
-    is_card_left: bool = False
+    is_card_left: bool = False  # a card may lie on the reader, read or not
     idle_s: float = 0.0
     place_s: float = 0.0
     strays: int = 0  # intents that no edge lists, counted once a visit in the audit
@@ -116,6 +115,25 @@ class Session(msgspec.Struct, frozen=True):
 def fresh_session(former: Session) -> Session:
     """Return the next visit: only catalogue, date, the site's settings and the rising turn are carried over."""
     return first_session(former.catalogue, former.today, former.screen, former.turn + 1)
+
+
+def next_matter(session: Session) -> Session:
+    """Return the same visit before its matter was chosen: what was known for a former one is not taken along."""
+    fresh = first_session(session.catalogue, session.today, session.screen, session.turn)
+    return replace(
+        fresh,
+        id=session.id,
+        state=session.state,
+        locale=session.locale,
+        scale=session.scale,
+        contrast=session.contrast,
+        is_scale_chosen=session.is_scale_chosen,
+        filter=session.filter,
+        query=session.query,
+        list_page=session.list_page,
+        is_card_left=session.is_card_left or session.card is not None,
+        strays=session.strays,
+    )
 
 
 def first_session(catalogue: Catalogue, today: date, screen: ScreenConfig, turn: int = 0) -> Session:

@@ -51,11 +51,16 @@ def step(session: Session, event: Event) -> tuple[Session, Effects]:
     folded = edge.fold(session, event) if edge.fold is not None else session
     if edge.to is Way.STAY:
         return folded, ()
-    return enter(folded, edge.to)
+    if edge.to is Way.AGAIN:
+        return folded, PLACES[folded.state].effects(folded)
+    return enter(folded, edge.to, brings_fault=folded.fault is not session.fault)
 
 
-def enter(session: Session, to: State | Way) -> tuple[Session, Effects]:
-    """Return the session in its new place with a new turn, and the place's effects."""
+def enter(session: Session, to: State | Way, brings_fault: bool = False) -> tuple[Session, Effects]:
+    """Return the session in its new place with a new turn, and the place's effects.
+
+    A fault goes along only when this very move `brings` it; a former one was said where it belonged.
+    """
     if to is Way.LEAVE:
         return _leave(session)
     state = following(session) if to is Way.NEXT else preceding(session) if to is Way.BACK else State(to)
@@ -76,7 +81,8 @@ def enter(session: Session, to: State | Way) -> tuple[Session, Effects]:
         list_page=0 if is_other else session.list_page,
         preview=None if is_other else session.preview,
         tries=0 if is_other else session.tries,
-        fault=session.fault if state in (State.TROUBLE, State.MATERIALS) or not is_other else None,
+        fault=session.fault if brings_fault or not is_other else None,
+        came_from=session.came_from if state is State.TROUBLE else None,
         is_reading_further=session.is_reading_further and not is_other,
         is_capturing=session.is_capturing and state is State.SCAN,
     )
@@ -86,7 +92,8 @@ def enter(session: Session, to: State | Way) -> tuple[Session, Effects]:
 def _leave(session: Session) -> tuple[Session, Effects]:
     """Return the next visit; FAREWELL shows it first when a card or a slip has to be taken. No data goes along."""
     fresh = fresh_session(session)
-    if session.card is None and session.ticket is None:
+    is_card_left = session.card is not None or session.is_card_left
+    if not is_card_left and session.ticket is None:
         return fresh, (EndVisit(fresh.turn), *PLACES[State.ATTRACT].effects(fresh))
     farewell = replace(
         fresh,
@@ -94,7 +101,7 @@ def _leave(session: Session) -> tuple[Session, Effects]:
         locale=session.locale,
         scale=session.scale,
         contrast=session.contrast,
-        is_card_left=session.card is not None,
+        is_card_left=is_card_left,
         slip="printed" if session.slip == "printed" else "",
     )
     return farewell, (EndVisit(farewell.turn), *PLACES[State.FAREWELL].effects(farewell))

@@ -31,10 +31,13 @@ class Failure(msgspec.Struct, frozen=True):
     remedy: str = ""  # key of the technician's remedy; "" = none needed
 
 
+DISK_CODES = ("database_full", "free_floor", "DiskFull")
+"""What the store says when there is no room: offline_queue.api.DiskFull."""
+
 FAILURES: tuple[Failure, ...] = (
     Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
     Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
-    Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", True),
+    Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", False),
     Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
     Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
     Failure("F29", ("FormError",), ("own_card",), Move.CITIZEN, "failures.own_card_again", True),
@@ -43,6 +46,8 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F07", ("FormError",), ("not_signed",), Move.CITIZEN, "failures.not_signed", True),
     Failure("F12", ("Condition",), ("condition_not_met",), Move.CITIZEN, "failures.condition_not_met", False),
     Failure("F25", ("DiskFull",), (), Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
+    Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
+    Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
     Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
     Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),

@@ -41,7 +41,7 @@ PRINT_S = 25.0
 FAREWELL_S = {"standard": 8.0, "elder": 15.0}
 CARD_LEFT_S = 60.0  # product.md F03
 SLIP_S = {"standard": 60.0, "elder": 90.0}  # the number stays to be copied: product.md F18
-TROUBLE_S = 60.0
+SLIP_TAKEN_S = {"standard": 20.0, "elder": 40.0}  # our guess: two sentences read, the slip torn off
 
 
 # ── what places ask for ──────────────────────────────────────────────────────────────────
@@ -77,7 +77,7 @@ def deliver(session: Session) -> tuple[Effect, ...]:
 
 def print_slip(session: Session) -> tuple[Effect, ...]:
     """Print, unless the slip is out, has failed or is not wanted."""
-    return (PrintSlip(session.turn, session.reprints, PRINT_S),) if session.slip in ("", "printing") else ()
+    return (PrintSlip(session.turn, session.reprints, PRINT_S),) if submit.is_printing(session) else ()
 
 
 def wait_for_card_to_go(session: Session) -> tuple[Effect, ...]:
@@ -103,7 +103,7 @@ PLACES: dict[State, Place] = {
         Place(S.DELIVERING, deliver, waits=False, deadline_s=DELIVERING_S),
         Place(S.SLIP, print_slip, waits=False, deadline_s=SLIP_S["standard"]),
         Place(S.FAREWELL, wait_for_card_to_go, waits=False, deadline_s=CARD_LEFT_S),
-        Place(S.TROUBLE, waits=False, deadline_s=TROUBLE_S),
+        Place(S.TROUBLE),
     )
 }
 
@@ -111,10 +111,15 @@ PLACES: dict[State, Place] = {
 # ── when time moves a visit ──────────────────────────────────────────────────────────────
 
 
+def is_at_work(session: Session) -> bool:
+    """Whether the machine works and the person waits: nobody is warned for being idle."""
+    return not PLACES[session.state].waits or (session.is_capturing and session.place_s < STILL_S)
+
+
 def idle_is_over(session: Session, event: Tick) -> bool:
-    """Whether idle time and warning have both passed."""
+    """Whether idle time and warning have both passed, with nothing going on."""
     idle, warn = session.screen.idle(session.scale)
-    return event.idle_s >= idle + warn
+    return event.idle_s >= idle + warn and not is_at_work(frame.note_time(session, event))
 
 
 def deadline_has_passed(session: Session, event: Tick) -> bool:
@@ -124,9 +129,9 @@ def deadline_has_passed(session: Session, event: Tick) -> bool:
 
 def slip_time_is_over(session: Session, event: Tick) -> bool:
     """Whether the number has stood on the screen long enough."""
-    if session.slip in ("", "printing"):
+    if submit.is_printing(session):
         return event.place_s >= PRINT_S + SLIP_S[session.scale]
-    return event.place_s >= (FAREWELL_S if session.slip == "printed" else SLIP_S)[session.scale]
+    return event.place_s >= (SLIP_TAKEN_S if session.slip == "printed" else SLIP_S)[session.scale]
 
 
 def farewell_is_over(session: Session, event: Tick) -> bool:
@@ -134,15 +139,15 @@ def farewell_is_over(session: Session, event: Tick) -> bool:
     return event.place_s >= (CARD_LEFT_S if session.is_card_left else FAREWELL_S[session.scale])
 
 
-VISIT = tuple(state for state in State if state not in (S.ATTRACT, S.SEALING, S.DELIVERING, S.FAREWELL))
 WAITING = tuple(state for state in State if PLACES[state].waits)
 EVERYWHERE = tuple(State)
+HELPED = (*WAITING, S.SLIP)
 LISTS = (S.HOME, S.GUIDE, S.MATERIALS, S.REVIEW, S.NOTICE)
 
 EDGES: tuple[Edge, ...] = (
     # time first: an idle visit ends whatever else is true
     Edge(WAITING, "Tick", Way.LEAVE, when=idle_is_over),
-    Edge((S.TROUBLE,), "Tick", Way.LEAVE, when=deadline_has_passed),
+    Edge((S.ATTRACT,), "Tick", S.ATTRACT, when=frame.is_left_switched),
     Edge((S.SEALING,), "Tick", S.SEALING, when=deadline_has_passed, fold=submit.ask_store),
     Edge((S.DELIVERING,), "Tick", S.SLIP, when=deadline_has_passed),
     Edge((S.SLIP,), "Tick", Way.LEAVE, when=slip_time_is_over),
@@ -152,53 +157,64 @@ EDGES: tuple[Edge, ...] = (
     Edge(EVERYWHERE, "locale", Way.STAY, fold=frame.set_locale),
     Edge(EVERYWHERE, "scale", Way.STAY, fold=frame.set_scale),
     Edge(EVERYWHERE, "contrast", Way.STAY, fold=frame.set_contrast),
-    Edge(VISIT, "help", Way.STAY, fold=frame.toggle_help),
+    Edge(HELPED, "help", Way.STAY, fold=frame.toggle_help),
     Edge(WAITING, "stay", Way.STAY, fold=frame.stay),
-    Edge(VISIT, "end", Way.LEAVE),
+    Edge(WAITING, "end", Way.LEAVE),
     Edge(LISTS, "page_next", Way.STAY, fold=frame.page_forward),
     Edge(LISTS, "page_back", Way.STAY, fold=frame.page_back),
     # attract, home, guide
     Edge((S.ATTRACT,), "start", S.HOME),
     Edge((S.HOME,), "choose", S.GUIDE, when=home.is_item, fold=home.take_item),
     Edge((S.HOME,), "choose", Way.STAY, when=home.is_filter, fold=home.take_filter),
-    Edge((S.HOME,), "type", Way.STAY, fold=home.type_query),
-    Edge((S.HOME,), "erase", Way.STAY, fold=home.erase_query),
+    Edge((S.HOME,), "type", Way.STAY, when=home.is_searching, fold=home.type_query),
+    Edge((S.HOME,), "erase", Way.STAY, when=home.is_searching, fold=home.erase_query),
     Edge((S.HOME,), "back", Way.STAY, when=home.has_filter, fold=home.clear_filter),
-    Edge((S.HOME,), "back", S.ATTRACT),
+    Edge((S.HOME,), "back", Way.LEAVE),
     Edge((S.GUIDE,), "apply", Way.NEXT, when=home.is_applicable),
     Edge((S.GUIDE,), "back", S.HOME),
     # the card
     Edge((S.IDENTIFY,), "CardRead", Way.NEXT, when=card.card_meets_conditions, fold=card.take_card),
-    Edge((S.IDENTIFY,), "CardRead", S.TROUBLE, when=card.card_holds, fold=card.fault_of_condition),
+    Edge((S.IDENTIFY,), "CardRead", S.TROUBLE, when=card.card_holds, fold=card.take_card_that_is_stopped),
     Edge((S.IDENTIFY,), "CardRead", S.IDENTIFY, fold=card.fault_of_card),
-    Edge((S.IDENTIFY,), "CardFailed", S.IDENTIFY, fold=card.fault_of_reader),
+    Edge((S.IDENTIFY, S.FORM), "CardFailed", Way.AGAIN, when=card.is_silent),
+    Edge((S.IDENTIFY,), "CardFailed", Way.AGAIN, fold=card.fault_of_reader),
     Edge((S.IDENTIFY,), "back", S.GUIDE),
     # notice and situation
-    Edge((S.NOTICE,), "agree", Way.NEXT, fold=notice.agree),
+    Edge((S.NOTICE,), "agree", Way.NEXT, when=notice.names_a_notice, fold=notice.agree),
     Edge((S.NOTICE,), "refuse", Way.LEAVE),
+    Edge(
+        (S.SITUATION,),
+        "choose",
+        S.TROUBLE,
+        when=notice.situation_stops,
+        fold=notice.take_situation_that_is_stopped,
+    ),
     Edge((S.SITUATION,), "choose", Way.NEXT, when=notice.is_situation, fold=notice.take_situation),
     Edge((S.SITUATION,), "back", Way.BACK),
     # the form
-    Edge((S.FORM,), "focus", Way.STAY, fold=filling.focus),
-    Edge((S.FORM,), "type", Way.STAY, fold=filling.type_text),
-    Edge((S.FORM,), "erase", Way.STAY, fold=filling.erase_text),
-    Edge((S.FORM,), "pick", Way.STAY, fold=filling.pick),
-    Edge((S.FORM,), "add_entry", Way.STAY, fold=filling.add_entry),
-    Edge((S.FORM,), "remove_entry", Way.STAY, fold=filling.remove_entry),
-    Edge((S.FORM,), "read_further", S.FORM, fold=further.read_further),
-    Edge((S.FORM,), "stop_further", S.FORM, fold=further.stop_further),
+    Edge((S.FORM,), "focus", Way.STAY, when=filling.can_focus, fold=filling.focus),
+    Edge((S.FORM,), "type", Way.STAY, when=filling.is_typing, fold=filling.type_text),
+    Edge((S.FORM,), "erase", Way.STAY, when=filling.is_typing, fold=filling.erase_text),
+    Edge((S.FORM,), "pick", Way.STAY, when=filling.can_pick, fold=filling.pick),
+    Edge((S.FORM,), "add_entry", Way.STAY, when=filling.can_add_entry, fold=filling.add_entry),
+    Edge((S.FORM,), "remove_entry", Way.STAY, when=filling.can_remove_entry, fold=filling.remove_entry),
+    Edge((S.FORM,), "read_further", S.FORM, when=further.wants_further, fold=further.read_further),
+    Edge((S.FORM,), "stop_further", S.FORM, when=further.is_reading, fold=further.stop_further),
     Edge((S.FORM,), "CardRead", S.FORM, when=further.is_own_card, fold=further.refuse_own_card),
     Edge((S.FORM,), "CardRead", S.FORM, when=card.card_holds, fold=further.take_further),
     Edge((S.FORM,), "CardRead", S.FORM, fold=further.refuse_further),
     Edge((S.FORM,), "CardFailed", S.FORM, fold=further.further_failed),
     Edge((S.FORM,), "next", S.FORM, when=filling.has_next_page, fold=filling.next_page),
+    Edge((S.FORM,), "next", S.TROUBLE, when=filling.form_stops, fold=filling.leave_stopped),
+    Edge((S.FORM,), "next", S.REVIEW, when=filling.edit_is_done, fold=filling.leave_form),
     Edge((S.FORM,), "next", Way.NEXT, when=filling.form_is_good, fold=filling.leave_form),
     Edge((S.FORM,), "next", Way.STAY, fold=filling.show_errors),
+    Edge((S.FORM,), "back", S.REVIEW, when=filling.is_editing, fold=filling.leave_form),
     Edge((S.FORM,), "back", S.FORM, when=filling.has_former_page, fold=filling.former_page),
     Edge((S.FORM,), "back", Way.BACK, fold=filling.leave_form),
     # the papers
     Edge((S.MATERIALS,), "scan", S.SCAN, when=papers.can_scan, fold=papers.start_scan),
-    Edge((S.MATERIALS,), "rescan", Way.STAY, fold=papers.drop_pages),
+    Edge((S.MATERIALS,), "rescan", Way.STAY, when=papers.has_pages, fold=papers.drop_pages),
     Edge((S.MATERIALS,), "defer", Way.STAY, when=papers.can_defer, fold=papers.defer),
     Edge((S.MATERIALS,), "next", Way.NEXT, when=papers.papers_are_complete),
     Edge((S.MATERIALS,), "back", Way.BACK),
@@ -210,14 +226,14 @@ EDGES: tuple[Edge, ...] = (
     Edge((S.SCAN,), "PageTaken", S.MATERIALS, when=scanning.is_last_page, fold=scanning.take_page),
     Edge((S.SCAN,), "PageTaken", S.SCAN, fold=scanning.take_page),
     Edge((S.SCAN,), "PageRefused", S.SCAN, fold=scanning.refuse_page),
-    Edge((S.SCAN,), "CameraFailed", S.SCAN, when=scanning.camera_is_waiting),
+    Edge((S.SCAN,), "CameraFailed", Way.AGAIN, when=scanning.camera_is_waiting),
     Edge((S.SCAN,), "CameraFailed", S.MATERIALS, fold=scanning.fault_of_camera),
     Edge((S.SCAN,), "done", S.MATERIALS),
     Edge((S.SCAN,), "back", S.MATERIALS),
     # review and signature
     Edge((S.REVIEW,), "confirm", Way.NEXT, when=review.all_is_complete, fold=review.draw_sid),
     Edge((S.REVIEW,), "edit", S.FORM, when=review.is_form_page, fold=review.edit_form),
-    Edge((S.REVIEW,), "edit", S.MATERIALS),
+    Edge((S.REVIEW,), "edit", S.MATERIALS, when=review.is_paper),
     Edge((S.REVIEW,), "back", Way.BACK),
     Edge((S.SIGN,), "stroke", Way.STAY, when=signature.is_stroke, fold=signature.add_stroke),
     Edge((S.SIGN,), "clear_signature", Way.STAY, fold=signature.clear_signature),
@@ -229,16 +245,16 @@ EDGES: tuple[Edge, ...] = (
     Edge((S.SEALING,), "NotStored", S.TROUBLE, fold=submit.not_stored),
     Edge((S.DELIVERING,), "OutcomeKnown", S.SLIP, when=submit.is_settled, fold=submit.note_outcome),
     Edge((S.DELIVERING,), "OutcomeKnown", S.SLIP, when=submit.is_put_off, fold=submit.note_outcome),
-    Edge((S.DELIVERING, S.SLIP), "OutcomeKnown", Way.STAY, when=submit.is_ours, fold=submit.note_outcome),
-    Edge((S.SLIP,), "SlipPrinted", Way.STAY, fold=submit.slip_is_out),
-    Edge((S.SLIP,), "SlipFailed", Way.STAY, fold=submit.slip_failed),
-    Edge((S.SLIP,), "print", S.SLIP, fold=submit.print_again),
-    Edge((S.SLIP,), "no_print", Way.STAY, fold=submit.decline_slip),
-    Edge((S.SLIP,), "finish", Way.LEAVE),
+    Edge((S.SEALING, S.DELIVERING, S.SLIP), "OutcomeKnown", Way.STAY, when=submit.is_ours, fold=submit.note_outcome),
+    Edge((S.SLIP,), "SlipPrinted", S.SLIP, fold=submit.slip_is_out),
+    Edge((S.SLIP,), "SlipFailed", S.SLIP, fold=submit.slip_failed),
+    Edge((S.SLIP,), "print", S.SLIP, when=submit.may_print, fold=submit.print_again),
+    Edge((S.SLIP,), "finish", Way.LEAVE, when=submit.may_finish),
     # the way out
-    Edge((S.TROUBLE,), "retry", S.REVIEW, when=lambda session, _: session.came_from is S.REVIEW),
+    Edge((S.TROUBLE,), "retry", S.REVIEW, when=submit.was_not_stored),
+    Edge((S.TROUBLE,), "back", S.SITUATION, when=notice.was_stopped),
+    Edge((S.TROUBLE,), "back", S.FORM, when=filling.was_stopped),
     Edge((S.TROUBLE,), "home", Way.LEAVE),
     Edge((S.FAREWELL,), "CardGone", Way.STAY, fold=submit.card_taken),
-    Edge((S.FAREWELL,), "CardFailed", Way.STAY, fold=submit.card_taken),
     Edge((S.FAREWELL,), "finish", S.ATTRACT),
 )

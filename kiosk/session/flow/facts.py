@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kiosk.services import conditions, form, materials
+from kiosk.services.fields import is_locked, visible_leaves
+from kiosk.services.identity import age_on
 from kiosk.session.session import Session
 
 
@@ -13,11 +15,34 @@ def context_of(session: Session) -> form.FormContext:
     )
 
 
+def is_elder(session: Session) -> bool:
+    """Whether the large scale opens by the age on the card."""
+    if session.identity is None:
+        return False
+    return age_on(session.identity.birth_date.reveal(), session.today) >= session.screen.elder_from_age
+
+
 def pages_of(session: Session) -> tuple[form.FormPage, ...]:
     """Return the form's pages as the answers stand."""
     if session.item is None:
         return ()
     return form.form_pages(session.item, session.answers, context_of(session))
+
+
+def page_of(session: Session) -> form.FormPage | None:
+    """Return the form page that is shown, or None for a form without pages."""
+    pages = pages_of(session)
+    return pages[min(session.form_page, len(pages) - 1)] if pages else None
+
+
+def is_open_field(session: Session, key: str) -> bool:
+    """Whether the field stands on the page shown and may be changed: what the card says may not."""
+    page = page_of(session)
+    if session.item is None or page is None or key not in page.keys:
+        return False
+    context = context_of(session)
+    leaf = next(leaf for leaf in visible_leaves(session.item, session.answers, context) if leaf.key == key)
+    return not is_locked(leaf, session.answers, context)
 
 
 def faults_of(session: Session) -> tuple[form.FieldFault, ...]:
@@ -50,10 +75,20 @@ def material_of(session: Session, code: str) -> materials.MaterialState | None:
     return next((state for state in plan_of(session) if state.code == code), None)
 
 
-def verdicts_of(session: Session) -> tuple[conditions.ConditionVerdict, ...]:
-    """Return what the item's conditions come to, as far as card, situation and answers tell."""
+def stops_of(session: Session) -> tuple[str, ...]:
+    """Return a sentence for each condition that ends the matter here: not met, or a window's to decide."""
+    return _sentences(session, conditions.Verdict.BLOCK, conditions.Verdict.ROUTE)
+
+
+def warnings_of(session: Session) -> tuple[str, ...]:
+    """Return a sentence for each condition that the back office will look at."""
+    return _sentences(session, conditions.Verdict.WARN)
+
+
+def _sentences(session: Session, *outcomes: conditions.Verdict) -> tuple[str, ...]:
     if session.item is None or session.identity is None:
         return ()
-    return conditions.check_conditions(
+    verdicts = conditions.check_conditions(
         session.item, session.identity, session.answers, context_of(session), session.today, locale=session.locale
     )
+    return tuple(verdict.text for verdict in verdicts if verdict.outcome in outcomes)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from kiosk.session.events import Intent, Tick
-from kiosk.session.session import Session
+from kiosk.session.session import Session, first_session
+
+MAX_LIST_PAGE = 99  # views clamp to the last page; this only keeps a stuck key from counting for ever
 
 
 def value_of(event: Intent) -> str:
     """Return the intent's value."""
     return event.value.reveal()
+
+
+def index_in(text: str) -> int:
+    """Return the small number a value names, or -1: values come from outside and may be anything."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 3 else -1
 
 
 def set_locale(session: Session, event: Intent) -> Session:
@@ -30,6 +37,14 @@ def set_contrast(session: Session, event: Intent) -> Session:
     return replace(session, contrast="normal" if session.contrast == "high" else "high")
 
 
+def is_left_switched(session: Session, event: Tick) -> bool:
+    """Whether somebody changed language, scale or contrast on the first screen and went away."""
+    idle, warn = session.screen.idle(session.scale)
+    found = first_session(session.catalogue, session.today, session.screen)
+    is_as_found = (session.locale, session.scale, session.contrast) == (found.locale, found.scale, found.contrast)
+    return event.idle_s >= idle + warn and (session.is_scale_chosen or not is_as_found)
+
+
 def toggle_help(session: Session, event: Intent) -> Session:
     """Open or close the help panel."""
     return replace(session, is_help_open=not session.is_help_open)
@@ -47,7 +62,7 @@ def stay(session: Session, event: Intent) -> Session:
 
 def page_forward(session: Session, event: Intent) -> Session:
     """Turn the list on."""
-    return replace(session, list_page=session.list_page + 1)
+    return replace(session, list_page=min(session.list_page + 1, MAX_LIST_PAGE))
 
 
 def page_back(session: Session, event: Intent) -> Session:

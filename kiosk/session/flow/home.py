@@ -8,27 +8,30 @@ from devices.api import Private
 from kiosk.session.events import Intent
 from kiosk.session.flow.frame import value_of
 from kiosk.session.flow.route import can_apply
-from kiosk.session.session import Session
+from kiosk.session.session import Session, next_matter
 
 MAX_QUERY = 24
+SEARCH = "search:"
+VOCABULARIES = {"window": "window_class", "life": "life_field"}
 
 
 def is_item(session: Session, event: Intent) -> bool:
     """Whether an item of the catalogue was chosen."""
     kind, _, code = value_of(event).partition(":")
-    return kind == "item" and any(item.item_code == code for item in session.catalogue.items)
+    return kind == "item" and session.catalogue.item(code) is not None
 
 
 def is_filter(session: Session, event: Intent) -> bool:
     """Whether a window class, a life field or the search was chosen."""
-    return value_of(event).partition(":")[0] in ("window", "life", "search")
+    kind, _, value = value_of(event).partition(":")
+    words = session.catalogue.vocabularies.get(VOCABULARIES.get(kind, ""), ())
+    return value_of(event) == SEARCH or any(word.value == value for word in words)
 
 
 def take_item(session: Session, event: Intent) -> Session:
-    """Take the chosen item; everything a former choice had filled is new."""
-    code = value_of(event).partition(":")[2]
-    item = next(item for item in session.catalogue.items if item.item_code == code)
-    return replace(session, item=item, situation="", answers={}, pages=(), deferred=(), form_page=0)
+    """Take the chosen item: a new matter, of which nothing is known but that a card may lie on the reader."""
+    item = session.catalogue.item(value_of(event).partition(":")[2])
+    return replace(next_matter(session), item=item)
 
 
 def take_filter(session: Session, event: Intent) -> Session:
@@ -36,25 +39,30 @@ def take_filter(session: Session, event: Intent) -> Session:
     return replace(session, filter=value_of(event), list_page=0, query=Private(""))
 
 
+def has_filter(session: Session, event: Intent) -> bool:
+    """Whether home shows a part of the catalogue."""
+    return bool(session.filter)
+
+
 def clear_filter(session: Session, event: Intent) -> Session:
     """Back to all tiles."""
     return replace(session, filter="", list_page=0, query=Private(""))
 
 
+def is_searching(session: Session, event: Intent) -> bool:
+    """Whether the search box is on the screen."""
+    return session.filter == SEARCH
+
+
 def type_query(session: Session, event: Intent) -> Session:
     """Add to what is searched for."""
-    text = (session.query.reveal() + value_of(event))[:MAX_QUERY]
-    return replace(session, query=Private(text), list_page=0)
+    typed = "".join(letter for letter in value_of(event)[:MAX_QUERY] if letter.isprintable())
+    return replace(session, query=Private((session.query.reveal() + typed)[:MAX_QUERY]), list_page=0)
 
 
 def erase_query(session: Session, event: Intent) -> Session:
     """Take the last character of the search away."""
     return replace(session, query=Private(session.query.reveal()[:-1]), list_page=0)
-
-
-def has_filter(session: Session, event: Intent) -> bool:
-    """Whether home shows a part of the catalogue."""
-    return bool(session.filter)
 
 
 def is_applicable(session: Session, event: Intent) -> bool:

@@ -41,6 +41,11 @@ def defer(session: Session, event: Intent) -> Session:
     return replace(session, deferred=kept if code in session.deferred else (*kept, code))
 
 
+def has_pages(session: Session, event: Intent) -> bool:
+    """Whether pages of the material named were taken."""
+    return any(page.material == value_of(event) for page in session.pages)
+
+
 def drop_pages(session: Session, event: Intent) -> Session:
     """Drop every page of one material, to scan it anew."""
     return replace(session, pages=tuple(page for page in session.pages if page.material != value_of(event)))

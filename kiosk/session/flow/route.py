@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kiosk.services.catalogue import ServiceItem
+from kiosk.services.form import visible_steps
+from kiosk.session.flow.facts import context_of
 from kiosk.session.session import Session, State
 
 STEP_STATES: dict[str, State] = {
@@ -41,7 +43,7 @@ def route(session: Session) -> tuple[State, ...]:
     if session.item is None:
         return (State.HOME,)
     states: list[State] = [State.HOME]
-    for step in session.item.kiosk_flow:
+    for step in visible_steps(session.item, session.answers, context_of(session)):
         if step in PASSED_OVER or (step == "situation" and session.item.situation_mode != "ask"):
             continue
         if step == "situation" and not session.item.situations:
@@ -56,19 +58,21 @@ def route(session: Session) -> tuple[State, ...]:
 
 def following(session: Session) -> State:
     """Return the state after the present one; after the last comes FAREWELL."""
-    states = route(session)
-    if session.state not in states:
-        return State.HOME
-    place = states.index(session.state) + 1
-    return states[place] if place < len(states) else State.FAREWELL
+    return _beyond(session, 1)
 
 
 def preceding(session: Session) -> State:
-    """Return the state before the present one; the card and the notice are not asked for twice."""
+    """Return the state before the present one."""
+    return _beyond(session, -1)
+
+
+def _beyond(session: Session, way: int) -> State:
+    """Return the next state that way; a card that was read and a notice agreed to are not asked for twice."""
     states = route(session)
     if session.state not in states:
         return State.HOME
-    place = states.index(session.state) - 1
-    while place > 0 and session.identity is not None and states[place] in (State.IDENTIFY, State.NOTICE):
-        place -= 1
-    return states[max(place, 0)]
+    done = (State.IDENTIFY, State.NOTICE) if session.identity is not None and session.consent_hash else ()
+    place = states.index(session.state) + way
+    while 0 < place < len(states) and states[place] in done:
+        place += way
+    return states[max(place, 0)] if place < len(states) else State.FAREWELL

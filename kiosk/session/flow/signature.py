@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 
+import msgspec
 from msgspec.structs import replace
 
 from devices.api import Private
@@ -14,27 +14,31 @@ from kiosk.session.flow.frame import value_of
 from kiosk.session.session import Fault, Session, Stroke
 
 MAX_STROKES = 60
-MAX_POINTS = 4000
+MAX_POINTS = 12_000  # of all strokes: two minutes of a finger at 100 points a second
+MAX_TEXT = 400_000  # letters; a longer text is cut and no stroke any more
+MAX_MS = 3_600_000
 MIN_INK = 0.25  # length of all strokes in pad widths; less is a slip of the finger, not a name
 
 
 def decode_stroke(text: str) -> Stroke | None:
     """Return the stroke in `[x, y, ms, …]`, or None when it is no stroke inside the pad."""
     try:
-        flat = json.loads(text)
-    except ValueError:
+        flat = msgspec.json.decode(text[:MAX_TEXT], type=list[float])
+    except (msgspec.DecodeError, UnicodeError):
         return None
-    if not isinstance(flat, list) or not flat or len(flat) % 3 or len(flat) > 3 * MAX_POINTS:
+    if not flat or len(flat) % 3:
         return None
-    if not all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in flat):
+    points = tuple((x, y, ms) for x, y, ms in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+    if not all(0 <= x <= 1 and 0 <= y <= 1 and 0 <= ms <= MAX_MS for x, y, ms in points):
         return None
-    points = tuple((float(x), float(y), int(ms)) for x, y, ms in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
-    return points if all(0 <= x <= 1 and 0 <= y <= 1 and ms >= 0 for x, y, ms in points) else None
+    return tuple((x, y, int(ms)) for x, y, ms in points)
 
 
 def is_stroke(session: Session, event: Intent) -> bool:
-    """Whether the intent carries a stroke."""
-    return len(session.strokes.reveal()) < MAX_STROKES and decode_stroke(value_of(event)) is not None
+    """Whether the intent carries a stroke and the pad has room for it."""
+    strokes = session.strokes.reveal()
+    stroke = decode_stroke(value_of(event))
+    return stroke is not None and len(strokes) < MAX_STROKES and sum(map(len, strokes)) + len(stroke) <= MAX_POINTS
 
 
 def add_stroke(session: Session, event: Intent) -> Session:

@@ -22,8 +22,13 @@ def take_ticket(session: Session, event: Stored) -> Session:
 def not_stored(session: Session, event: NotStored) -> Session:
     """The store has said so: nothing was kept. What was filled in is still here."""
     return replace(
-        session, fault=Fault(code=event.code, kind="DiskFull"), came_from=State.REVIEW, is_asking_store=False
+        session, fault=Fault(code=event.code, kind="NotStored"), came_from=State.REVIEW, is_asking_store=False
     )
+
+
+def was_not_stored(session: Session, event: Intent) -> bool:
+    """Whether the person can try once more to submit."""
+    return session.came_from is State.REVIEW
 
 
 def is_ours(session: Session, event: OutcomeKnown) -> bool:
@@ -57,14 +62,24 @@ def slip_failed(session: Session, event: SlipFailed) -> Session:
     return replace(session, slip="failed", fault=Fault(code=event.code, kind=event.kind))
 
 
+def is_printing(session: Session) -> bool:
+    """Whether the printer is at work."""
+    return session.slip in ("", "printing")
+
+
+def may_print(session: Session, event: Intent) -> bool:
+    """Whether the slip did not come out."""
+    return session.slip == "failed"
+
+
+def may_finish(session: Session, event: Intent) -> bool:
+    """Whether nothing is being printed any more."""
+    return not is_printing(session)
+
+
 def print_again(session: Session, event: Intent) -> Session:
     """Print once more, counted."""
     return replace(session, slip="printing", reprints=session.reprints + 1, fault=None)
-
-
-def decline_slip(session: Session, event: Intent) -> Session:
-    """Only look at the number."""
-    return replace(session, slip="declined")
 
 
 def card_taken(session: Session, event: object) -> Session:

@@ -18,6 +18,7 @@ class Way(StrEnum):
     NEXT = "next"  # the item's next step whose condition holds
     BACK = "back"  # the step before
     STAY = "stay"  # fold only: neither turn nor effects change
+    AGAIN = "again"  # a wait that ended is asked for again in the same turn: nobody has done anything
     LEAVE = "leave"  # end of the visit: a new session, by way of FAREWELL where something lies about
 
 

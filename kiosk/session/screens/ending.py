@@ -5,7 +5,7 @@ from __future__ import annotations
 from kiosk.services import form, slip
 from kiosk.session.flow import facts
 from kiosk.session.outgoing import word_of
-from kiosk.session.screens.frame import Scene, paged, standard_actions, whose_move
+from kiosk.session.screens.frame import Scene, paged, standard_actions, warning_notes, whose_move
 from kiosk.session.session import Fault, Session, State
 from kiosk.session.view import Action, Note, Row, View
 
@@ -16,15 +16,14 @@ def review(scene: Scene) -> View:
     """All that will be sent, line by line, each page with its way back."""
     session, say = scene.session, scene.say
     rows, page, pages = paged(review_rows(scene), session.list_page, ROWS[session.scale])
-    notes = [Note(key=f"warn{n}", text=text, mood="care") for n, text in enumerate(session.warnings)]
-    notes.insert(0, Note(key="how", text=say("review.online" if scene.station.is_online else "review.offline")))
-    is_last = page == pages - 1
-    complete = not facts.faults_of(session) and all(state.state != "needed" for state in facts.plan_of(session))
-    primary = (
-        Action(id="confirm", label=say("review.confirm"), role="primary", is_enabled=complete)
-        if is_last
-        else Action(id="page_next", label=say("review.read_on"), role="primary")
-    )
+    how = Note(key="how", text=say("review.online" if scene.station.is_online else "review.offline"))
+    lacking = _lacking(session)
+    if lacking:
+        primary = Action(id="edit", label=say("review.complete"), role="primary", value=lacking)
+    elif page == pages - 1:
+        primary = Action(id="confirm", label=say("review.confirm"), role="primary")
+    else:
+        primary = Action(id="page_next", label=say("review.read_on"), role="primary")
     return View(
         screen="review",
         key="review",
@@ -33,9 +32,17 @@ def review(scene: Scene) -> View:
         rows=rows,
         page=page,
         pages=pages,
-        notes=tuple(notes),
+        notes=(how, *warning_notes(scene)),
         actions=standard_actions(scene, primary),
     )
+
+
+def _lacking(session: Session) -> str:
+    """Return the first place that is not complete, as the intent `edit` names it; "" when all is there."""
+    faults = facts.faults_of(session)
+    if faults:
+        return f"form:{faults[0].page_index}"
+    return "" if all(state.state != "needed" for state in facts.plan_of(session)) else "materials"
 
 
 def review_rows(scene: Scene) -> list[Row]:
@@ -145,13 +152,12 @@ def slip_screen(scene: Scene) -> View:
         "": "slip.printing",
         "printing": "slip.printing",
         "printed": "slip.printed",
-        "declined": "slip.on_screen",
     }.get(session.slip, "slip.on_screen")
     if session.slip == "failed" and session.fault is not None:
         notes.extend(whose_move(scene, session.fault, "Printer"))
     own: list[Action] = []
-    if session.slip in ("printed", "failed", "declined"):
-        if session.slip != "printed":
+    if session.slip in ("printed", "failed"):
+        if session.slip == "failed":
             own.append(Action(id="print", label=say("slip_screen.print_again")))
         own.append(Action(id="finish", label=say("slip_screen.finish"), role="primary"))
     case_number = session.outcome.case_number if session.outcome is not None else ""
@@ -170,7 +176,7 @@ def slip_screen(scene: Scene) -> View:
         number=case_number if case_number and word is slip.Word.DELIVERED else rows[-1].value,
         code=slip_code(session),
         notes=tuple(notes),
-        actions=tuple(own),
+        actions=standard_actions(scene, *own, back=False, end=False),
     )
 
 
@@ -184,7 +190,7 @@ def farewell(scene: Scene) -> View:
         screen="farewell",
         key="farewell.card" if session.is_card_left else "farewell",
         title=say("farewell.title"),
-        lead=say("farewell.lead"),
+        lead=say("farewell.lead" if session.slip == "printed" else "farewell.lead_no_slip"),
         picture="farewell",
         notes=notes,
         actions=(Action(id="finish", label=say("farewell.finish"), role="primary"),),
@@ -195,16 +201,17 @@ def trouble(scene: Scene) -> View:
     """What is in the way, whose move it is, and at least one way on."""
     session, say = scene.session, scene.say
     fault = session.fault or Fault(code="other")
-    actions = [Action(id="home", label=say("trouble.home"), role="secondary" if session.came_from else "primary")]
+    has_way_back = session.came_from is not None
+    actions = [Action(id="home", label=say("trouble.home"), role="secondary" if has_way_back else "primary")]
     if session.came_from is State.REVIEW:
         actions.append(Action(id="retry", label=say("trouble.retry"), role="primary"))
-    else:
-        actions = [Action(id="home", label=say("trouble.home"), role="primary")]
+    elif has_way_back:
+        actions.append(Action(id="back", label=say("trouble.mend"), role="primary"))
     return View(
         screen="trouble",
         key=f"trouble.{fault.code}",
         title=say("trouble.title"),
         picture="trouble",
         notes=whose_move(scene, fault),
-        actions=tuple(actions),
+        actions=standard_actions(scene, *actions, back=False, end=False),
     )

@@ -62,7 +62,6 @@ def form_screen(scene: Scene) -> View:
             scene,
             *_repeat_actions(scene, page),
             Action(id="next", label=say(label), role="primary"),
-            back=not session.edits_from_review,
         ),
     )
 

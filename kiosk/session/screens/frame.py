@@ -8,10 +8,11 @@ from typing import Literal, TypeVar
 import msgspec
 
 from devices.api import DeviceKind
+from kiosk.session.flow.facts import stops_of, warnings_of
 from kiosk.session.flow.route import route
 from kiosk.session.session import Fault, Session, State
 from kiosk.session.view import Action, Note, Step, Top
-from kiosk.station.failures import failure_of
+from kiosk.station.failures import Move, failure_of
 from kiosk.station.health import Station
 from kiosk.station.texts import Texts
 
@@ -98,16 +99,26 @@ def _step_state(index: int, now: int) -> Literal["done", "now", "ahead"]:
     return "now" if index == now else "ahead"
 
 
-def whose_move(scene: Scene, fault: Fault, device: str = "") -> tuple[Note, ...]:
-    """Return what happened and whose move it is, as two sentences."""
+def whose_move(scene: Scene, fault: Fault, device: str = "", asks_staff: bool = False) -> tuple[Note, ...]:
+    """Return what happened and whose move it is, as two sentences.
+
+    The second is left out where the first says it all: nobody is sent to try again what cannot be tried again.
+    With `asks_staff` the person has tried often enough.
+    """
     row = failure_of(fault.kind, fault.code, device)
-    who = scene.say(
-        f"failures.whose_{row.move.value}", name=scene.station.site.agent(scene.locale), phone=scene.station.site.phone
-    )
-    return (
-        Note(key="fault", text=fault.text or scene.say(row.text), mood="stop"),
-        Note(key="whose", text=who, mood="care"),
-    )
+    stops = stops_of(scene.session) if fault.kind == "Condition" else ()
+    happened = Note(key="fault", text=stops[0] if stops else scene.say(row.text), mood="stop")
+    move = Move.ATTENDANT if asks_staff else row.move
+    if move is Move.CITIZEN and not row.can_retry:
+        return (happened,)
+    site = scene.station.site
+    who = scene.say(f"failures.whose_{move.value}", name=site.agent(scene.locale), phone=site.phone)
+    return (happened, Note(key="whose", text=who, mood="care"))
+
+
+def warning_notes(scene: Scene) -> tuple[Note, ...]:
+    """Return a note for each condition that the back office will look at."""
+    return tuple(Note(key=f"warn{n}", text=text, mood="care") for n, text in enumerate(warnings_of(scene.session)))
 
 
 def help_notes(scene: Scene) -> tuple[Note, ...]:

@@ -167,7 +167,7 @@ def guide(scene: Scene) -> View:
         reason = ""
         if not scene.station.queue.is_accepting:
             reason = say("failures.disk_full")
-        elif not scene.station.has(DeviceKind.READER):
+        elif session.identity is None and not scene.station.has(DeviceKind.READER):
             reason = say("failures.reader_away")
         actions = (Action(id="apply", label=say("guide.apply"), role="primary", is_enabled=not reason, reason=reason),)
     else:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from devices.api import DeviceKind
 from kiosk.services.identity import mask_id, mask_name
 from kiosk.session.flow.card import CARD_TRIES
-from kiosk.session.screens.frame import Scene, standard_actions, whose_move
+from kiosk.session.screens.frame import Scene, standard_actions, warning_notes, whose_move
 from kiosk.session.view import Action, Note, Row, Tile, View
+
+OF_THE_CARD = ("UserFault", "IdentityError")
+"""Faults of what was laid down, not of the machine."""
 
 NOTICE_LINES = ("read", "sent", "kept", "reuse", "rights")
 
@@ -16,15 +20,16 @@ def identify(scene: Scene) -> View:
     """Where to put the card; the machine reads it by itself."""
     session, say = scene.session, scene.say
     notes: tuple[Note, ...] = ()
-    if session.fault is not None:
-        notes = whose_move(scene, session.fault, "Reader")
-    if session.tries >= CARD_TRIES:
-        notes = (*notes, Note(key="tries", text=say("identify.ask_staff"), mood="care"))
+    fault = session.fault
+    if fault is not None and fault.kind not in OF_THE_CARD and scene.station.has(DeviceKind.READER):
+        fault = None  # the reader is back
+    if fault is not None:
+        notes = whose_move(scene, fault, "Reader", asks_staff=session.tries >= CARD_TRIES)
     if not scene.station.is_online:
         notes = (*notes, Note(key="offline", text=say("identify.offline")))
     return View(
         screen="identify",
-        key="identify.again" if session.fault is not None else "identify",
+        key="identify.again" if fault is not None else "identify",
         title=say("identify.title"),
         lead=say("identify.lead"),
         picture="card",
@@ -55,7 +60,7 @@ def notice(scene: Scene) -> View:
         title=say("notice.title"),
         lead=lead,
         rows=rows,
-        notes=tuple(Note(key=f"warn{n}", text=text, mood="care") for n, text in enumerate(session.warnings)),
+        notes=warning_notes(scene),
         actions=standard_actions(
             scene,
             Action(id="refuse", label=say("notice.refuse")),
