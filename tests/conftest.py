@@ -11,7 +11,7 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 
-AREAS = ("queue", "platform", "central", "reader", "printer", "camera", "services", "ui", "kiosk")
+AREAS = ("queue", "platform", "central", "reader", "printer", "camera", "services", "ui", "kiosk", "flow")
 pytest_plugins = [
     f"tests.fixtures.{area}" for area in AREAS if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
 ]
@@ -41,6 +41,31 @@ def pytest_runtest_call(item: pytest.Item):
     if stray:
         pytest.fail(f"unexpected warning in the log: {stray[:3]}", pytrace=False)
     return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport():
+    """With JINBAN_NO_SKIPS=1 a test that was skipped or was expected to fail fails (`.ci/run`)."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report():
+    """The same for a whole module that skips itself."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.outcome == "skipped" and os.environ.get("JINBAN_NO_SKIPS") == "1":
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+        report.outcome = "failed"
+        report.longrepr = f"{why}: nothing may be skipped here"
 
 
 def pytest_configure(config: pytest.Config) -> None:
