@@ -144,7 +144,8 @@ class Hands:
             return
         player.fill({**self._role.answers, **self._typed_relative()})
         page, before = player.view.page, player.session.turn
-        player.photograph()
+        settle(0.25)
+        player.photograph_as(f"{player.view.key.replace('.', '-')}-filled")
         player.action("next")
         player.wait(lambda: player.session.turn != before or player.session.shows_errors, "the next page")
         if player.session.shows_errors and player.view.screen == "form" and player.view.page == page:

@@ -158,7 +158,7 @@ class Player:
         self.tap(field.label)
         self.wait(lambda: any(f.key == field.key and f.is_focused for f in self.view.fields), f"{field.key} focused", 5)
         settle(0.25)
-        self.photograph()
+        self.photograph_as(f"keyboard-{field.keyboard}")
         self.type(value, field.keyboard)
         settle(0.1)
         self._terminal.post(lambda: None)
