@@ -26,8 +26,13 @@ BY_STATE_AND_EVENT = _index()
 
 
 def name_of(event: Event) -> str:
-    """Return what an edge's `on` says: an intent's name, or the event's type name."""
-    return event.name if isinstance(event, Intent) else type(event).__name__
+    """Return what an edge's `on` says: an intent's name, or the event's type name.
+
+    Intents begin with a small letter: one that calls itself `Stored` is no reply of the store.
+    """
+    if isinstance(event, Intent):
+        return event.name if event.name[:1].islower() else ""
+    return type(event).__name__
 
 
 def edge_for(session: Session, event: Event) -> Edge | None:

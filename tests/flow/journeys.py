@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kiosk.services.catalogue import Catalogue
 from kiosk.session import events as evt
-from kiosk.session.session import State
+from kiosk.session.compose import view_of
+from kiosk.session.session import Session, State
 from offline_queue.api import State as QueueState
 from tests.fixtures.flow import ELDER, INSURANCE, QUERY, Walk, outcome_of, preview_of
 
@@ -236,3 +238,16 @@ JOURNEYS: tuple[Callable[[Walk], None], ...] = (
     gets_a_slip_offline,
     gets_a_slip_online,
 )
+
+
+def moments(catalogue: Catalogue) -> tuple[Session, ...]:
+    """Return one session for each place and variant of a screen that the journeys pass."""
+    found: dict[tuple[object, ...], Session] = {}
+    for journey in JOURNEYS:
+        walk = Walk(catalogue)
+        journey(walk)
+        for session in walk.seen:
+            shown = view_of(session, walk.station, walk.texts)
+            mark = (session.state, shown.key, session.focus, session.is_reading_further, shown.title, session.tries)
+            found.setdefault((*mark, session.item and session.item.item_code, session.came_from), session)
+    return tuple(found.values())
