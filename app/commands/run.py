@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -65,6 +66,7 @@ def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:
 
 def _open(config: Config, size: tuple[int, int], is_fullscreen: bool, undo: ExitStack) -> int:
     """Show the first frame, then load everything else beside it."""
+    gc.disable()  # until the first frame: collecting while modules load takes a tenth of the way there
     from app.waking import LateFrames, Waking, waking_view
     from ui.app import Terminal
 
@@ -102,7 +104,12 @@ def _open(config: Config, size: tuple[int, int], is_fullscreen: bool, undo: Exit
         terminal.post(lambda: waking.take(ready, eye, terminal, frames, stuck))
 
     loader = threading.Thread(target=load, name="loader", daemon=True)
-    terminal.after(0.05, loader.start)  # after the first frame
+
+    def wake() -> None:
+        gc.enable()
+        loader.start()
+
+    terminal.after(0.05, wake)  # after the first frame
     code = terminal.exec()
     loader.join()
     waking.stop()
