@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import shutil
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import Catalogue, load_catalogue
 from kiosk.session.journal import AuditJournal
-from kiosk.session.runner import Loop, Parts, SessionRunner
+from kiosk.session.parts import Loop, Parts
+from kiosk.session.runner import SessionRunner
 from kiosk.session.view import View
 from kiosk.station.audit import AuditLog
 from kiosk.station.audit_events import Event
@@ -72,7 +76,12 @@ def catalogue_folder(config: Config) -> Path:
     return config.path(config.catalogue) if config.catalogue else ASSETS / "services"
 
 
-def prepare(config: Config, texts: Texts) -> Ready:
+def free_disk(folder: Path) -> int:
+    """Return the bytes that the folder's disk has left."""
+    return shutil.disk_usage(folder).free
+
+
+def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = free_disk) -> Ready:
     """Open the store and everything it needs.
 
     Raises: NotEnrolled, ConfigError, CatalogueError, StoreBusy, StoreTooNew, StoreCorrupt.
@@ -92,10 +101,13 @@ def prepare(config: Config, texts: Texts) -> Ready:
     )
     catalogue = load_catalogue(catalogue_folder(config))
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
-    store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits)
-    audit = AuditLog(
-        state / AUDIT, genesis_hash(device.device_id, device.certificate, device.genesis), link.signer, clock
-    )
+    store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
+    genesis = genesis_hash(device.device_id, device.certificate, device.genesis)
+    try:
+        audit = AuditLog(state / AUDIT, genesis, link.signer, clock)
+    except KioskError:
+        store.close()
+        raise
     return Ready(config, texts, catalogue, clock, device, link, audit, store)
 
 
@@ -111,7 +123,7 @@ class Kiosk:
         self.link = ready.link
         self.audit = ready.log
         self._on_stuck = on_stuck
-        self.work = WorkLane(lambda error: on_stuck())
+        self.work = WorkLane(self._defect)
         self.lanes = {
             kind: self._lane(kind, device)
             for kind, device in (
@@ -211,6 +223,13 @@ class Kiosk:
             devices={kind.value: status.device.value for kind, status in devices.items()},
             paper=printer.supply.value if printer is not None else "unknown",
         )
+
+    def _defect(self, error: BaseException) -> None:
+        """A mistake of ours on the work lane: write down where, by hash, and let the supervisor start anew."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} {Path(frame.filename).name} {frame.lineno}"
+        self.audit.record(Event.DEFECT, place=hashlib.sha256(place.encode()).hexdigest())
+        self._on_stuck()
 
     def _drain_audit(self) -> None:
         """Carry the store's own transitions over into the audit log, at least once."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from devices.api import (
@@ -28,131 +27,38 @@ from devices.api import (
     TimedOut,
     UserFault,
 )
-from kiosk.services.catalogue import Catalogue
 from kiosk.services.submission import uuid7
 from kiosk.session import effects as ask
 from kiosk.session import events as evt
 from kiosk.session.compose import view_of
-from kiosk.session.journal import Journal
 from kiosk.session.outgoing import compose_slip, submission_of
+from kiosk.session.parts import Parts
 from kiosk.session.session import Session, State, first_session
 from kiosk.session.step import step
 from kiosk.session.view import View
-from kiosk.station.clock import SystemClock
-from kiosk.station.config import ScreenConfig
-from kiosk.station.health import Station
-from kiosk.station.texts import Texts
 from offline_queue.api import (
     Change,
-    EnvelopeFacts,
-    ManifestBuilder,
-    Outcome,
-    PlainPart,
     QueueError,
     QueueStats,
-    SealingKey,
-    Ticket,
 )
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 PAUSE_AFTER_FAULT_S = 1.0  # a reader that is away answers at once; asking it in a tight loop helps nobody
+ACTS = (
+    evt.Intent,
+    evt.CardRead,
+    evt.PageTaken,
+    evt.Stored,
+    evt.NotStored,
+    evt.SlipPrinted,
+    evt.SlipFailed,
+    evt.CardGone,
+)
+"""What counts as activity. A device that only says it is away, or that nobody came, must not keep a visit alive."""
 WATCH_STEP = 0.01  # outlines that moved less (of the frame) are the same picture
 STUCK_S = 30.0  # work that takes longer is a defect: audit and exit for the supervisor
-
-
-class Loop(Protocol):
-    """The main thread's loop: Qt's in ui/app.py, a plain one in tests."""
-
-    def post(self, call: Callable[[], None]) -> None:
-        """Run `call` on the main thread, soon. Safe from any thread."""
-
-    def after(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
-        """Run `call` on the main thread after `seconds`; return what calls it off."""
-
-    def now(self) -> float:
-        """Return monotonic seconds."""
-
-
-class Lane(Protocol):
-    """One device's thread: one command at a time, a deadline on each."""
-
-    def call(
-        self,
-        turn: int,
-        ask: Callable[[Any, Deadline], object],
-        deadline_s: float,
-        reply: Callable[[int, object], None],
-    ) -> None:
-        """Queue a command; `reply(turn, value or DeviceError)` comes from the lane's thread."""
-
-    def cancel(self, turn: int) -> None:
-        """Call off what this turn still has queued or running."""
-
-
-class Work(Protocol):
-    """The work lane: sealing and storing, one at a time."""
-
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run `job` on the work lane."""
-
-    def busy_s(self) -> float:
-        """Return how long the running job has taken, 0 when idle."""
-
-
-class Store(Protocol):
-    """What the runner needs of the queue's store."""
-
-    def put(
-        self,
-        sid: str,
-        parts: tuple[PlainPart, ...],
-        manifest: ManifestBuilder,
-        facts: EnvelopeFacts,
-        keys: tuple[SealingKey, ...],
-    ) -> Ticket:
-        """Seal and store; return the ticket once it is durable."""
-
-    def find(self, sid: str) -> Outcome | None:
-        """Return what is known of `sid`."""
-
-    def ticket(self, sid: str) -> Ticket | None:
-        """Return the ticket of a stored submission."""
-
-    def stats(self) -> QueueStats:
-        """Return the counts."""
-
-
-class Sync(Protocol):
-    """What the runner needs of the sync loop."""
-
-    def nudge(self, sid: str = "") -> None:
-        """Wake up; `sid` goes first."""
-
-    def is_online(self) -> bool:
-        """Whether the platform answered last."""
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """Everything a runner is put together from."""
-
-    loop: Loop
-    lanes: Mapping[DeviceKind, Lane]
-    work: Work
-    store: Store
-    sync: Sync
-    journal: Journal
-    catalogue: Catalogue
-    texts: Texts
-    clock: SystemClock
-    station: Station  # as it stands before the first device has answered
-    screen: ScreenConfig
-    sealing_keys: Callable[[], tuple[SealingKey, ...]]
-    show: Callable[[View], None]
-    app_version: str
-    on_end: Callable[[], None]  # forget frames, clipboard …
-    on_stuck: Callable[[], None]
 
 
 class SessionRunner:
@@ -173,8 +79,9 @@ class SessionRunner:
     # ── life ─────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Show ATTRACT and begin to tick."""
+        """Show ATTRACT and begin to tick. Raises: StoreCorrupt."""
         self.session = self._named(self.session)
+        self.station = replace(self.station, queue=self._p.store.stats())  # once: nobody is waiting yet
         self._refresh_station()
         self._show()
         self._ticking = self._p.loop.after(TICK_S, self._tick)
@@ -219,7 +126,7 @@ class SessionRunner:
         if session.turn != before.turn:
             self._cancel(before.turn)
             self._placed_at = self._p.loop.now()
-            if not isinstance(event, evt.Tick):
+            if _is_act(event):
                 self._active_at = self._placed_at
             if session.id != before.id:
                 session = self._named(session)
@@ -239,13 +146,18 @@ class SessionRunner:
 
     def _tick(self) -> None:
         now = self._p.loop.now()
-        if self._p.work.busy_s() > STUCK_S:
+        if self._p.work.busy_s() > STUCK_S or self._rests_with_a_stuck_lane():
             self._p.journal.stuck()
             self._p.on_stuck()
             return
+        self._count()
         self._refresh_station()
         self.dispatch(evt.Tick(idle_s=now - self._active_at, place_s=now - self._placed_at))
         self._ticking = self._p.loop.after(TICK_S, self._tick)
+
+    def _rests_with_a_stuck_lane(self) -> bool:
+        """Whether nobody is here and a device's thread is lost: only a new process gets its port back."""
+        return self.session.state is State.ATTRACT and any(lane.is_stuck for lane in self._p.lanes.values())
 
     def _show(self) -> None:
         view = view_of(self.session, self.station, self._p.texts)
@@ -262,8 +174,26 @@ class SessionRunner:
             clock_text=local.strftime("%H:%M"),
             is_clock_ok=self._p.clock.is_trusted(),
             is_online=self._p.sync.is_online(),
-            queue=self._p.store.stats(),
         )
+
+    def _count(self) -> None:
+        """Let the work lane ask the store for its counts: the store may wait for the disk, this thread never does."""
+        if not self._p.work.busy_s():
+            self._p.work.submit(self._count_on_lane)
+
+    def _count_on_lane(self) -> None:
+        try:
+            stats = self._p.store.stats()
+        except QueueError as error:  # a store that cannot even count takes no visit in
+            if self.station.queue.is_accepting:
+                log.error("the store does not count: %s", error.code or type(error).__name__)
+            stats = replace(self.station.queue, is_accepting=False)
+        self._p.loop.post(lambda: self._counted(stats))
+
+    def _counted(self, stats: QueueStats) -> None:
+        if stats != self.station.queue:
+            self.station = replace(self.station, queue=stats)
+            self._show()
 
     def _device_changed(self, status: Status) -> None:
         known = self.station.devices.get(status.kind)
@@ -273,7 +203,7 @@ class SessionRunner:
         self._show()
 
     def _queue_changed(self, change: Change) -> None:
-        self._refresh_station()
+        self._count()
         self.dispatch(evt.OutcomeKnown(change.outcome))
 
     # ── effects ──────────────────────────────────────────────────────────────────────────
@@ -359,7 +289,8 @@ class SessionRunner:
         self._p.loop.after(seconds, lambda: self.dispatch(event))
 
     def _took(self, event: evt.Event) -> None:
-        self._active_at = self._p.loop.now()  # every device act counts as activity: product.md §6
+        if _is_act(event):
+            self._active_at = self._p.loop.now()  # every device act counts as activity: product.md §6
         before = self.session
         self.dispatch(event)
         if not isinstance(event, evt.Reply) or event.turn != before.turn:
@@ -442,6 +373,11 @@ class SessionRunner:
             self._p.loop.post(lambda: self.dispatch(evt.Stored(turn, found)))
         else:
             self._p.loop.post(lambda: self.dispatch(evt.NotStored(turn, code)))
+
+
+def _is_act(event: evt.Event) -> bool:
+    """Whether somebody did something; a card laid down badly is an act too."""
+    return isinstance(event, ACTS) or (isinstance(event, evt.CardFailed) and event.kind == UserFault.__name__)
 
 
 def _read_card(reader: IdReader, deadline: Deadline) -> object:
