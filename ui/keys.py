@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 LAYOUTS = {"pinyin", "digits", "idnumber", "english"}
 LONGEST_COMPOSITION = 40  # letters; a longer one is no word, and no look-up may take long
-CANDIDATES = 64
+CANDIDATES = 400  # the engine's own limit: every character of a syllable can be reached
 
 
 class Keyboard(QObject):
@@ -180,19 +180,20 @@ class Keyboard(QObject):
         if not self._keys or engine is None:
             return []
         keys = tuple(self._keys)
-        if all(len(key) == 1 for key in keys):
-            return [(found.text, found.consumed_letters) for found in engine.candidates("".join(keys), CANDIDATES)]
-        lists = [
-            [(found.text, found.consumed_letters) for found in engine.candidates("".join(way), CANDIDATES // 2)]
-            for way in readings(keys)
-        ]
-        return _merge(lists, len(keys))
+        is_plain = all(len(key) == 1 for key in keys)
+        ways = ["".join(keys)] if is_plain else ["".join(way) for way in readings(keys)]
+        lists = [[(found.text, found.consumed_letters) for found in engine.candidates(way, CANDIDATES)] for way in ways]
+        return lists[0] if is_plain else _merge(lists, len(keys))
 
     def _engine(self) -> Any:
         if self._pinyin is None and self._pinyin_path is not None:
-            from ui.keyboard.pinyin import Pinyin
+            if self._pinyin_path.is_file():
+                from ui.keyboard.pinyin import Pinyin
 
-            self._pinyin = Pinyin(self._pinyin_path)
+                self._pinyin = Pinyin(self._pinyin_path)
+            else:
+                log.error("the keyboard's dictionary is missing; Chinese cannot be typed")
+                self._pinyin_path = None
         return self._pinyin
 
     def _say(self, at: int) -> None:

@@ -19,6 +19,13 @@ def items(window: QQuickWindow) -> Iterator[QQuickItem]:
     yield from _below(window.contentItem())
 
 
+def lay_out(window: QQuickWindow) -> None:
+    """Place what waits for the next frame to be placed, so that a touch lands where a person would see it."""
+    for _ in range(2):  # a row that is placed may move the one it stands in
+        for item in list(items(window)):
+            item.ensurePolished()
+
+
 def name_of(item: QQuickItem) -> str:
     """Return an item's accessible name; "" when it has none or is left out of the accessibility tree."""
     interface = QAccessible.queryAccessibleInterface(item)
@@ -41,6 +48,7 @@ def find(window: QQuickWindow, name: str, role: QAccessible.Role | None = None) 
 
     Raises: NotFound naming why not (absent, hidden, disabled, outside, covered and by what).
     """
+    lay_out(window)
     reasons = []
     for item in controls(window):
         if name_of(item) != name or (role is not None and role_of(item) != role):

@@ -33,20 +33,31 @@ _TABLE = {
     "w": "a ai an ang ei en eng o u",
 }
 
+# The syllables of everyday text and of addresses, the commonest first; what is not here is rarer than all of them.
+_COMMON = (
+    "shi de yi bu you zhi ren ji da zai guo zhong yu he jia shang gong qi yuan xin zhe ge wei li xing "
+    "jiang nan dao chu lai sheng di zi xiang cun jie lu hao min fa jian ta xi dui ye hui wo shui jing "
+    "xiao cheng tong zheng hua nian kai gao yao dong bao bei tian fang men zhu mian qu yan lin zhen "
+    "xian hai ping an chang hu lao ming ying hou liang qian ben dan na suo dian yang chan ma shou ban "
+    "bian tai pin bai mei duo guan er bing zhang chen wang shen wu xu sun zhou cai pan "
+)
+_RARITY = {syllable: place for place, syllable in enumerate(_COMMON.split())}
+
 SYLLABLES = frozenset(initial + final for initial, finals in _TABLE.items() for final in finals.split())
 PREFIXES = frozenset(syllable[:n] for syllable in SYLLABLES for n in range(1, len(syllable) + 1))
 LONGEST = max(map(len, SYLLABLES))
 
 
 @lru_cache(maxsize=256)
-def readings(keys: tuple[str, ...], limit: int = 4) -> tuple[tuple[str, ...], ...]:
+def readings(keys: tuple[str, ...], limit: int = 6) -> tuple[tuple[str, ...], ...]:
     """Return up to `limit` ways to read a row of keys as syllables, the fewest syllables first.
 
     Each key is the letters it may stand for. The last syllable may be unfinished.
     """
     found: list[tuple[str, ...]] = []
+    enough = limit * 16
     layer: list[tuple[tuple[str, ...], int]] = [((), 0)]
-    while layer and len(found) < limit:
+    while layer and len(found) < enough:
         following: list[tuple[tuple[str, ...], int]] = []
         for said, at in layer:
             for syllable in _starts(keys[at:]):
@@ -56,8 +67,8 @@ def readings(keys: tuple[str, ...], limit: int = 4) -> tuple[tuple[str, ...], ..
                 elif syllable in SYLLABLES:
                     following.append(((*said, syllable), end))
         layer = following[:256]  # a row of keys longer than a name is not read in every way
-    whole = [way for way in found if way[-1] in SYLLABLES]
-    return tuple((whole + [way for way in found if way[-1] not in SYLLABLES])[:limit])
+    found.sort(key=lambda way: (len(way), way[-1] not in SYLLABLES, sum(_RARITY.get(one, len(_RARITY)) for one in way)))
+    return tuple(found[:limit])
 
 
 def first_syllables(keys: tuple[str, ...]) -> tuple[str, ...]:

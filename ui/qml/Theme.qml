@@ -66,6 +66,12 @@ QtObject {
     readonly property color greyed: isHigh ? "#262626" : "#E7EBF1"
     readonly property color scrim: isHigh ? "#F2000000" : "#E614213D"
 
+    // over pictures, whatever the theme
+    readonly property color found: "#3DDC84"
+    readonly property color finding: "#FFC93C"
+    readonly property color white: "#FFFFFF"
+    readonly property color water: isHigh ? "#FFE100" : "#09508B"
+
     // motion
     readonly property int quick: 120
     readonly property int glide: 200

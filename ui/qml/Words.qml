@@ -14,8 +14,8 @@ QtObject {
     readonly property string standard: say("标准版", "Standard")
     readonly property string contrast: say("对比度", "Contrast")
 
-    readonly property string nextPage: say("下一页", "Page down")
-    readonly property string previousPage: say("上一页", "Page up")
+    readonly property string nextPage: say("下一页", "Next page")
+    readonly property string previousPage: say("上一页", "Previous page")
     readonly property string moreWords: say("更多", "More")
     readonly property string fewerWords: say("前面", "Back")
 
@@ -36,8 +36,8 @@ QtObject {
     readonly property string day: say("日", "Day")
     readonly property string noSuchDay: say("没有这一天，请改正", "There is no such day")
 
-    readonly property string byWindow: say("按窗口找", "By service window")
-    readonly property string byLife: say("按生活找", "By part of life")
+    readonly property string byWindow: say("按窗口找", "By window")
+    readonly property string byLife: say("按生活找", "By life")
     readonly property string picture: say("图示", "Picture")
     readonly property string signHere: say("请在这里签名", "Please sign here")
     readonly property string codeHint: say("可用手机拍下", "You may photograph this")

@@ -108,9 +108,10 @@ Rectangle {
         id: sides
 
         // One row; it breaks only when three long labels meet a narrow screen.
+        property int stamp: 0
         readonly property real natural: {
             let sum = (seconds.count - 1) * Theme.gap;
-            for (let n = 0; n < seconds.count; n++) {
+            for (let n = 0; stamp >= 0 && n < seconds.count; n++) {
                 const item = seconds.itemAt(n);
                 sum += item ? item.implicitWidth : 0;
             }
@@ -124,6 +125,9 @@ Rectangle {
 
         Repeater {
             id: seconds
+
+            onItemAdded: sides.stamp++
+            onItemRemoved: sides.stamp++
 
             model: Kiosk.view.secondaryActions
 

@@ -10,7 +10,7 @@ Rectangle {
     width: side
     height: side
     visible: Kiosk.view.codeSource.length > 0
-    color: "white"
+    color: Theme.white
     radius: Theme.radius
 
     Image {

@@ -33,8 +33,8 @@ Item {
         y: field.isCramped ? (parent.height - height) / 2 : 0
         spacing: Theme.unit
 
-        Line {
-            width: Math.min(implicitWidth, field.labelWidth - (mark.visible ? mark.width + Theme.unit : 0))
+        Hugging {
+            limit: field.labelWidth - (mark.visible ? mark.width + Theme.unit : 0)
             text: field.label
             font.bold: true
             lineHeight: field.isCramped ? Theme.tightLine : Theme.lineHeight

@@ -9,7 +9,7 @@ Page {
     readonly property bool isTop: lives.count > 0
     readonly property real headings: 2 * (Theme.body * 1.5 + Theme.gap) + Theme.space
     // Where type is large or the screen small, one kind of door is shown at a time.
-    readonly property bool showsBoth: !Theme.isElder && !Theme.isShort
+    readonly property bool showsBoth: !Theme.isElder && !Theme.isShort && (Theme.isPortrait || classes.naturalHeight + lives.naturalHeight + headings <= body.height)
     readonly property real spare: Math.max(0, body.height - classes.naturalHeight - lives.naturalHeight - headings)
     property int tab: 0
 

@@ -39,20 +39,13 @@ Tap {
         tint: Theme.lake
     }
 
-    TextMetrics {
-        id: natural
-
-        text: words.text
-        font: words.font
-    }
-
-    Line {
+    Hugging {
         id: words
 
         anchors.left: box.icon.length > 0 ? sign.right : parent.left
         anchors.leftMargin: box.icon.length > 0 ? Theme.unit * 2 : Theme.pad
         anchors.verticalCenter: parent.verticalCenter
-        width: Math.min(Math.ceil(natural.advanceWidth) + 2, box.width - (box.icon.length > 0 ? Theme.iconSize + Theme.unit * 2 : 0) - Theme.iconSize - Theme.pad * 3 - composed.width)
+        limit: box.width - (box.icon.length > 0 ? Theme.iconSize + Theme.unit * 2 : 0) - Theme.iconSize - Theme.pad * 3 - composed.width
         text: box.isEmpty ? (box.isFocused ? "" : box.icon.length > 0 && box.width < Theme.px(420) ? box.label : box.hint) : box.display
         color: box.isEmpty ? Theme.inkSoft : Theme.ink
         font.pixelSize: box.isEmpty ? Theme.body : Theme.leadSize
@@ -60,14 +53,15 @@ Tap {
         Accessible.ignored: true
     }
 
-    Line {
+    Hugging {
         id: composed
 
         anchors.left: words.right
         anchors.verticalCenter: parent.verticalCenter
         visible: text.length > 0
-        width: visible ? implicitWidth : 0
+        limit: box.width * 0.6
         text: box.composition
+        elide: Text.ElideLeft
         color: Theme.lake
         font.pixelSize: Theme.leadSize
         font.underline: true

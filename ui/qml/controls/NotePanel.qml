@@ -8,6 +8,7 @@ Rectangle {
     property string text
     property string mood: "plain"
     property real size: Theme.body
+    property bool isBold: false
 
     implicitHeight: words.implicitHeight + Theme.pad
     color: mood === "plain" ? Theme.lakeMist : Theme.card
@@ -37,7 +38,7 @@ Rectangle {
         anchors.rightMargin: Theme.pad
         text: panel.text
         font.pixelSize: panel.size
-        font.bold: panel.size > Theme.body
+        font.bold: panel.isBold
         color: panel.mood === "plain" ? Theme.ink : Theme.moodColor(panel.mood)
     }
 }

@@ -6,6 +6,8 @@ import ".."
 Column {
     id: notes
 
+    property real size: Theme.body
+
     spacing: Theme.gap
 
     Repeater {
@@ -16,6 +18,7 @@ Column {
             required mood
 
             width: notes.width
+            size: notes.size
         }
     }
 }

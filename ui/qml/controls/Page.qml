@@ -8,6 +8,7 @@ Item {
 
     default property alias content: slot.data
     property real share: Theme.isPortrait ? 0.36 : 0.36 // lying: of the width; upright: the picture's part of the height
+    property real contentHeight: 0 // upright: the picture leaves at least this much below it
     property bool hasHead: true
     property Component headExtra: null
     property bool hasContent: true
@@ -52,7 +53,7 @@ Item {
         x: page.isPictureBeside ? page.headWidth + Theme.space * 2 : 0
         y: startY
         width: page.isPictureBeside ? page.width - x : page.headWidth
-        height: page.isSplit || !page.hasContent ? page.height - startY : page.height * page.share
+        height: page.isSplit || !page.hasContent ? page.height - startY : Math.min(page.height * page.share, page.height - startY - Theme.space - page.contentHeight)
         visible: page.hasHead && page.hasPicture && height > Theme.px(120)
     }
 

@@ -9,11 +9,11 @@ Item {
 
     implicitHeight: words.implicitHeight
 
-    Line {
+    Hugging {
         id: words
 
         anchors.right: parent.right
-        width: Math.min(implicitWidth, parent.width - sign.width - Theme.unit)
+        limit: parent.width - sign.width - Theme.unit
         text: reason.reason
         color: Theme.care
         font.pixelSize: Theme.smallest

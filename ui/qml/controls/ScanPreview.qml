@@ -38,7 +38,7 @@ Item {
 
             ShapePath {
                 strokeWidth: Theme.px(8)
-                strokeColor: Kiosk.view.scanMood === "good" ? "#3DDC84" : "#FFC93C"
+                strokeColor: Kiosk.view.scanMood === "good" ? Theme.found : Theme.finding
                 fillColor: "transparent"
                 joinStyle: ShapePath.RoundJoin
 

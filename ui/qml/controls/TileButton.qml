@@ -20,13 +20,13 @@ Tap {
     readonly property color front: !isOn ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.ink
     readonly property color accent: !isOn ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.lake
     readonly property string pictureName: icon.length > 0 ? icon : key
-    readonly property real pictureSize: isStack ? Theme.px(Theme.isElder ? 64 : 52) : isRow ? Theme.iconSize * 1.2 : Theme.px(Theme.isElder ? 72 : 60)
+    readonly property real pictureSize: isStack ? Theme.px(Theme.isElder ? 64 : Theme.isPortrait ? 52 : 44) : isRow ? Theme.iconSize * 1.2 : Theme.px(Theme.isElder && !Theme.isShort ? 72 : 56)
 
     readonly property real tailWidth: Theme.iconSize + (badge.length > 0 ? mark.implicitWidth + Theme.gap : 0)
 
     isOn: isEnabled
     description: isOn ? caption : reason
-    implicitHeight: isStack ? pictureSize + words.height + Theme.unit * 4 : Math.max(Theme.target, words.height + Theme.unit * 4)
+    implicitHeight: isStack ? pictureSize + words.height + Theme.unit * 3 : Math.max(Theme.target, words.height + Theme.unit * 4)
     Accessible.checkable: isRow
     Accessible.checked: isSelected
     onTapped: Kiosk.send(tile.action, tile.key)
@@ -42,7 +42,7 @@ Tap {
     Icon {
         id: sign
 
-        x: tile.isStack ? (tile.width - width) / 2 : Theme.pad
+        x: tile.isStack ? (tile.width - width) / 2 : tile.isRow ? Theme.pad : Theme.unit * 2
         y: tile.isStack ? (tile.height - height - words.height - Theme.unit) / 2 : (tile.height - height) / 2
         name: tile.pictureName
         tint: tile.accent
@@ -53,7 +53,7 @@ Tap {
     Item {
         id: words
 
-        x: tile.isStack ? Theme.unit : sign.x + sign.width + Theme.unit * 2
+        x: tile.isStack ? Theme.unit / 4 : sign.x + sign.width + Theme.unit * (tile.isRow ? 2 : 1.5)
         y: tile.isStack ? sign.y + sign.height + Theme.unit : (tile.height - height) / 2
         width: tile.isStack ? tile.width - 2 * x : tile.width - x - (tile.isRow ? tile.tailWidth + Theme.pad + Theme.gap : Theme.unit)
         height: name.implicitHeight + (note.text.length > 0 ? note.implicitHeight : 0)

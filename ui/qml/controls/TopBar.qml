@@ -53,8 +53,8 @@ Rectangle {
                 size: Theme.smallest
             }
 
-            Line {
-                width: Math.min(implicitWidth, names.width - x)
+            Hugging {
+                limit: names.width - x
                 text: Kiosk.view.network
                 font.pixelSize: Theme.smallest
                 color: Kiosk.view.isOnline ? Theme.good : Theme.care

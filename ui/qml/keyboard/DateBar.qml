@@ -50,8 +50,8 @@ Grid {
         }
     }
 
-    Line {
-        width: bar.isUpright ? Theme.leadSize * 6 : implicitWidth
+    Hugging {
+        limit: bar.isUpright ? Theme.leadSize * 6 : Theme.leadSize * 12
         text: Kiosk.keys.isDateWrong ? Words.noSuchDay : ""
         visible: Kiosk.keys.isDateWrong
         color: Theme.stop

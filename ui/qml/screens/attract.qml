@@ -30,7 +30,7 @@ Item {
             width: parent.width
             y: drawing.y + drawing.height - 2
             height: parent.height - y
-            color: Theme.isHigh ? Theme.lake : "#09508B"
+            color: Theme.water
         }
 
         Image {
@@ -77,6 +77,7 @@ Item {
 
         Notes {
             width: parent.width
+            size: Theme.isShort ? Theme.body : Theme.leadSize
             visible: height > 0
         }
     }

@@ -40,6 +40,7 @@ Item {
             visible: text.length > 0
             text: Kiosk.view.scanSentence
             mood: Kiosk.view.scanMood
+            isBold: true
             size: Theme.isPortrait ? Theme.px(Theme.isElder ? 60 : 48) : Theme.leadSize
         }
 
@@ -78,7 +79,7 @@ Item {
     }
 
     Picture {
-        name: Kiosk.view.picture
+        name: Kiosk.view.picture.length > 0 ? Kiosk.view.picture : Kiosk.view.scanOutline.length === 0 ? "paper" : ""
         y: side.y + side.height + Theme.space
         width: screen.panel
         height: parent.height - y

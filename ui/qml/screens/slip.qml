@@ -5,6 +5,8 @@ import "../controls"
 
 // What the paper says: the number in large, and a code to photograph.
 Page {
+    share: Theme.isPortrait ? 0.28 : 0.36
+    contentHeight: number.implicitHeight + Theme.space + rows.contentHeight
     headExtra: Theme.isPortrait ? null : beside
 
     Component {
@@ -30,6 +32,8 @@ Page {
     }
 
     Rows {
+        id: rows
+
         y: number.height + Theme.space
         width: parent.width
         height: parent.height - y

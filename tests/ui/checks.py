@@ -1,0 +1,156 @@
+"""What no screen may show: cut or overlapping text, nameless or small controls, Chinese on an English screen."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QFontMetricsF
+from PySide6.QtQuick import QQuickItem, QQuickWindow
+
+from kiosk.session.view import View
+from ui import probe
+
+SLACK = 2.0  # px; glyphs may touch their line
+HAN = re.compile(r"[㐀-鿿]")
+NAMES_OF_LANGUAGES = {"中文"}  # each language is offered in its own words
+
+
+def rect_of(item: QQuickItem) -> QRectF:
+    """Return an item's rectangle in the window."""
+    corner = item.mapToScene(QPointF(0, 0))
+    return QRectF(corner.x(), corner.y(), item.width(), item.height())
+
+
+def visible_texts(window: QQuickWindow) -> list[QQuickItem]:
+    """Return the texts a person sees: visible, not empty, not under the idle overlay."""
+    every = list(probe.items(window))
+    texts = [
+        item
+        for item in every
+        if item.metaObject().className().startswith(("QQuickText", "Line_"))
+        and item.isVisible()
+        and item.property("text")
+    ]
+    return _uncovered(texts, every)
+
+
+def visible_controls(window: QQuickWindow) -> list[QQuickItem]:
+    """Return the controls a person can see, not under the idle overlay."""
+    every = list(probe.items(window))
+    controls = [
+        item
+        for item in every
+        if item.property("isTapTarget") and item.isVisible() and item.width() > 0 and item.height() > 0
+    ]
+    return _uncovered(controls, every)
+
+
+def _uncovered(items: list[QQuickItem], every: list[QQuickItem]) -> list[QQuickItem]:
+    shields = [one for one in every if one.property("isShield") and one.isVisible()]
+    return [item for item in items if all(_is_below(shield, item) for shield in shields)]
+
+
+def _is_below(ancestor: QQuickItem, item: QQuickItem | None) -> bool:
+    while item is not None and item is not ancestor:
+        item = item.parentItem()
+    return item is ancestor
+
+
+def faults(window: QQuickWindow, view: View, *, target: float, key: float) -> list[str]:
+    """Return every fault of the screen in words; none on a good one."""
+    return [
+        *_text_faults(window, view),
+        *_overlaps(window),
+        *_control_faults(window, target=target, key=key),
+    ]
+
+
+def _text_faults(window: QQuickWindow, view: View) -> list[str]:
+    found = []
+    pane = QRectF(0, 0, window.width(), window.height()).adjusted(-SLACK, -SLACK, SLACK, SLACK)
+    data = _data_of(view)
+    for item in visible_texts(window):
+        text = str(item.property("text"))
+        box = rect_of(item)
+        wide, tall = float(item.property("contentWidth")), float(item.property("contentHeight"))
+        if item.property("truncated") or wide > box.width() + SLACK or tall > box.height() + SLACK:
+            found.append(f"cut: “{text}” needs {wide:.0f}×{tall:.0f}, has {box.width():.0f}×{box.height():.0f}")
+        if not pane.contains(box):
+            found.append(f"outside the window: “{text}” at {box.x():.0f},{box.y():.0f}")
+        longest = max(re.split(r"[\s-]", text), key=len, default="")
+        if (
+            not HAN.search(longest)
+            and QFontMetricsF(item.property("font")).horizontalAdvance(longest) > item.width() + SLACK
+        ):
+            found.append(f"a word is broken: “{longest}”")
+        button = _ancestor(item, "ground")
+        if button is not None and int(item.property("lineCount")) > 2:
+            found.append(f"a button of {item.property('lineCount')} lines: “{text}”")
+        if button is not None and not rect_of(button).adjusted(-SLACK, -SLACK, SLACK, SLACK).contains(box):
+            found.append(f"wider than its button: “{text}”")
+        if view.locale == "en" and HAN.search(text) and text not in NAMES_OF_LANGUAGES and text not in data:
+            found.append(f"Chinese on an English screen: “{text}”")
+    return found
+
+
+def _ancestor(item: QQuickItem | None, name: str) -> QQuickItem | None:
+    while item is not None and item.property(name) is None:
+        item = item.parentItem()
+    return item
+
+
+def _data_of(view: View) -> set[str]:
+    values = {field.display for field in view.fields} | {row.value for row in view.rows}
+    return values | {view.query, view.number}
+
+
+def _overlaps(window: QQuickWindow) -> list[str]:
+    """Texts over texts, and texts under the bars or the keyboard."""
+    found = []
+    boxes = [(item, rect_of(item)) for item in visible_texts(window)]
+    for (one, box), (other, against) in itertools.combinations(boxes, 2):
+        common = box.intersected(against)
+        if common.width() > SLACK and common.height() > one.property("font").pixelSize() * 0.25:
+            found.append(f"“{one.property('text')}” overlaps “{other.property('text')}”")
+    every = list(probe.items(window))
+    bars = [
+        item
+        for item in every
+        if item.metaObject().className().startswith(("BottomBar", "KeyboardPanel", "TopBar", "Pager"))
+        and item.isVisible()
+        and item.height() > 0
+    ]
+    for bar in _uncovered(bars, every):
+        area = rect_of(bar)
+        for item, box in boxes:
+            common = area.intersected(box)
+            if common.height() > SLACK and common.width() > SLACK and not _is_below(bar, item):
+                found.append(f"“{item.property('text')}” lies under {bar.metaObject().className().split('_')[0]}")
+    return found
+
+
+def _control_faults(window: QQuickWindow, *, target: float, key: float) -> list[str]:
+    found = []
+    controls = visible_controls(window)
+    for item in controls:
+        name = probe.name_of(item)
+        if not name:
+            found.append(f"a control without a name: {item.metaObject().className()}")
+        is_key = item.metaObject().className().startswith("KeyCap")
+        least = (key * 84 / 96, key) if is_key else (target, target)
+        is_passive = not item.isEnabled() and item.metaObject().className().startswith("Tap")
+        if not is_passive and (item.width() < least[0] - 1 or item.height() < least[1] - 1):
+            found.append(
+                f"small: “{name}” is {item.width():.0f}×{item.height():.0f}, not {least[0]:.0f}×{least[1]:.0f}"
+            )
+        if item.isEnabled():
+            reason = probe.why_not(window, item)
+            if reason:
+                found.append(f"“{name}” is {reason}")
+    for one, other in itertools.combinations(controls, 2):
+        common = rect_of(one).intersected(rect_of(other))
+        if common.width() > 1 and common.height() > 1 and not _is_below(one, other) and not _is_below(other, one):
+            found.append(f"“{probe.name_of(one)}” overlaps “{probe.name_of(other)}”")
+    return found
