@@ -3,7 +3,7 @@ PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
 
-.PHONY: run test demo bench lint setup docs package
+.PHONY: run test demo bench lint setup docs package check-package
 
 setup:
 	@./deploy/setup.sh
@@ -16,7 +16,7 @@ demo: setup
 
 test: setup
 	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
-	@$(PY) -m app.commands.coverage
+	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
 bench: setup
 	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)
@@ -31,4 +31,8 @@ docs: setup
 	@$(PY) -m app.commands.docs
 
 package: setup
-	@.venv/bin/pyinstaller --noconfirm --distpath dist --workpath build/pyinstaller kiosk.spec
+	@.venv/bin/pyinstaller --noconfirm --log-level WARN --distpath dist --workpath build/pyinstaller kiosk.spec
+	@du -sh dist/jinban
+
+check-package: package
+	@QT_QPA_PLATFORM=offscreen dist/jinban/jinban demo --out build/packed

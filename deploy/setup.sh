@@ -33,7 +33,7 @@ if [ ! -e "$stamp" ]; then
     echo "Installing Python packages into .venv (once for each lock file)"
     rm -rf .venv
     "$python" -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
     : > "$stamp"
 fi
 
