@@ -48,7 +48,7 @@ def refuse(error: Exception) -> int:
 def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:
     """Open the terminal and return its exit code."""
     if not has_display():
-        print("No display here: playing the demo into build/demo instead.")
+        print("No display here: playing the demo into build/demo instead.", flush=True)
         from app.commands.demo import run_demo
 
         return run_demo(out=Path("build") / "demo")
