@@ -37,6 +37,16 @@ HIGH = {
     "#8FB8DA": "#666666",
 }
 
+# The attract screen's scene in that theme: night over the lake, boat and pavilion in yellow.
+NIGHT = HIGH | {
+    "#09508B": "#262626",
+    "#E8F1F9": "#000000",
+    "#B9D3E8": "#404040",
+    "#8FB8DA": "#595959",
+    "#F5F7FA": "#FFFFFF",
+    "#FFFFFF": "#FFF59A",
+}
+
 # A tile without an icon of its own takes the one of its word in the catalogue's vocabularies.
 WORDS = {
     "投资项目": "project",
@@ -60,7 +70,7 @@ WORDS = {
 
 
 class Icons(QQuickImageProvider):
-    """`image://icon/<name>/<rrggbb>` in one colour, `image://icon/<name>/high|normal` as drawn."""
+    """`image://icon/<name>/<rrggbb>` in one colour, `image://icon/<name>/normal|high|night` as drawn."""
 
     def __init__(self) -> None:
         super().__init__(QQuickImageProvider.ImageType.Image)
@@ -69,8 +79,8 @@ class Icons(QQuickImageProvider):
         """Return the drawn icon at the requested size."""
         name, _, tint = id_.rpartition("/")
         source = _drawing(unquote(name))
-        if tint == "high":
-            for plain, high in HIGH.items():
+        if tint in ("high", "night"):
+            for plain, high in (NIGHT if tint == "night" else HIGH).items():
                 source = source.replace(plain, f"@{high[1:]}")
             source = source.replace("@", "#")
         elif tint != "normal":

@@ -104,7 +104,10 @@ def test_sizes_and_colours_come_from_the_theme():
 def test_images_come_from_our_providers_only():
     for path in QML:
         for source in re.findall(r"\bsource: (.+)", path.read_text(encoding="utf-8")):
-            assert re.search(r"Theme\.(icon|drawing)|image://|codeSource|resolvedUrl", source), (path.name, source)
+            assert re.search(r"Theme\.(icon|drawing|scene|isHigh)|image://|codeSource|resolvedUrl", source), (
+                path.name,
+                source,
+            )
 
 
 def test_contrast_holds_on_every_ground():

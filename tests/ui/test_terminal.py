@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import threading
 
 import pytest
@@ -20,6 +22,44 @@ from PySide6.QtTest import QTest
 
 from tests.ui.gallery import views
 from ui.guard import Guard
+
+KNOWN_INTENTS = frozenset(
+    [
+        "start",
+        "home",
+        "choose",
+        "focus",
+        "type",
+        "erase",
+        "pick",
+        "apply",
+        "back",
+        "next",
+        "end",
+        "help",
+        "agree",
+        "refuse",
+        "scan",
+        "defer",
+        "shoot",
+        "keep",
+        "retake",
+        "done",
+        "confirm",
+        "edit",
+        "stroke",
+        "clear_signature",
+        "sign_done",
+        "print",
+        "no_print",
+        "finish",
+        "locale",
+        "scale",
+        "contrast",
+        "stay",
+        "retry",
+    ]
+)
 
 
 def test_calls_posted_from_another_thread_run_here_in_order(open_screen, qtbot):
@@ -119,3 +159,23 @@ def test_three_fingers_at_once_are_no_touch(open_screen):
     lift.commit()
     screen.settle()
     assert screen.intents == []
+
+
+def test_two_thousand_random_touches_and_keys_lead_nowhere(open_screen):
+    screen = open_screen((1080, 1920))
+    dice = random.Random(17)
+    keys = [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_F4, Qt.Key.Key_Menu, Qt.Key.Key_Escape, Qt.Key.Key_A]
+    held = [Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier]
+    for view in itertools.islice(itertools.cycle(views("zh").values()), 50):
+        screen.show(view)
+        for _ in range(40):
+            spot = QPoint(dice.randrange(1080), dice.randrange(1920))
+            if dice.random() < 0.8:
+                button = dice.choice([Qt.MouseButton.LeftButton, Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton])
+                QTest.mouseClick(screen.window, button, Qt.KeyboardModifier.NoModifier, spot)
+            else:
+                QTest.keyClick(screen.window, dice.choice(keys), dice.choice(held))
+        screen.settle()
+        assert screen.window.isVisible()
+        assert [window for window in QGuiApplication.topLevelWindows() if window.isVisible()] == [screen.window]
+    assert {name for name, _ in screen.intents} <= KNOWN_INTENTS

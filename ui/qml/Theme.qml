@@ -70,7 +70,7 @@ QtObject {
     readonly property color found: "#3DDC84"
     readonly property color finding: "#FFC93C"
     readonly property color white: "#FFFFFF"
-    readonly property color water: isHigh ? "#FFE100" : "#09508B"
+    readonly property color water: isHigh ? "#262626" : "#09508B"
 
     // motion
     readonly property int quick: 120
@@ -84,6 +84,11 @@ QtObject {
     // A drawn icon in one colour.
     function icon(name: string, tint: color): url {
         return "image://icon/" + encodeURIComponent(name) + "/" + String(tint).slice(-6);
+    }
+
+    // A scene, which high contrast shows by night.
+    function scene(name: string): url {
+        return "image://icon/" + encodeURIComponent(name) + "/night";
     }
 
     // A drawn picture in the palette of the theme.

@@ -15,10 +15,10 @@ Item {
         id: scene
 
         // The drawing is 1600×800; lying, its middle thousand is shown between more sky and more water.
-        readonly property real ratio: screen.isUpright ? width / 1600 : width / 1040
+        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : width / 1040
 
         width: screen.isUpright ? parent.width : parent.width * 0.46
-        height: screen.isUpright ? Math.min(parent.height * 0.36, width * 0.5) : parent.height
+        height: screen.isUpright ? Math.min(parent.height * (Theme.isElder ? 0.34 : 0.42), width * 0.66) : parent.height
         clip: true
 
         Rectangle {
@@ -36,12 +36,12 @@ Item {
         Image {
             id: drawing
 
-            x: screen.isUpright ? 0 : -230 * scene.ratio
+            x: screen.isUpright ? (parent.width - width) * 0.55 : -230 * scene.ratio
             y: screen.isUpright ? parent.height - height : (parent.height - height) * 0.6
             width: 1600 * scene.ratio
             height: 800 * scene.ratio
             sourceSize: Qt.size(width, height)
-            source: Theme.drawing("picture-attract")
+            source: Theme.isHigh ? Theme.scene("picture-attract") : Theme.drawing("picture-attract")
             Accessible.ignored: true
         }
     }
