@@ -160,8 +160,9 @@ class View(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...] = ()
     fields: tuple[Field, ...] = ()
     actions: tuple[Action, ...] = ()
-    page: int = 0  # of `pages`: form groups, list pages
+    page: int = 0  # of `pages`: the form's groups. Lists longer than the screen are dealt into pages by QML
     pages: int = 0
+    read_on: str = ""  # label of the primary button while rows have not been seen; "" = nothing has to be read first
     number: str = ""  # the big number on slip and farewell
     code: str = ""  # payload of the QR to photograph: image://code/<payload>
     query: str = ""  # home: what is being searched

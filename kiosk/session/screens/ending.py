@@ -5,33 +5,27 @@ from __future__ import annotations
 from kiosk.services import form, slip
 from kiosk.session.flow import facts
 from kiosk.session.outgoing import word_of
-from kiosk.session.screens.frame import Scene, paged, standard_actions, warning_notes, whose_move
+from kiosk.session.screens.frame import Scene, standard_actions, warning_notes, whose_move
 from kiosk.session.session import Fault, Session, State
 from kiosk.session.view import Action, Note, Row, View
-
-ROWS = {"standard": 7, "elder": 5}
 
 
 def review(scene: Scene) -> View:
     """All that will be sent, line by line, each page with its way back."""
     session, say = scene.session, scene.say
-    rows, page, pages = paged(review_rows(scene), session.list_page, ROWS[session.scale])
     how = Note(key="how", text=say("review.online" if scene.station.is_online else "review.offline"))
     lacking = _lacking(session)
     if lacking:
         primary = Action(id="edit", label=say("review.complete"), role="primary", value=lacking)
-    elif page == pages - 1:
-        primary = Action(id="confirm", label=say("review.confirm"), role="primary")
     else:
-        primary = Action(id="page_next", label=say("review.read_on"), role="primary")
+        primary = Action(id="confirm", label=say("review.confirm"), role="primary")
     return View(
         screen="review",
         key="review",
         title=say("review.title"),
         lead=say("review.lead"),
-        rows=rows,
-        page=page,
-        pages=pages,
+        rows=tuple(review_rows(scene)),
+        read_on=say("review.read_on"),
         notes=(how, *warning_notes(scene)),
         actions=standard_actions(scene, primary),
     )
@@ -54,7 +48,7 @@ def review_rows(scene: Scene) -> list[Row]:
     answers = form.answer_rows(session.item, session.answers, facts.context_of(session), session.locale)
     by_key = {row.key: row for row in answers}
     for index, page in enumerate(facts.pages_of(session)):
-        title = page.title(session.locale) or session.catalogue.label("field_group", page.group, session.locale)
+        title = page.title(session.locale) or scene.group(page.group)
         found = [by_key[key] for key in page.keys if key in by_key]
         rows.extend(
             Row(

@@ -13,7 +13,7 @@ def form_screen(scene: Scene) -> View:
     """Return one page of the form."""
     session, say = scene.session, scene.say
     if session.item is None:
-        return View(screen="form")
+        return View(screen="form", title=say("steps.form"), actions=standard_actions(scene))
     pages = facts.pages_of(session)
     index = min(session.form_page, len(pages) - 1)
     page = pages[index]
@@ -52,7 +52,7 @@ def form_screen(scene: Scene) -> View:
     return View(
         screen="form",
         key=f"form.{page.key}",
-        title=page.title(session.locale) or session.catalogue.label("field_group", page.group, session.locale),
+        title=page.title(session.locale) or scene.group(page.group),
         lead=say("form_screen.lead_card" if page.group == "applicant" else "form_screen.lead"),
         fields=tuple(_field(state) for state in states),
         notes=notes,

@@ -51,14 +51,18 @@ class Scene(msgspec.Struct, frozen=True):
         """Return the visit's language."""
         return self.session.locale
 
-    @property
-    def is_elder(self) -> bool:
-        """Whether the large scale is on."""
-        return self.session.scale == "elder"
-
     def of(self, zh: str, en: str) -> str:
         """Return one of two texts of the catalogue."""
         return en if self.session.locale == "en" else zh
+
+    def group(self, group: str) -> str:
+        """Return the heading of a group of fields."""
+        return self.say("form_screen.group_item") if group == "item" else self.word("field_group", group)
+
+    def word(self, vocabulary: str, value: str) -> str:
+        """Return how the catalogue calls a value, beginning with a capital in English."""
+        label = self.session.catalogue.label(vocabulary, value, self.session.locale)
+        return label[:1].upper() + label[1:]
 
 
 def top_of(scene: Scene) -> Top:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from devices.api import DeviceKind
-from kiosk.services.catalogue import ServiceItem
+from kiosk.services.catalogue import Material, ServiceItem
 from kiosk.session.flow.route import can_apply
-from kiosk.session.screens.frame import Scene, paged, standard_actions
+from kiosk.session.screens.frame import Scene, standard_actions
 from kiosk.session.view import Action, Field, Note, Row, Tile, View
 
 WINDOW_ICONS = {
@@ -29,8 +29,6 @@ LIFE_ICONS = {
     "食品安全": "food",
     "公共服务": "public",
 }
-ROWS = {"standard": 6, "elder": 4}
-TILES = {"standard": 8, "elder": 4}
 
 
 def attract(scene: Scene) -> View:
@@ -80,7 +78,7 @@ def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
         label=scene.of(item.name_zh, item.name_en),
         caption=reason or (scene.say("home.apply_here") if can_apply(item) else scene.say("home.guide_only")),
         icon=WINDOW_ICONS.get(item.window_class, "other"),
-        badge=catalogue.label("visits", item.visits, scene.locale),
+        badge=scene.word("visits", item.visits),
         is_enabled=usable,
         reason=reason,
     )
@@ -99,7 +97,7 @@ def home(scene: Scene) -> View:
             tiles=tuple(
                 Tile(
                     key=f"window:{value}",
-                    label=catalogue.label("window_class", value, scene.locale),
+                    label=scene.word("window_class", value),
                     icon=WINDOW_ICONS[value],
                 )
                 for value in WINDOW_ICONS
@@ -107,7 +105,7 @@ def home(scene: Scene) -> View:
             life_tiles=tuple(
                 Tile(
                     key=f"life:{value}",
-                    label=catalogue.label("life_field", value, scene.locale),
+                    label=scene.word("life_field", value),
                     icon=LIFE_ICONS[value],
                 )
                 for value in LIFE_ICONS
@@ -117,19 +115,13 @@ def home(scene: Scene) -> View:
             ),
         )
     kind, _, value = session.filter.partition(":")
-    tiles, page, pages = paged(
-        [_item_tile(scene, i) for i in items_shown(scene)], session.list_page, TILES[session.scale]
-    )
+    tiles = tuple(_item_tile(scene, item) for item in items_shown(scene))
     is_search = kind == "search"
     query = session.query.reveal()
     notes: tuple[Note, ...] = ()
     if not tiles and not (is_search and not query):
         notes = (Note(key="none", text=say("home.nothing_found" if is_search else "home.none_here"), mood="care"),)
-    title = (
-        say("home.search")
-        if is_search
-        else catalogue.label("window_class" if kind == "window" else "life_field", value, scene.locale)
-    )
+    title = say("home.search") if is_search else scene.word("window_class" if kind == "window" else "life_field", value)
     search = Field(
         key="search",
         label=say("home.search"),
@@ -148,8 +140,6 @@ def home(scene: Scene) -> View:
         fields=(search,) if is_search else (),
         tiles=tiles,
         notes=notes,
-        page=page,
-        pages=pages,
         actions=standard_actions(scene),
     )
 
@@ -160,7 +150,7 @@ def guide(scene: Scene) -> View:
     item = session.item
     if item is None:
         return home(scene)
-    rows, page, pages = paged(guide_rows(scene, item), session.list_page, ROWS[session.scale])
+    rows = tuple(guide_rows(scene, item))
     notes = [Note(key="offline", text=scene.of(item.offline.note_zh, item.offline.note_en))]
     actions: tuple[Action, ...] = ()
     if can_apply(item):
@@ -178,13 +168,20 @@ def guide(scene: Scene) -> View:
         screen="guide",
         key="guide",
         title=scene.of(item.name_zh, item.name_en),
-        lead=session.catalogue.label("visits", item.visits, scene.locale),
+        lead=scene.word("visits", item.visits),
         rows=rows,
-        page=page,
-        pages=pages,
         notes=tuple(notes),
         actions=standard_actions(scene, *actions),
     )
+
+
+def _need_of(material: Material) -> str:
+    """Return the text that says in plain words what to do about a material."""
+    if material.source == "id_card_read":
+        return "guide.need_card"
+    if material.source == "generated_form" and material.signature == "applicant":
+        return "guide.need_signed"
+    return {"必要": "guide.need_always", "容缺": "guide.need_later"}.get(material.necessity, "guide.need_perhaps")
 
 
 def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
@@ -195,13 +192,12 @@ def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
         for n, c in enumerate(item.accept_conditions)
     ]
     for material in item.materials:
-        need = label("necessity", material.necessity, scene.locale)
         rows.append(
             Row(
                 key=f"material{material.code}",
                 section=say("guide.materials"),
                 label=scene.of(material.name_zh, material.name_en),
-                value=say("guide.by_card") if material.source == "id_card_read" else need,
+                value=say(_need_of(material)),
                 icon="document",
             )
         )
