@@ -201,6 +201,7 @@ class DeviceLane:
         except DeviceError as error:
             self._answer(command, error)
             return
+        was_open = self._is_open
         try:
             device = self._opened(deadline)
         except DeviceError as error:
@@ -208,6 +209,8 @@ class DeviceLane:
             if not isinstance(error, Cancelled):
                 self._lose(self._status_of(error))
             return
+        if not was_open:
+            self._say_it_is_back(device, deadline)
         try:
             value = self._guarded(lambda: command.ask(device, deadline))
         except DeviceError as error:
@@ -219,6 +222,16 @@ class DeviceLane:
             self._next_look = 0.0  # whatever it was, the device tells how it is now
         else:
             self._next_look = time.monotonic() + self._poll_s if self._status.is_ready else 0.0
+
+    def _say_it_is_back(self, device: Device, deadline: Deadline) -> None:
+        """Tell how a device is that a command has connected: a wait for a card is long, and nobody else asks."""
+        try:
+            status = self._guarded(lambda: device.status(Deadline(STATUS_S, deadline.cancelled)))
+        except DeviceError:
+            return  # the command meets the same
+        if status.device not in GONE:
+            self._failures = 0
+            self._publish(status)
 
     def _look(self, deadline: Deadline) -> None:
         """Ask the device how it is; connect first when it is not connected."""
