@@ -72,8 +72,6 @@ def enter(session: Session, to: State | Way, brings_fault: bool = False) -> tupl
     if state is State.ATTRACT:
         fresh = fresh_session(session)
         return fresh, (EndVisit(fresh.turn), *PLACES[State.ATTRACT].effects(fresh))
-    if state is State.FAREWELL:
-        return _leave(session)
     is_other = state is not session.state
     arrived = replace(
         session,

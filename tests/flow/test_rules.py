@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from devices.api import DeviceKind
 from kiosk.session import effects as ask
 from kiosk.session import events as evt
+from kiosk.session.flow import card, facts, filling, further
 from kiosk.session.flow.facts import stops_of, warnings_of
 from kiosk.session.flow.route import can_apply, route
 from kiosk.session.flow.signature import MAX_POINTS, decode_stroke, ink_of
@@ -411,3 +412,51 @@ def test_the_farewell_speaks_of_a_slip_only_when_there_is_one(catalogue):
     without = Walk(catalogue).go(S.FORM)
     without.press("end")
     assert without.view.lead == "身份证和材料"
+
+
+# ── where nothing is chosen ──────────────────────────────────────────────────────────────
+
+
+def test_without_a_matter_nothing_is_asked_and_nothing_breaks(walk):
+    bare, read = walk.session, evt.CardRead(0, everybody()["elder"])
+    assert (facts.pages_of(bare), facts.faults_of(bare), facts.plan_of(bare)) == ((), (), ())
+    assert (facts.page_of(bare), facts.is_elder(bare), stops_of(bare), warnings_of(bare)) == (None, False, (), ())
+    assert not facts.is_open_field(bare, "phone")
+    assert card.take_card(bare, read) is bare
+    assert further.take_further(bare, read) is bare
+    assert filling.type_text(bare, evt.Intent("type")) is bare
+
+
+def test_a_step_that_is_left_out_while_one_stands_on_it_leads_home(catalogue):
+    item = catalogue.item(ELDER)
+    item = replace(item, kiosk_flow=tuple(step for step in item.kiosk_flow if step != "materials"))
+    walk = Walk(catalogue).go(S.MATERIALS)
+    walk.session = replace(walk.session, item=item)
+    walk.do("back")
+    assert walk.state is S.HOME
+
+
+def test_typing_into_a_choice_changes_nothing(walk):
+    walk.go(S.FORM)
+    while not any(field.key == "bank_name" for field in walk.view.fields):
+        walk.fill()
+        walk.press("next")
+    walk.do("focus", "bank_name")
+    answers = walk.session.answers
+    walk.do("type", "农")
+    assert walk.session.answers == answers
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kiosk_flow": ("guide", "identify", "form", "materials", "sign", "confirm", "submit", "slip")},
+        {"kiosk_flow": ("guide", "identify", "form", "confirm", "submit", "slip")},
+        {"step_conditions": {"sign": "situation == self"}},
+        {"identity_level": "face"},
+    ],
+)
+def test_an_item_is_not_taken_where_something_could_be_sealed_unsigned(catalogue, change):
+    item = catalogue.item(ELDER)
+    assert can_apply(item)
+    assert not can_apply(replace(item, **change))

@@ -24,6 +24,7 @@ PASSED_OVER = frozenset({"pay", "rating"})
 
 PROVEN_IDENTITY = frozenset({"card", "card_or_manual"})
 NEEDED = ("identify", "form", "confirm", "sign", "submit", "slip")
+"""Steps that every application passes, in this order: nothing is sealed that was not confirmed and signed."""
 
 
 def can_apply(item: ServiceItem) -> bool:
@@ -31,7 +32,8 @@ def can_apply(item: ServiceItem) -> bool:
     steps = set(item.kiosk_flow)
     return (
         steps <= STEP_STATES.keys() | PASSED_OVER
-        and all(step in steps for step in NEEDED)
+        and tuple(step for step in item.kiosk_flow if step in NEEDED) == NEEDED
+        and not any(item.step_conditions.get(step) for step in NEEDED)
         and str(item.identity_level) in PROVEN_IDENTITY
         and item.offline.mode == "full_queue"
         and all(material.signature != "all_adult_members" for material in item.materials)
@@ -57,7 +59,7 @@ def route(session: Session) -> tuple[State, ...]:
 
 
 def following(session: Session) -> State:
-    """Return the state after the present one; after the last comes FAREWELL."""
+    """Return the state after the present one."""
     return _beyond(session, 1)
 
 
@@ -73,6 +75,6 @@ def _beyond(session: Session, way: int) -> State:
         return State.HOME
     done = (State.IDENTIFY, State.NOTICE) if session.identity is not None and session.consent_hash else ()
     place = states.index(session.state) + way
-    while 0 < place < len(states) and states[place] in done:
+    while states[place] in done:
         place += way
-    return states[max(place, 0)] if place < len(states) else State.FAREWELL
+    return states[place]
