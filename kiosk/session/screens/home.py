@@ -72,7 +72,6 @@ def items_shown(scene: Scene) -> tuple[ServiceItem, ...]:
 
 def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
     usable, reason = _usable(scene, item)
-    catalogue = scene.session.catalogue
     return Tile(
         key=f"item:{item.item_code}",
         label=scene.of(item.name_zh, item.name_en),
@@ -87,7 +86,6 @@ def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
 def home(scene: Scene) -> View:
     """Seven classes, ten life fields and the search; or the items of one of them."""
     session, say = scene.session, scene.say
-    catalogue = session.catalogue
     if not session.filter:
         return View(
             screen="home",
