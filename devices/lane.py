@@ -93,6 +93,7 @@ class DeviceLane:
         self._is_stopping = False
         self._is_over = False
         self._is_stuck = False
+        self._is_in_doubt = False  # a command has just failed: the next look is not called off
         self._status = Status(kind, name, DeviceState.STARTING)
 
         self._device: Device | None = None  # from here on the lane's thread alone
@@ -120,7 +121,7 @@ class DeviceLane:
         with self._changed:
             if not self._is_stopping:
                 self._queue.append(command)
-                if self._job is not None and self._job.command is None:
+                if self._job is not None and self._job.command is None and not self._is_in_doubt:
                     self._job.deadline.cancelled.set()  # a person goes before the lane's own asking
                 self._changed.notify_all()
                 return
@@ -219,7 +220,8 @@ class DeviceLane:
         if isinstance(value, NotReady):
             self._lose(self._status_of(value))
         elif isinstance(value, DeviceError) and not isinstance(value, (UserFault, Cancelled)):
-            self._next_look = 0.0  # whatever it was, the device tells how it is now
+            self._next_look = 0.0  # whatever it was, the device tells how it is now, and is let finish
+            self._is_in_doubt = True
         else:
             self._next_look = time.monotonic() + self._poll_s if self._status.is_ready else 0.0
 
@@ -243,6 +245,7 @@ class DeviceLane:
             return
         except DeviceError as error:
             status = self._status_of(error)
+        self._is_in_doubt = False
         if status.device in GONE or not self._is_open:
             self._lose(status)
             return
