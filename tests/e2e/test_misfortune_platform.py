@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import pytest
 
 from app.commands.queue import run_queue
@@ -21,25 +18,6 @@ DELIVERED, UNCONFIRMED, QUEUED, HELD = (
     "已存好，等待上报",
     "已存好，需要工作人员处理",
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """One terminal for all visits of this file: a misfortune must not harm the next visit either."""
-    with ExitStack() as undo:
-        made = Terminal(tmp_path_factory.mktemp("terminal"), undo).start()
-        made.hands_in_less = True
-        yield made
-
-
-@pytest.fixture
-def kiosk(shared: Terminal) -> Iterator[Terminal]:
-    """The terminal with an untroubled platform, at rest before and after."""
-    yield shared
-    shared.control("line", "mend")
-    shared.faults.clear()
-    if shared.session.state is not State.ATTRACT:
-        shared.go_home()
 
 
 def send(kiosk: Terminal) -> str:
