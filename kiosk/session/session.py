@@ -65,7 +65,6 @@ class Session(msgspec.Struct, frozen=True):
     # home
     filter: str = ""  # "window:社会事务", "life:养老" or "search"
     query: Private[str] = Private("")
-    list_page: int = 0
     # the matter
     item: ServiceItem | None = None
     situation: str = ""
@@ -130,7 +129,6 @@ def next_matter(session: Session) -> Session:
         is_scale_chosen=session.is_scale_chosen,
         filter=session.filter,
         query=session.query,
-        list_page=session.list_page,
         is_card_left=session.is_card_left or session.card is not None,
         strays=session.strays,
     )

@@ -81,7 +81,6 @@ def enter(session: Session, to: State | Way, brings_fault: bool = False) -> tupl
         idle_s=0.0,
         is_help_open=False,
         focus="" if is_other else session.focus,
-        list_page=0 if is_other else session.list_page,
         preview=None if is_other else session.preview,
         tries=0 if is_other else session.tries,
         fault=session.fault if brings_fault or not is_other else None,

@@ -25,8 +25,6 @@ def look_around(walk: Walk) -> None:
     walk.do("help")
     walk.do("stay")
     walk.do("choose", "window:社会事务")
-    walk.do("page_next")
-    walk.do("page_back")
     walk.press("back")
     walk.press("choose")
     walk.do("type", QUERY)

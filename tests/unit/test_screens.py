@@ -9,7 +9,7 @@ from devices.api import DeviceKind, DeviceState, Private, Status
 from kiosk.session import events as evt
 from kiosk.session.compose import view_of
 from kiosk.session.screens import ending, filling, home, papers
-from kiosk.session.screens.frame import Scene, paged
+from kiosk.session.screens.frame import Scene
 from kiosk.session.session import Fault, State
 from kiosk.station.texts import own_texts
 from tests.fixtures.flow import ELDER, INSURANCE, Walk, make_station, preview_of, ticket_of
@@ -143,15 +143,6 @@ def test_the_outline_is_told_in_parts_of_the_picture(catalogue):
     bare = replace(preview_of("page"), corners=None)
     walk.tell(evt.PreviewChanged(walk.session.turn, bare))
     assert walk.view.scan.outline == ()
-
-
-def test_paging_shows_every_entry_once():
-    entries = tuple(range(17))
-    for size in (1, 4, 5, 17, 20):
-        pages = paged(entries, 0, size)[2]
-        assert sum((paged(entries, page, size)[0] for page in range(pages)), ()) == entries
-        assert paged(entries, 99, size)[1] == pages - 1
-    assert paged((), 3, 4) == ((), 0, 1)
 
 
 def test_a_screen_without_its_matter_shows_nothing_of_one(catalogue):

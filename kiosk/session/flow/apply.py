@@ -142,7 +142,6 @@ def farewell_is_over(session: Session, event: Tick) -> bool:
 WAITING = tuple(state for state in State if PLACES[state].waits)
 EVERYWHERE = tuple(State)
 HELPED = (*WAITING, S.SLIP)
-LISTS = (S.HOME, S.GUIDE, S.MATERIALS, S.REVIEW, S.NOTICE)
 
 EDGES: tuple[Edge, ...] = (
     # time first: an idle visit ends whatever else is true
@@ -160,8 +159,6 @@ EDGES: tuple[Edge, ...] = (
     Edge(HELPED, "help", Way.STAY, fold=frame.toggle_help),
     Edge(WAITING, "stay", Way.STAY, fold=frame.stay),
     Edge(WAITING, "end", Way.LEAVE),
-    Edge(LISTS, "page_next", Way.STAY, fold=frame.page_forward),
-    Edge(LISTS, "page_back", Way.STAY, fold=frame.page_back),
     # attract, home, guide
     Edge((S.ATTRACT,), "start", S.HOME),
     Edge((S.HOME,), "choose", S.GUIDE, when=home.is_item, fold=home.take_item),

@@ -1,4 +1,4 @@
-"""The frame of every screen: language, scale, contrast, help, time, turning a list."""
+"""The frame of every screen: language, scale, contrast, help, time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from msgspec.structs import replace
 
 from kiosk.session.events import Intent, Tick
 from kiosk.session.session import Session, first_session
-
-MAX_LIST_PAGE = 99  # views clamp to the last page; this only keeps a stuck key from counting for ever
 
 
 def value_of(event: Intent) -> str:
@@ -27,9 +25,7 @@ def set_locale(session: Session, event: Intent) -> Session:
 
 def set_scale(session: Session, event: Intent) -> Session:
     """Switch the scale; from now on age does not change it."""
-    return replace(
-        session, scale="standard" if session.scale == "elder" else "elder", is_scale_chosen=True, list_page=0
-    )
+    return replace(session, scale="standard" if session.scale == "elder" else "elder", is_scale_chosen=True)
 
 
 def set_contrast(session: Session, event: Intent) -> Session:
@@ -58,13 +54,3 @@ def note_time(session: Session, event: Tick) -> Session:
 def stay(session: Session, event: Intent) -> Session:
     """Close the idle warning."""
     return replace(session, idle_s=0.0)
-
-
-def page_forward(session: Session, event: Intent) -> Session:
-    """Turn the list on."""
-    return replace(session, list_page=min(session.list_page + 1, MAX_LIST_PAGE))
-
-
-def page_back(session: Session, event: Intent) -> Session:
-    """Turn the list back."""
-    return replace(session, list_page=max(0, session.list_page - 1))

@@ -36,7 +36,7 @@ def take_item(session: Session, event: Intent) -> Session:
 
 def take_filter(session: Session, event: Intent) -> Session:
     """Show one class, one life field, or the search."""
-    return replace(session, filter=value_of(event), list_page=0, query=Private(""))
+    return replace(session, filter=value_of(event), query=Private(""))
 
 
 def has_filter(session: Session, event: Intent) -> bool:
@@ -46,7 +46,7 @@ def has_filter(session: Session, event: Intent) -> bool:
 
 def clear_filter(session: Session, event: Intent) -> Session:
     """Back to all tiles."""
-    return replace(session, filter="", list_page=0, query=Private(""))
+    return replace(session, filter="", query=Private(""))
 
 
 def is_searching(session: Session, event: Intent) -> bool:
@@ -57,12 +57,12 @@ def is_searching(session: Session, event: Intent) -> bool:
 def type_query(session: Session, event: Intent) -> Session:
     """Add to what is searched for."""
     typed = "".join(letter for letter in value_of(event)[:MAX_QUERY] if letter.isprintable())
-    return replace(session, query=Private((session.query.reveal() + typed)[:MAX_QUERY]), list_page=0)
+    return replace(session, query=Private((session.query.reveal() + typed)[:MAX_QUERY]))
 
 
 def erase_query(session: Session, event: Intent) -> Session:
     """Take the last character of the search away."""
-    return replace(session, query=Private(session.query.reveal()[:-1]), list_page=0)
+    return replace(session, query=Private(session.query.reveal()[:-1]))
 
 
 def is_applicable(session: Session, event: Intent) -> bool:

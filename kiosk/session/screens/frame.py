@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
@@ -15,8 +14,6 @@ from kiosk.session.view import Action, Note, Step, Top
 from kiosk.station.failures import Move, failure_of
 from kiosk.station.health import Station
 from kiosk.station.texts import Texts
-
-T = TypeVar("T")
 
 BAR = (
     State.IDENTIFY,
@@ -158,10 +155,3 @@ def standard_actions(scene: Scene, *own: Action, back: bool = True, end: bool = 
     if end:
         actions.append(Action(id="end", label=scene.say("frame.end"), role="end"))
     return (*actions, *own)
-
-
-def paged(entries: Sequence[T], page: int, size: int) -> tuple[tuple[T, ...], int, int]:
-    """Return (entries of the page, page shown, number of pages)."""
-    pages = max(1, -(-len(entries) // size))
-    page = min(page, pages - 1)
-    return tuple(entries[page * size : (page + 1) * size]), page, pages
