@@ -72,13 +72,17 @@ Item {
         readonly property bool isFull: name === "attract"
     }
 
-    KeyboardPanel {
+    Loader {
         id: keyboard
+
+        readonly property bool isOpen: Kiosk.keys.layout.length > 0
 
         anchors.left: parent.left
         anchors.right: parent.right
         anchors.bottom: bottom.top
         height: isOpen ? implicitHeight : 0
+        active: isOpen || frame.warm.length > 0
+        sourceComponent: KeyboardPanel {}
     }
 
     BottomBar {
@@ -94,9 +98,9 @@ Item {
     readonly property var known: ["attract", "home", "search", "guide", "identify", "notice", "situation", "form", "materials", "scan", "review", "sign", "sealing", "delivering", "slip", "farewell", "trouble"]
     property var warm: []
 
-    // The other screens are compiled after the first frame, so that going there is quick.
+    // The keyboard and the other screens are made after the first frame, so that going there is quick.
     Timer {
-        interval: 1
+        interval: 50
         running: true
         onTriggered: frame.warm = frame.known.map(name => Qt.createComponent(Qt.resolvedUrl("screens/" + name + ".qml"), Component.Asynchronous))
     }
