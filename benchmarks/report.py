@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
+RATIO = "x"
+
 
 class Result(TypedDict):
     """One benchmark's outcome; the shape that `--json` prints."""
@@ -52,7 +54,9 @@ def compose_text(results: Sequence[Result]) -> str:
         lines.append(result["name"])
         for name, figure in result["figures"].items():
             goal = f"goal {figure['goal']}: {_verdict(figure)}" if figure["goal"] else "no goal"
-            beside = f"ours {figure['ours']}, theirs {figure['theirs']}" if figure["theirs"] else f"{figure['ours']}"
+            beside = (
+                f"ours {figure['ours']}, theirs {figure['theirs']}" if figure["theirs"] != "" else f"{figure['ours']}"
+            )
             lines.append(f"  {name}: {figure['value']} {figure['unit']} ({goal}); {beside}; peer: {figure['peer']}")
     return "\n".join(lines)
 
@@ -73,13 +77,13 @@ def compose_markdown(results: Sequence[Result]) -> str:
     ]
     for result in results:
         for name, figure in result["figures"].items():
-            if figure["goal"]:
+            if figure["goal"] or figure["unit"] == RATIO:
                 cells = (
                     result["name"],
                     name,
                     f"{figure['value']} {figure['unit']}",
                     figure["goal"],
-                    _verdict(figure),
+                    _verdict(figure) if figure["goal"] else "",
                     figure["peer"],
                 )
                 lines.append(_row(cells))
@@ -94,7 +98,8 @@ def compose_markdown(results: Sequence[Result]) -> str:
     ]
     for result in results:
         for name, figure in result["figures"].items():
-            cells = (result["name"], name, figure["ours"], figure["theirs"], "" if figure["goal"] else figure["unit"])
+            unit = "" if figure["unit"] == RATIO else figure["unit"]
+            cells = (result["name"], name, figure["ours"], figure["theirs"], unit)
             lines.append(_row(cells))
     return "\n".join(lines) + "\n"
 
