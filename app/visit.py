@@ -101,8 +101,8 @@ class Visit:
             terminal.grab(self._out / "screens" / "99-failed.png")
         session = self._notes.last
         sid = session.sid if session is not None else ""
-        slip_kind = ""
-        if session is not None and session.slip == "printed":
+        slip_kind = ""  # which document was due, on paper or, where no printer answers, on the screen
+        if session is not None and session.ticket is not None:
             is_delivered = session.outcome is not None and bool(session.outcome.case_number)
             slip_kind = "delivery_receipt" if is_delivered else "intake_slip"
         if offline:
@@ -124,6 +124,7 @@ class Visit:
             "queued_at": ticket.created_wall if ticket is not None else "",
             "offline": offline,
             "slip_kind": slip_kind,
+            "slip_printed": session is not None and session.slip == "printed",
             "delivered": delivered,
             "case_number": platform["case_number"],
             "platform_saw_times": platform["commits"],
