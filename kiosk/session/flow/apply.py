@@ -76,7 +76,7 @@ def deliver(session: Session) -> tuple[Effect, ...]:
 
 
 def print_slip(session: Session) -> tuple[Effect, ...]:
-    """Print, unless the slip is out, has failed or is not wanted."""
+    """Print, unless the slip is out or has failed."""
     return (PrintSlip(session.turn, session.reprints, PRINT_S),) if submit.is_printing(session) else ()
 
 

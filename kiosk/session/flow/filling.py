@@ -175,5 +175,5 @@ def leave_form(session: Session, event: Intent) -> Session:
 
 
 def was_stopped(session: Session, event: Intent) -> bool:
-    """Whether the trouble can be put right here."""
+    """Whether an answer is what stands in the way."""
     return session.came_from is State.FORM

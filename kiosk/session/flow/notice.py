@@ -47,5 +47,5 @@ def take_situation_that_is_stopped(session: Session, event: Intent) -> Session:
 
 
 def was_stopped(session: Session, event: Intent) -> bool:
-    """Whether the trouble can be put right here."""
+    """Whether the situation chosen is what stands in the way."""
     return session.came_from is State.SITUATION
