@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,7 @@ def _with_state(run: Callable[..., int], config: Path | None, as_json: bool) -> 
 @click.option("--size", default="auto", show_default=True, metavar="WxH", help="Window size.")
 def run(**options: Any) -> None:
     """Open the terminal. With no display, say so and play the demo into build/demo."""
+    gc.disable()  # until the first frame: collecting while modules load takes a tenth of the way there
     from app.commands.run import run_terminal
 
     _exit(run_terminal(**options))

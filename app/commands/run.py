@@ -46,9 +46,10 @@ def refuse(error: Exception) -> int:
 
 
 def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:
-    """Open the terminal and return its exit code."""
+    """Open the terminal and return its exit code. Garbage is collected from the first frame on."""
     if not has_display():
         print("No display here: playing the demo into build/demo instead.", flush=True)
+        gc.enable()
         from app.commands.demo import run_demo
 
         return run_demo(out=Path("build") / "demo")
@@ -66,7 +67,6 @@ def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:
 
 def _open(config: Config, size: tuple[int, int], is_fullscreen: bool, undo: ExitStack) -> int:
     """Show the first frame, then load everything else beside it."""
-    gc.disable()  # until the first frame: collecting while modules load takes a tenth of the way there
     from app.waking import LateFrames, Waking, waking_view
     from ui.app import Terminal
 
