@@ -155,7 +155,9 @@ def test_a_hostile_value_changes_nothing_but_the_count_of_strays(places):
     for session in places:
         for event in intents(VALUED, HOSTILE):
             after, effects = step(session, event)
-            assert is_same(after, session, but=("strays",)), (session, event.name, event.value.reveal()[:40])
+            said = (session, event.name, event.value.reveal()[:40])
+            assert is_same(after, session, but=("strays",)), said
+            assert after.strays == session.strays + 1, said
             assert effects == ()
 
 

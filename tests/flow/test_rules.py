@@ -394,6 +394,16 @@ def test_an_outcome_learned_while_the_store_is_asked_is_not_lost(walk):
     assert walk.view.title == "平台已收到"
 
 
+def test_what_the_queue_learns_of_another_submission_is_nobodys_here(catalogue):
+    for place in (S.SEALING, S.DELIVERING, S.SLIP):
+        walk = Walk(catalogue).go(place)
+        before = walk.session
+        for state in QueueState:
+            walk.tell(evt.OutcomeKnown(outcome_of(state, sid="019a0000-0000-7000-8000-00000000000f")))
+            walk.tell(evt.OutcomeKnown(outcome_of(state, sid="")))
+        assert walk.session is before
+
+
 def test_a_slip_that_is_out_is_not_printed_again_by_a_touch(walk):
     walk.go(S.SLIP)
     assert walk.effects == (ask.PrintSlip(walk.session.turn, 0, 25.0),)
