@@ -181,7 +181,8 @@ class Kiosk:
         self.sync.start()
         self.central.start()
         self.runner.start()
-        self.work.submit(self.eye.warm)
+        if DeviceKind.CAMERA in self.lanes:
+            self.work.submit(self.eye.warm)
         self.work.submit(self._drain_audit)
 
     def stop(self) -> bool:

@@ -37,9 +37,16 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+REFUSALS = {
+    "store_busy": "another terminal is running with this state folder: end it first",
+    "not_enrolled": "this terminal is blank: enrol it first, main.py enrol --code CODE",
+}
+
+
 def refuse(error: Exception) -> int:
     """Print why it could not start, one line a mistake; return 2."""
-    mistakes = getattr(error, "mistakes", ()) or (str(error),)
+    said = REFUSALS.get(getattr(error, "code", ""), str(error))
+    mistakes = getattr(error, "mistakes", ()) or (said,)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
     return 2
