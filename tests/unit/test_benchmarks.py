@@ -137,3 +137,18 @@ def test_coverage_within_its_limits_passes():
 )
 def test_coverage_below_a_limit_names_it(measured_files, complaint):
     assert complaint in judge(measured_files)[1]
+
+
+def test_nothing_heavy_is_imported_on_the_way_to_the_first_frame():
+    heavy = {"cryptography", "requests", "yaml", "cv2", "numpy", "sqlite_utils", "serial", "segno", "smartcard", "PIL"}
+    code = (
+        "import sys, main, app.commands.run, app.setting, app.waking, app.dock, ui.app\n"
+        "app.waking.waking_view(app.setting.load_setting(None)), app.dock.StageDock().controls()\n"
+        "print(*sorted(name for name in sys.modules if '.' not in name))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=start.ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "PySide6" in loaded
+    assert loaded & heavy == set()
