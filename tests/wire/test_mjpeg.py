@@ -96,3 +96,16 @@ def test_a_part_whose_head_does_not_end_is_refused() -> None:
 def test_a_head_that_does_not_end_is_refused() -> None:
     with pytest.raises(WireFault, match="camera_head"):
         mjpeg.decode_head(b"HTTP/1.0 200 OK\r\n" + b"x" * 20_000)
+
+
+@pytest.mark.parametrize("first", ["HTTP/1.1", "HTTP/1.1 ok", "HTTQ/1.1 200 OK", "HTTP/1.1 ２００ OK"])
+def test_a_status_line_without_a_status_is_refused(first: str) -> None:
+    with pytest.raises(WireFault, match="camera_head"):
+        mjpeg.decode_head(f"{first}\r\nContent-Type: image/jpeg\r\n\r\n".encode())
+
+
+def test_a_part_without_length_that_never_ends_is_refused() -> None:
+    decoder = mjpeg.PartDecoder(b"--edge")
+    decoder.feed(b"--edge\r\nContent-Type: image/jpeg\r\n\r\n")
+    with pytest.raises(WireFault, match="does not end"):
+        decoder.feed(bytes(32 * 1024 * 1024))  # more than any picture may have
