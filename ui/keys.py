@@ -44,6 +44,7 @@ class Keyboard(QObject):
         self._layout = ""
         self._is_capital = False
         self._keys: list[str] = []  # each entry: the letters one key may stand for
+        self._spelling: list[str] = []  # the syllables of a nine-key row's first candidate
         self._found: list[tuple[str, int]] = []
         self._date = ""
         self._starts = [0]  # where each page of candidates starts; the last is the one shown
@@ -169,6 +170,7 @@ class Keyboard(QObject):
 
     def _compose(self, keys: list[str]) -> None:
         self._keys = keys
+        self._spelling = []
         self._found = self._look_up()
         self._starts = [0]
         ambiguous = any(len(key) > 1 for key in keys)
@@ -179,11 +181,13 @@ class Keyboard(QObject):
         engine = self._engine()
         if not self._keys or engine is None:
             return []
-        keys = tuple(self._keys)
-        is_plain = all(len(key) == 1 for key in keys)
-        ways = ["".join(keys)] if is_plain else ["".join(way) for way in readings(keys)]
-        lists = [[(found.text, found.consumed_letters) for found in engine.candidates(way, CANDIDATES)] for way in ways]
-        return lists[0] if is_plain else _merge(lists, len(keys))
+        if all(len(key) == 1 for key in self._keys):
+            return [
+                (found.text, found.consumed_letters) for found in engine.candidates("".join(self._keys), CANDIDATES)
+            ]
+        nine = engine.candidates_nine(self._keys, CANDIDATES)
+        self._spelling = nine[0].code.split("'") if nine else []
+        return [(found.text, found.keys) for found in nine]
 
     def _engine(self) -> Any:
         if self._pinyin is None and self._pinyin_path is not None:
@@ -264,19 +268,22 @@ class Keyboard(QObject):
     readings = Property(QObject, lambda self: self._readings, constant=True)
 
     def _shown_composition(self) -> str:
+        """Return what is composed as letters: on nine keys as the first candidate is spelled, then as it may go on."""
         keys = tuple(self._keys)
         if all(len(key) == 1 for key in keys):
             return "".join(keys)
-        ways = readings(keys, 1)
-        return "'".join(ways[0]) if ways else "".join(key[0] for key in keys)
+        said = "".join(self._spelling)
+        rest = keys[len(said) :]
+        ways = readings(rest, 1) if rest else ((),)
+        going_on = ways[0] if ways else ("".join(key[0] for key in rest),)
+        whole = "'".join((*self._spelling, *going_on))
+        return whole if len(said) <= len(keys) else _first_letters(whole, len(keys))
 
 
-def _merge(lists: list[list[tuple[str, int]]], whole: int) -> list[tuple[str, int]]:
-    """Return candidates of several readings: those that say all first, a word of each reading in turn."""
-    merged: dict[str, int] = {}
-    for says_all in (True, False):
-        for place in range(CANDIDATES):
-            for found in lists:
-                if place < len(found) and (found[place][1] == whole) is says_all:
-                    merged.setdefault(*found[place])
-    return list(merged.items())[:CANDIDATES]
+def _first_letters(spelling: str, count: int) -> str:
+    """Return a spelling up to its letter number `count`, apostrophes beside it."""
+    end = 0
+    while count > 0 and end < len(spelling):
+        count -= spelling[end] != "'"
+        end += 1
+    return spelling[:end]

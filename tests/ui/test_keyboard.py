@@ -69,8 +69,52 @@ def test_jiaxing_is_typed_on_nine_keys_in_the_elder_scale(open_screen, dictionar
     for letter in "jiaxing":
         probe.tap(screen.window, probe.key_for(screen.window, letter))
         screen.settle()
-    press(screen, "jia", "嘉兴")
+    press(screen, "嘉兴")
     assert display() == "嘉兴"
+
+
+def test_a_reading_can_be_chosen_on_nine_keys(open_screen, dictionary):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+    display = typing(screen, scale="elder")
+    for letter in "xi":
+        probe.tap(screen.window, probe.key_for(screen.window, letter))
+        screen.settle()
+    press(screen, "zi", "子")
+    assert display() == "子"
+
+
+def test_nine_keys_show_how_the_first_candidate_is_spelled(qapp, dictionary):
+    keyboard = Keyboard(dictionary)
+    keyboard.focus(Field("a", "地址", "text", keyboard="pinyin"))
+    shown = []
+    for key in ("mno", "abc", "mno", "ghi", "tuv", "pqrs", "tuv"):
+        keyboard.tap(key)
+        shown.append(keyboard.property("composition"))
+    assert [len(one.replace("'", "")) for one in shown] == [1, 2, 3, 4, 5, 6, 7]
+    assert shown[-1] == "nan'hu'qu"
+
+
+@pytest.mark.parametrize("is_nine", [False, True], ids=["letters", "nine keys"])
+def test_every_character_of_gb_2312_is_reached_by_paging(qapp, dictionary, is_nine):
+    keyboard = Keyboard(dictionary)
+    keyboard.focus(Field("a", "地址", "text", keyboard="pinyin"))
+    every = {bytes((row, cell)) for row in range(0xB0, 0xF8) for cell in range(0xA1, 0xFF)}
+    every -= {bytes((0xD7, cell)) for cell in range(0xFA, 0xFF)}
+    wanted = {code.decode("gb2312") for code in every}
+    assert len(wanted) == 6763
+    keys = {letter: key for key in ["abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"] for letter in key}
+    seen = set()
+    for syllable in syllables.SYLLABLES:
+        keyboard._compose([])
+        for letter in syllable:
+            keyboard.tap(keys[letter] if is_nine else letter)
+        if is_nine:
+            keyboard.read(syllable)
+        seen |= {option.value for option in keyboard.property("candidates").items()}
+        while keyboard.property("hasNext"):
+            keyboard.next()
+            seen |= {option.value for option in keyboard.property("candidates").items()}
+    assert sorted(wanted - seen) == []
 
 
 @pytest.mark.parametrize("size", [(1080, 1920), (1920, 1080), (1024, 768)])

@@ -194,6 +194,63 @@ def test_a_dictionary_that_cannot_be_read_is_one_error(tmp_path, content):
         Pinyin(path).candidates("ni")
 
 
+# ── nine keys ──────────────────────────────────────────────────────────────────────────────
+
+KEYS = {letter: key for key in ["abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"] for letter in key}
+
+
+def nine(keyboard, letters, limit=400):
+    return keyboard.candidates_nine([KEYS[letter] for letter in letters], limit)
+
+
+@pytest.mark.parametrize("name", ["pinyin_words.txt", "pinyin_places.txt"])
+def test_on_nine_keys_the_first_page_holds_nineteen_of_twenty(keyboard, name):
+    words = list(_words(name))
+    plain = [(word, letters.replace("ü", "v").replace("'", "")) for word, letters in words]
+    missed = [word for word, letters in plain if word not in [one.text for one in nine(keyboard, letters)[:PAGE]]]
+    assert len(missed) <= len(words) // 20, missed
+
+
+@pytest.mark.parametrize(
+    ("letters", "first", "code"),
+    [
+        ("nanhuqu", "南湖区", "nan'hu'qu"),
+        ("jiaxingshinanhuqu", "嘉兴市南湖区", "jia'xing'shi'nan'hu'qu"),
+        ("wodeshenfenzhengdiule", "我的身份证丢了", "wo'de'shen'fen'zheng'diu'le"),
+        ("haiyanxianwuyuanjiedao", "海盐县武原街道", "hai'yan'xian'wu'yuan'jie'dao"),
+        ("gaolingjintie", "高龄津贴", "gao'ling'jin'tie"),
+        ("nvxing", "女性", "nv'xing"),
+    ],
+)
+def test_what_comes_first_on_nine_keys(keyboard, letters, first, code):
+    assert nine(keyboard, letters)[0] == (first, len(letters), code)
+
+
+def test_on_nine_keys_the_last_syllable_may_be_unfinished(keyboard):
+    assert nine(keyboard, "nanhuq")[0] == ("南湖区", 6, "nan'hu'qu")
+    assert nine(keyboard, "n")[0].keys == 1
+
+
+def test_a_chosen_reading_holds_on_nine_keys(keyboard):
+    assert {one.text for one in nine(keyboard, "xi")} >= {"一", "西", "子"}
+    chosen = keyboard.candidates_nine([*"zi", *(KEYS[letter] for letter in "ji")])
+    assert chosen[0] == ("自己", 4, "zi'ji")
+    assert all(one.code.replace("'", "").startswith("zi"[: one.keys]) for one in chosen)
+
+
+@given(st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=60), st.integers(0, 60), st.integers(1, 80))
+@settings(max_examples=80, deadline=None)
+def test_any_row_of_keys_gives_candidates_that_fit(keyboard, letters, chosen, limit):
+    groups = [letter if at < chosen else KEYS[letter] for at, letter in enumerate(letters)]
+    found = keyboard.candidates_nine(groups, limit)
+    assert len(found) <= limit
+    assert len({one[:2] for one in found}) == len(found)
+    for one in found:
+        assert 0 < one.keys <= len(letters)
+        spelled = one.code.replace("'", "")[: one.keys]
+        assert all(letter in group for letter, group in zip(spelled, groups, strict=False))
+
+
 # ── building ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,8 +3,9 @@
 Words and their frequencies come from jieba's word list, readings from pypinyin (both MIT), names of places around
 Jiaxing from assets/keyboard/places.txt. The result is a read-only SQLite file; nothing is ever learned into it.
 
-    words(code, weight, text, initials)   code = syllables joined by ', without tone, ü written v: nan'hu'qu
-    alone(code, weight, text)             for each syllable, the character most often a word by itself
+    words(code, weight, text, initials, digits)   code = syllables joined by ', without tone, ü written v: nan'hu'qu;
+                                                  digits = the keys they lie on: 6264878
+    alone(code, weight, text)                     for each syllable, the character most often a word by itself
 
 Weights of words are occurrences in jieba's corpus; those of characters are hundredths, counted inside words too.
 """
@@ -24,7 +25,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-FORMAT = 2  # raised with every change of this module that changes the file
+from ui.keyboard.nine import digits_of
+
+FORMAT = 3  # raised with every change of this module that changes the file
 PLACES = Path(__file__).parents[2] / "assets" / "keyboard" / "places.txt"
 LEAST_FREQUENCY = 3  # below are 40,000 entries, nearly all scraps
 LONGEST_WORD = 8
@@ -66,7 +69,7 @@ def _write(database: sqlite3.Connection, lexicon: _Lexicon, stamp: str) -> None:
         """
         PRAGMA journal_mode = OFF;
         PRAGMA synchronous = OFF;
-        CREATE TABLE words (code TEXT, weight INTEGER, text TEXT, initials TEXT,
+        CREATE TABLE words (code TEXT, weight INTEGER, text TEXT, initials TEXT, digits TEXT,
                             PRIMARY KEY (code, weight DESC, text)) WITHOUT ROWID;
         CREATE TABLE alone (code TEXT PRIMARY KEY, weight INTEGER, text TEXT) WITHOUT ROWID;
         CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
@@ -76,10 +79,11 @@ def _write(database: sqlite3.Connection, lexicon: _Lexicon, stamp: str) -> None:
     syllables = sorted({code for code, _, text, _ in rows if len(text) == 1 and _is_gb2312(text)})
     facts = {"stamp": stamp, "total": str(total), "syllables": " ".join(syllables)}
     with database:
-        database.executemany("INSERT INTO words VALUES (?, ?, ?, ?)", rows)
+        database.executemany("INSERT INTO words VALUES (?, ?, ?, ?, ?)", ((*row, digits_of(row[0])) for row in rows))
         database.executemany("INSERT INTO alone VALUES (?, ?, ?)", lexicon.alone())
         database.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
         database.execute("CREATE INDEX by_initials ON words (initials, weight DESC)")
+        database.execute("CREATE INDEX by_digits ON words (digits, weight DESC)")
 
 
 class _Lexicon:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from ui.keyboard.nine import Found, Nine
 
 MAX_LETTERS = 60
 LIMIT = 400  # yi has 254 characters and words before the last one of GB 2312
@@ -58,6 +60,7 @@ class Pinyin:
         self._prefixes: frozenset[str] = frozenset()
         self._alone: dict[str, tuple[str, int]] = {}  # the commonest one-character word of each syllable
         self._log_total = 0.0
+        self._nine: Nine | None = None
 
     def candidates(self, letters: str, limit: int = LIMIT) -> tuple[Candidate, ...]:
         """Return at most `limit` candidates: what takes in most letters first, then the commoner ones.
@@ -79,11 +82,23 @@ class Pinyin:
         found = sorted(scores, key=lambda one: (-one.consumed_letters, -scores[one], one.text))
         return tuple(_with_apostrophes(one, letters) for one in found[:limit])
 
+    def candidates_nine(self, groups: Sequence[str], limit: int = LIMIT) -> tuple[Found, ...]:
+        """Return at most `limit` meanings of a row of nine-keys, as `candidates` does, each with its spelling.
+
+        A group is the letters a key stands for ("ghi"), or one letter where a reading was chosen.
+        Raises: DictionaryError.
+        """
+        self._open()
+        if self._nine is None:
+            raise DictionaryError("closed")
+        return tuple(self._nine.candidates(groups[:MAX_LETTERS], limit))
+
     def close(self) -> None:
         """Let go of the dictionary; the next look-up opens it again."""
         if self._database is not None:
             self._database.close()
             self._database = None
+            self._nine = None
 
     # ── words and sentences ────────────────────────────────────────────────────────────────
 
@@ -187,6 +202,7 @@ class Pinyin:
             self._syllables = _spellings(facts["syllables"].split())
             alone = self._database.execute("SELECT code, text, weight FROM alone").fetchall()
             self._alone = {code: (text, weight) for code, text, weight in alone}
+            self._nine = Nine(self._database, self._syllables.values(), self._log_total)
         except (sqlite3.DatabaseError, KeyError, ValueError) as error:
             self.close()
             raise DictionaryError(f"cannot read {self._path.name}") from error
