@@ -14,12 +14,28 @@ from kiosk.station.config import Config, DeviceConfig, DevicesConfig, load_confi
 if TYPE_CHECKING:
     from app.stage import Announcement, Stage
 
+QUEUE = "queue"  # below the state folder
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
 
 
 def load_setting(path: Path | None) -> Config:
     """Return the configuration asked for, or the simulated terminal's. Raises: ConfigError."""
     return load_config(path or DEFAULT_CONFIG)
+
+
+def is_held(config: Config) -> bool:
+    """Whether a running terminal holds this state folder: its store, and its simulated far ends beside it."""
+    from offline_queue.api import StoreBusy
+    from offline_queue.lock import LockFile
+
+    lock = config.state_folder / QUEUE / "queue.lock"
+    if not lock.exists():
+        return False
+    try:
+        LockFile(lock).release()
+    except StoreBusy:
+        return True
+    return False
 
 
 def on_stage(config: Config, stage: Stage, links: dict[DeviceKind, str]) -> Config:

@@ -43,11 +43,16 @@ class Platform:
 
     def start(self) -> Announcement:
         """Start it and return where it listens. Raises: RuntimeError with what it printed."""
-        command = program("sandbox", "serve", "--state", str(self.folder))
+        command = program("sandbox", "serve", "--state", str(self.folder), "--tethered")
         if self._is_auto_approving:
             command.append("--auto-approve")
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+            command,
+            stdin=subprocess.PIPE,  # its end is the platform's end, so that none outlives us
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
         )
         line = read_line(self._process, READY_S)
         if not line:
@@ -110,8 +115,9 @@ def end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(END_S)
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
 
 
 class Stage:

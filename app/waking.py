@@ -6,10 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
 from kiosk.session.view import Frames, Note, Top, View
 from kiosk.station.config import Config
+from offline_queue.api import StoreBusy
 
 if TYPE_CHECKING:
     from app.build import Kiosk, Ready
@@ -69,15 +68,18 @@ class Waking:
     def load(self) -> tuple[Ready, Eye]:
         """Start the far ends where they are simulated, enrol where blank, open the store. Any thread.
 
-        Raises: KioskError, QueueError, RuntimeError.
+        Raises: KioskError, QueueError, RuntimeError, OSError.
         """
         from app.build import load_texts, prepare
         from devices.imaging.eye import Eye
 
         config = self.config
         if config.simulation.is_on:
-            from app.setting import enrol_if_blank, on_stage
+            from app.setting import enrol_if_blank, is_held, on_stage
             from app.stage import Stage
+
+            if is_held(config):  # before its far ends are touched
+                raise StoreBusy("store_busy")
 
             state = config.state_folder
             stage = Stage(state.parent / f"{state.name}-far-ends")
@@ -107,8 +109,3 @@ class Waking:
         """Stop what runs."""
         if self.kiosk is not None:
             self.kiosk.stop()
-
-
-def with_links(config: Config, folder: Any) -> Config:
-    """Return the configuration with its state in another folder."""
-    return replace(config, state=replace(config.state, folder=str(folder)))

@@ -72,6 +72,7 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--auto-approve", action="store_true", help="enrol without comparing the six digits")
     parser.add_argument("--code-file", type=Path, help="also write the first enrolment code there")
+    parser.add_argument("--tethered", action="store_true", help="end when standard input does")
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -83,6 +84,7 @@ def _serve(options: argparse.Namespace) -> int:
             port=options.port,
             is_auto_approving=options.auto_approve,
             code_file=options.code_file,
+            is_tethered=options.tethered,
         )
     )
 

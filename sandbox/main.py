@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ class Options:
     port: int = 0
     is_auto_approving: bool = False
     code_file: Path | None = None
+    is_tethered: bool = False  # ends when its standard input does: whoever started it is gone
 
 
 class _Announcing(uvicorn.Server):
@@ -95,11 +98,19 @@ def serve(options: Options) -> int:
         }
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn raises the signal again at its end: then it is done
+        if options.is_tethered:
+            threading.Thread(target=_end_with_parent, args=(server,), name="tether", daemon=True).start()
         server.run(sockets=[listening])
     finally:
         listening.close()
         platform.store.close()
     return 0
+
+
+def _end_with_parent(server: uvicorn.Server) -> None:
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True
 
 
 def open_platform(options: Options) -> Platform:

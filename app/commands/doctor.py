@@ -31,8 +31,7 @@ from kiosk.trust.identity import KEY_FILE, load_device
 from kiosk.trust.keys import FileKey
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
-from offline_queue.api import PauseReason, QueueError, SealFault, StoreBusy, Unauthorised
-from offline_queue.lock import LockFile
+from offline_queue.api import PauseReason, QueueError, SealFault, Unauthorised
 
 OPEN_S = 8.0  # a reader is tried at five speeds
 STATUS_S = 2.0
@@ -76,9 +75,10 @@ def run_doctor(config: Path | None, as_json: bool) -> int:
 
 def _prepared(config: Config, undo: ExitStack) -> tuple[Config, bool]:
     """Return the configuration with its simulated far ends started, and whether a running terminal holds the state."""
-    is_held = _is_held(config.state_folder / QUEUE)
-    if config.simulation.is_on and not is_held:
-        from app.setting import enrol_if_blank, on_stage
+    from app.setting import enrol_if_blank, is_held, on_stage
+
+    holds = is_held(config)
+    if config.simulation.is_on and not holds:
         from app.stage import Stage
 
         state = config.state_folder
@@ -86,17 +86,7 @@ def _prepared(config: Config, undo: ExitStack) -> tuple[Config, bool]:
         config = on_stage(config, stage, {})
         if stage.announced is not None:
             enrol_if_blank(config, stage.announced)
-    return config, is_held
-
-
-def _is_held(path: Path) -> bool:
-    if not (path / "queue.lock").exists():
-        return False
-    try:
-        LockFile(path / "queue.lock").release()
-    except StoreBusy:
-        return True
-    return False
+    return config, holds
 
 
 class Doctor:
