@@ -1,0 +1,121 @@
+"""`run` as a process: it refuses a second one without harming the first, ends on SIGTERM, leaves nobody behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from app.stage import ROOT
+
+PATIENCE_S = 60.0
+
+
+class Running:
+    """One `run` with its log and everybody it has started."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self._log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "main.py"), "run", "--config", str(config), "--size", "1024x768"],
+                cwd=ROOT,
+                env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+                stdout=subprocess.DEVNULL,
+                stderr=out,
+            )
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text("utf-8", "replace")
+
+    def wait_for(self, word: str) -> None:
+        wait_until(lambda: word in self.said or self.process.poll() is not None, word)
+        assert word in self.said, self.said
+
+    def children(self) -> set[int]:
+        """Return the process ids of everybody below it."""
+        parents = {int(path.name): parent_of(path) for path in Path("/proc").iterdir() if path.name.isdecimal()}
+        found = {self.process.pid}
+        for _ in parents:
+            found |= {pid for pid, parent in parents.items() if parent in found}
+        return found - {self.process.pid}
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+
+def parent_of(path: Path) -> int:
+    try:
+        return int((path / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    moment, end = threading.Event(), time.monotonic() + PATIENCE_S
+    while not done():
+        assert time.monotonic() < end, f"waited for {what}"
+        moment.wait(0.05)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
+    config = tmp_path / "kiosk.toml"
+    text = (ROOT / "deploy" / "models" / "simulated" / "kiosk.toml").read_text("utf-8")
+    config.write_text(text.replace("~/.local/state/jinban", str(tmp_path / "state")), encoding="utf-8")
+    with ExitStack() as undo:
+        numbers = iter(range(9))
+
+        def begin() -> Running:
+            running = Running(config, tmp_path / f"{next(numbers)}.log")
+            undo.callback(running.end)
+            return running
+
+        yield begin
+
+
+def test_it_ends_in_order_and_a_second_one_is_refused(start: Callable[[], Running]) -> None:
+    first = start()
+    first.wait_for("platform answers")
+    others = first.children()
+    assert len(others) >= 5  # platform, line, reader, camera, printer
+    second = start()
+    assert second.process.wait(PATIENCE_S) == 2
+    assert "another terminal is running with this state folder: end it first\n" in second.said
+    assert "Traceback" not in second.said
+    assert all(is_alive(pid) for pid in others)
+    first.process.send_signal(signal.SIGTERM)
+    assert first.process.wait(PATIENCE_S) == 0
+    wait_until(lambda: not any(is_alive(pid) for pid in others), "everybody's end")
+    assert "WARNING" not in first.said
+
+
+def test_killed_it_leaves_nobody_behind_and_starts_again(start: Callable[[], Running]) -> None:
+    first = start()
+    first.wait_for("platform answers")
+    others = first.children()
+    first.process.kill()
+    first.process.wait(PATIENCE_S)
+    wait_until(lambda: not any(is_alive(pid) for pid in others), "everybody's end")
+    again = start()
+    again.wait_for("platform answers")
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(PATIENCE_S) == 0
