@@ -111,6 +111,12 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
     return Ready(config, texts, catalogue, clock, device, link, audit, store)
 
 
+def place_of(error: BaseException) -> str:
+    """Return kind and place of a defect. Never its text: that may hold what a person has said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+
+
 class Kiosk:
     """One running terminal: lanes, queue, sync and the runner. Built and stopped on the main thread."""
 
@@ -123,7 +129,7 @@ class Kiosk:
         self.link = ready.link
         self.audit = ready.log
         self._on_stuck = on_stuck
-        self.work = WorkLane(self._defect)
+        self.work = WorkLane(self.note_defect)
         self.lanes = {
             kind: self._lane(kind, device)
             for kind, device in (
@@ -200,6 +206,13 @@ class Kiosk:
         self.link.client.close()
         return all(done)
 
+    def note_defect(self, error: BaseException) -> None:
+        """A mistake of ours, on any thread: write down where, by hash, and let the supervisor start anew."""
+        place = place_of(error)
+        log.error("defect: %s", place)
+        self.audit.record(Event.DEFECT, place=hashlib.sha256(place.encode()).hexdigest())
+        self._on_stuck()
+
     # ── what threads report ──────────────────────────────────────────────────────────────
 
     def _device_changed(self, status: Status) -> None:
@@ -224,13 +237,6 @@ class Kiosk:
             devices={kind.value: status.device.value for kind, status in devices.items()},
             paper=printer.supply.value if printer is not None else "unknown",
         )
-
-    def _defect(self, error: BaseException) -> None:
-        """A mistake of ours on the work lane: write down where, by hash, and let the supervisor start anew."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{type(error).__name__} {Path(frame.filename).name} {frame.lineno}"
-        self.audit.record(Event.DEFECT, place=hashlib.sha256(place.encode()).hexdigest())
-        self._on_stuck()
 
     def _drain_audit(self) -> None:
         """Carry the store's own transitions over into the audit log, at least once."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from app.dock import StageDock
     from app.stage import Stage
     from devices.imaging.eye import Eye
+
+
+log = logging.getLogger(__name__)
 
 
 class LateFrames:
@@ -104,6 +110,22 @@ class Waking:
     def fail(self, error: Exception) -> None:
         """Remember why it could not start."""
         self.failure = error
+
+    def catch_defects(self, quit_anew: Callable[[], None]) -> None:
+        """From now on a mistake of ours on any thread is written down by its place, and `quit_anew` is called.
+
+        Qt would print it and go on with half a step done: a visit in a state that nobody has thought of.
+        """
+
+        def caught(error: BaseException | None) -> None:
+            if self.kiosk is not None and error is not None:
+                self.kiosk.note_defect(error)
+            else:
+                log.error("defect: %s", type(error).__name__)
+                quit_anew()
+
+        sys.excepthook = lambda kind, error, trace: caught(error)
+        threading.excepthook = lambda what: caught(what.exc_value)
 
     def stop(self) -> None:
         """Stop what runs."""

@@ -101,6 +101,8 @@ def _open(config: Config, size: tuple[int, int], is_fullscreen: bool, undo: Exit
     def stuck() -> None:
         terminal.post(lambda: terminal.quit(STUCK))
 
+    waking.catch_defects(stuck)
+
     def load() -> None:
         try:
             ready, eye = waking.load()

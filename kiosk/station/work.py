@@ -45,7 +45,7 @@ class WorkLane:
             try:
                 job()
             except Exception as error:  # the border of the lane: anything untyped is a defect of ours
-                log.exception("a job of the work lane failed")
+                log.error("a job of the work lane failed: %s", type(error).__name__)  # its text may be a person's
                 self._on_defect(error)
             finally:
                 self._since = 0.0

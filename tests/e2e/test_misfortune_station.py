@@ -72,6 +72,21 @@ def test_a_second_process_at_the_same_store_is_refused_and_harms_nothing(
     terminal.until_delivered(terminal.sid)
 
 
+@pytest.mark.expected_log("defect: ValueError at test_misfortune_station.py")
+def test_a_defect_of_ours_is_written_down_without_its_text_and_asks_for_a_new_process(
+    terminal: Terminal, caplog: pytest.LogCaptureFixture
+) -> None:
+    try:
+        raise ValueError("沈示例 330402")
+    except ValueError as error:
+        terminal.running.note_defect(error)
+    assert terminal.stuck == ["stuck"]
+    assert "沈示例" not in caplog.text
+    (line,) = [line for line in terminal.audit_lines() if line["e"] == "defect"]
+    assert set(line["a"]) == {"place"}  # type: ignore[call-overload]
+    terminal.stuck.clear()
+
+
 @CUT_WHILE_GREETING
 def test_doctor_and_queue_speak_of_a_terminal_from_outside(
     terminal: Terminal, capsys: pytest.CaptureFixture[str], tmp_path: Path
