@@ -117,12 +117,21 @@ class Player:
                 return probe.find(window, name)
             except probe.NotFound as error:
                 reason = error
-            try:
-                probe.tap(window, probe.find(window, self._name("page_next")))
-            except probe.NotFound:
+            if not self._turn_on():
                 break
             settle(0.25)
         raise PlayFailed(f"{name}: {reason}; on {self.view.key or self.view.screen}") from reason
+
+    def _turn_on(self) -> bool:
+        """Turn to the next page, by the pager or by the button that reads on; False when there is no further one."""
+        window = self._terminal.window
+        for name in filter(None, (self._name("page_next"), self.view.read_on)):
+            try:
+                probe.tap(window, probe.find(window, name))
+            except probe.NotFound:
+                continue
+            return True
+        return False
 
     def action(self, action_id: str) -> None:
         """Tap the button of the view that carries `action_id`. Raises: PlayFailed when the view has none."""

@@ -146,6 +146,8 @@ class Terminal:
     def show(self, view: View) -> None:
         """Make the window show `view`."""
         self._keyboard.focus(next((field for field in view.fields if field.is_focused), None))
+        if view.screen == "attract" and self._bridge.view.screen != "attract":
+            self._app.clipboard().clear()
         self._bridge.show(view)
         if view.screen == "scan" and view.scan.is_live:
             if not self._eye_timer.isActive():

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from PySide6.QtCore import Property, QObject, Qt, Signal, Slot
 
-from kiosk.session.view import View
+from kiosk.session.view import Row, View
 from ui import models
 
 # One line a property: its name in QML, its type, what it reads from the view.
@@ -28,6 +28,7 @@ PLAIN: dict[str, tuple[str | type, Callable[[View], object]]] = {
     "picture": (str, lambda view: view.picture),
     "page": (int, lambda view: view.page),
     "pages": (int, lambda view: view.pages),
+    "readOn": (str, lambda view: view.read_on),
     "number": (str, lambda view: view.number),
     "codeSource": (str, lambda view: code_source(view.code)),
     "query": (str, lambda view: view.query),
@@ -52,6 +53,11 @@ PLAIN: dict[str, tuple[str | type, Callable[[View], object]]] = {
 def code_source(payload: str) -> str:
     """Return the address of the QR picture of a payload; "" for none."""
     return f"image://code/{quote(payload, safe='')}" if payload else ""
+
+
+def _shown_rows(view: View) -> list[tuple[str, Row]]:
+    """Return the rows with their headings, without a row that says the big number once more."""
+    return models.with_headings([row for row in view.rows if not view.number or row.value != view.number])
 
 
 def _reads(name: str) -> Callable[[Bridge], object]:
@@ -123,7 +129,7 @@ class Bridge(_Values):
             (self._notes, view.notes, old.notes),
             (self._tiles, view.tiles, old.tiles),
             (self._life_tiles, view.life_tiles, old.life_tiles),
-            (self._rows, models.with_headings(view.rows), models.with_headings(old.rows)),
+            (self._rows, _shown_rows(view), _shown_rows(old)),
             (self._fields, view.fields, old.fields),
             (self._thumbnails, view.scan.thumbnails, old.scan.thumbnails),
         ):

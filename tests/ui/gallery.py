@@ -30,6 +30,16 @@ LIVES = (
     ("食品安全", "Food safety"),
     ("公共服务", "Public service"),
 )
+BANKS = (
+    ("农商银行", "Rural Commercial Bank"),
+    ("工商银行", "ICBC"),
+    ("农业银行", "Agricultural Bank"),
+    ("中国银行", "Bank of China"),
+    ("建设银行", "Construction Bank"),
+    ("邮储银行", "Postal Savings Bank"),
+    ("嘉兴银行", "Bank of Jiaxing"),
+    ("其他", "other"),
+)
 STEPS = (
     ("guide", "指南", "Guide"),
     ("identify", "刷证", "Card"),
@@ -429,6 +439,38 @@ def _forms(say: Say) -> dict[str, View]:
             actions=around,
         ),
         "form": asking,
+        "form-bank": msgspec.structs.replace(
+            asking,
+            title=say("银行账户", "Bank account"),
+            fields=(
+                Field(
+                    "bank",
+                    say("开户银行", "Bank"),
+                    "choice",
+                    options=tuple(Option(str(n), say(*names), n == 2) for n, names in enumerate(BANKS)),
+                    is_required=True,
+                    error=say("请选择", "Please choose"),
+                ),
+                Field(
+                    "account",
+                    say("本人银行(社保卡)账号", "Applicant's bank or social-security card account"),
+                    "text",
+                    keyboard="digits",
+                    is_required=True,
+                ),
+            ),
+        ),
+        "form-member": msgspec.structs.replace(
+            asking,
+            title=say("家庭成员", "Family members"),
+            fields=(Field("member_name", say("姓名", "Name"), "text", keyboard="pinyin", is_required=True),),
+            actions=(
+                *_around(say),
+                Action("read_further", say("刷家人身份证", "Read their ID card")),
+                Action("add_entry", say("手工添加一人", "Type one in")),
+                Action("next", say("下一步", "Next"), "primary"),
+            ),
+        ),
         "form-pinyin": focusing("living_address"),
         "form-digits": focusing("phone", "138 0573 88"),
         "form-date": msgspec.structs.replace(
@@ -570,6 +612,26 @@ def _papers(say: Say) -> dict[str, View]:
                 Action("done", say("就用这些", "Use these"), "primary"),
             ),
         ),
+        "scan-move": View(
+            screen="scan",
+            title=say("请放上：居民户口簿", "Lay down: Household register"),
+            lead=say("一次一页，正面朝上", "One page at a time, face up"),
+            steps=_steps("materials", say),
+            scan=msgspec.structs.replace(
+                live,
+                sentence=say("请往中间挪，露出四个角", "Move it in: four corners must show"),
+                mood="plain",
+                thumbnails=("M-BOOK/0",),
+                page=2,
+                page_limit=6,
+            ),
+            actions=(
+                *_around(say)[:2],
+                Action("retake", say("重拍上一页", "Retake the last page")),
+                Action("shoot", say("拍下这一页", "Take this page")),
+                Action("done", say("这份扫完了", "This paper is done"), "primary"),
+            ),
+        ),
         "review": View(
             screen="review",
             title=say("请核对要提交的内容", "Please check what will be sent"),
@@ -639,6 +701,7 @@ def _papers(say: Say) -> dict[str, View]:
                     state=say("可后补", "May follow"),
                 ),
             ),
+            read_on=say("继续看", "Read on"),
             actions=_around(say, Action("confirm", say("确认无误", "All is correct"), "primary")),
         ),
         "sign": View(
@@ -721,6 +784,25 @@ def _ends(say: Say) -> dict[str, View]:
                 Action("no_print", say("不打印，只看号码", "No paper, just the number")),
                 Action("print", say("打印并结束", "Print and finish"), "primary"),
             ),
+        ),
+        "slip-delivered": View(
+            screen="slip",
+            title=say("平台已收到", "Received by the platform"),
+            lead=say("请取走凭条", "Please take your slip"),
+            picture="slip",
+            notes=(
+                Note(
+                    "next", say("正在预审，要补材料会告诉您", "It is being looked at; you will be told what is missing")
+                ),
+            ),
+            steps=_steps("slip", say),
+            number="SIM-20261124-000001-1",
+            code="JB1:SIM-20261124-000001-1:K7Q4",
+            rows=(
+                Row("case", say("办件编号", "Case number"), "SIM-20261124-000001-1"),
+                Row("intake", say("收件流水号", "Intake number"), "K-000001-000001-E"),
+            ),
+            actions=(_around(say)[1], Action("finish", say("办完了", "Finish"), "primary")),
         ),
         "farewell": View(
             screen="farewell",

@@ -59,6 +59,88 @@ def test_upright_the_primary_action_lies_in_the_lower_third(open_screen, scale):
     assert seen > 8
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("scale", ["standard", "elder"])
+def test_every_choice_is_reached_and_nothing_overlaps_on_any_page(open_screen, scale, size):
+    screen = open_screen(size)
+    view = msgspec.structs.replace(views("en")["form-bank"], scale=scale)
+    least = TARGET[scale] * fit(size, scale)
+    screen.show(view)
+    wanted = {*(option.label for option in view.fields[0].options), view.fields[1].label}
+    seen, found = set(), []
+    for _ in range(6):
+        found += faults(screen.window, view, target=least, key=least)
+        seen |= wanted & {probe.name_of(item) for item in visible_controls(screen.window)}
+        try:
+            probe.tap(screen.window, probe.find(screen.window, "Next page"))
+        except probe.NotFound:
+            break
+        screen.settle()
+    assert found == []
+    assert seen == wanted
+
+
+def test_lying_many_choices_stand_in_two_columns_or_three(open_screen):
+    screen = open_screen((1920, 1080))
+    for locale, scale in (("zh", "elder"), ("en", "elder"), ("zh", "standard"), ("en", "standard")):
+        view = msgspec.structs.replace(views(locale)["form-bank"], scale=scale)
+        screen.show(view)
+        labels = {option.label for option in view.fields[0].options}
+        places = {rect_of(one).x() for one in visible_controls(screen.window) if probe.name_of(one) in labels}
+        assert len(places) >= 2, (locale, scale)
+
+
+def test_what_must_be_read_is_read_before_it_is_confirmed(open_screen):
+    screen = open_screen((1920, 1080))
+    view = msgspec.structs.replace(views("zh")["review"], scale="elder")
+    screen.show(view)
+    pages = 1
+    while pages < 12:
+        try:
+            probe.find(screen.window, "确认无误")
+            break
+        except probe.NotFound:
+            probe.tap(screen.window, probe.find(screen.window, "继续看"))
+            screen.settle()
+            pages += 1
+    assert 1 < pages < 12
+    assert screen.intents == []
+    with pytest.raises(probe.NotFound):
+        probe.find(screen.window, "继续看")
+    probe.tap(screen.window, probe.find(screen.window, "上一页"))
+    screen.settle()
+    probe.tap(screen.window, probe.find(screen.window, "确认无误"))  # all was seen once
+    screen.settle()
+    assert screen.intents == [("confirm", "")]
+
+
+def test_what_fits_on_one_page_needs_no_reading_on(open_screen):
+    screen = open_screen((1080, 1920))
+    view = views("zh")["review"]
+    screen.show(msgspec.structs.replace(view, rows=view.rows[:2]))
+    assert probe.find(screen.window, "确认无误")
+    screen.show(views("zh")["guide"])
+    with pytest.raises(probe.NotFound):
+        probe.find(screen.window, "继续看")
+
+
+def test_the_slip_says_its_number_once_and_shows_its_code_whole(open_screen):
+    for size in ((1080, 1920), (1920, 1080)):
+        screen = open_screen(size)
+        for scale in ("standard", "elder"):
+            view = msgspec.structs.replace(views("zh")["slip-delivered"], scale=scale)
+            screen.show(view)
+            every = [item for item in probe.items(screen.window) if item.isVisible()]
+            texts = [item for item in every if item.property("text") == view.number]
+            assert len(texts) == 1
+            codes = [item for item in every if item.metaObject().className().startswith("Code_")]
+            assert len(codes) == 1
+            box = rect_of(codes[0])
+            bar = next(item for item in every if item.metaObject().className().startswith("BottomBar"))
+            assert box.height() == box.width() >= 150
+            assert box.bottom() <= rect_of(bar).top()
+
+
 def test_the_bars_controls_stay_in_their_places(open_screen):
     screen = open_screen((1080, 1920))
     places = set()

@@ -10,6 +10,7 @@ Rectangle {
     readonly property real inner: width - 2 * Theme.margin
     // Secondary actions stand in the bar where there is room, else in a row of their own above it.
     readonly property bool hasRoom: !Theme.isPortrait && leftRow.width + sides.width + rightRow.width + 3 * Theme.gap <= inner
+    readonly property bool isReading: Kiosk.isReading // the primary button turns the page first
     readonly property bool isEmpty: backs.count + helps.count + ends.count + primaries.count + seconds.count === 0
 
     implicitHeight: isEmpty ? 0 : column.height + Theme.unit * (Theme.isShort ? 2 : 4)
@@ -42,7 +43,7 @@ Rectangle {
                 required reason
 
                 width: column.width
-                visible: !isEnabled && reason.length > 0
+                visible: !bar.isReading && !isEnabled && reason.length > 0
             }
         }
 
@@ -132,7 +133,10 @@ Rectangle {
             model: Kiosk.view.secondaryActions
 
             ActionButton {
-                look: "secondary"
+                required property int index
+
+                // On a form the first of two ways stands out; elsewhere they are equal.
+                look: Kiosk.view.screen !== "form" || seconds.count < 2 ? "secondary" : index === 0 ? "chosen" : "quiet"
                 minimumWidth: Theme.isPortrait ? rightRow.width : Theme.target * 1.5
                 maximumWidth: Theme.isShort ? Theme.px(400) : bar.inner
             }
@@ -146,6 +150,14 @@ Rectangle {
         y: leftRow.y
         spacing: Theme.gap
 
+        BigButton {
+            look: "primary"
+            visible: bar.isReading
+            minimumWidth: Theme.px(Theme.isShort ? 240 : Theme.isElder ? 320 : 280)
+            label: Kiosk.view.readOn
+            onTapped: Kiosk.readOn()
+        }
+
         Repeater {
             id: primaries
 
@@ -153,6 +165,7 @@ Rectangle {
 
             ActionButton {
                 look: "primary"
+                visible: !bar.isReading
                 minimumWidth: Theme.px((Theme.isShort ? 240 : Theme.isElder ? 320 : 280) * (Kiosk.view.screen === "attract" ? 1.8 : 1))
                 maximumWidth: Math.min(Theme.px(Theme.isShort ? 360 : 720), bar.inner - leftRow.width - (leftRow.width > 0 ? Theme.gap : 0))
             }

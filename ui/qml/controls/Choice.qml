@@ -10,7 +10,18 @@ Tap {
     required label
     readonly property color front: isSelected && isOn ? Theme.lakeFront : isOn ? Theme.ink : Theme.inkSoft
 
-    implicitWidth: natural.width + sign.width + Theme.unit * 2 + 2 * Theme.pad
+    readonly property real room: sign.width + Theme.unit * 3 + Theme.pad
+    // The narrowest width at which two lines hold the words; Chinese breaks anywhere.
+    readonly property real narrow: {
+        if (!Words.isEnglish)
+            return room + Math.min(natural.width, natural.width / 2 + word.font.pixelSize);
+        let share = 1;
+        for (let at = label.indexOf(" "); at >= 0; at = label.indexOf(" ", at + 1))
+            share = Math.min(share, Math.max(at, label.length - at - 1) / label.length);
+        return room + Math.min(natural.width, natural.width * share * 1.06) + 4;
+    }
+
+    implicitWidth: natural.width + room + Theme.pad
     implicitHeight: Math.max(Theme.target, word.implicitHeight + Theme.unit * 2)
     Accessible.role: Accessible.RadioButton
     Accessible.checkable: true

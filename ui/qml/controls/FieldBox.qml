@@ -19,9 +19,14 @@ Item {
     required property bool isFocused
     required property int index
     property bool isCramped: false
+    property real room: 100000 // height of a page, for choices that do not fit on one
+    property alias part: choices.part
+    readonly property int parts: isChoice ? choices.parts : 1
     readonly property bool isChoice: kind === "choice" || kind === "bool"
     readonly property bool isBox: !isChoice && kind !== "notice"
     readonly property real labelWidth: isCramped ? width * 0.3 : width
+
+    readonly property bool hasHint: error.length === 0 && hint.length > 0 && !isLocked && (isChoice || display.length > 0)
 
     width: parent ? parent.width : 0
     implicitHeight: isCramped ? Math.max(content.height, name.height) : content.y + content.height
@@ -74,6 +79,9 @@ Item {
         }
 
         ChoiceGrid {
+            id: choices
+
+            room: field.room - name.height - Theme.unit * 1.5 - (field.hasHint ? below.height + Theme.unit : 0) - (field.error.length > 0 ? wrong.height + Theme.unit : 0)
             width: parent.width
             visible: field.isChoice
             model: field.isChoice ? field.options : null
@@ -88,6 +96,8 @@ Item {
         }
 
         Row {
+            id: wrong
+
             width: parent.width
             spacing: Theme.unit
             visible: field.error.length > 0
@@ -107,8 +117,10 @@ Item {
         }
 
         Line {
+            id: below
+
             width: parent.width
-            visible: field.error.length === 0 && text.length > 0 && !field.isLocked && (field.isChoice || field.display.length > 0)
+            visible: field.hasHint
             text: field.hint
             color: Theme.inkSoft
             font.pixelSize: Theme.smallest

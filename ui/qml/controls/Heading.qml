@@ -6,6 +6,8 @@ Column {
     id: heading
 
     property bool hasLead: true
+    property real size: Theme.titleSize
+    property real leadSize: Theme.leadSize
     property int alignment: Text.AlignLeft
 
     spacing: Theme.unit
@@ -13,7 +15,7 @@ Column {
     Balanced {
         width: parent.width
         text: Kiosk.view.title
-        size: Theme.titleSize
+        size: heading.size
         isBold: true
         alignment: heading.alignment
         role: Accessible.Heading
@@ -24,7 +26,7 @@ Column {
         width: parent.width
         visible: heading.hasLead && text.length > 0
         text: Kiosk.view.lead
-        size: Theme.leadSize
+        size: heading.leadSize
         tint: Theme.inkSoft
         alignment: heading.alignment
     }

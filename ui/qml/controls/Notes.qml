@@ -6,11 +6,14 @@ import ".."
 Column {
     id: notes
 
+    readonly property alias count: repeater.count
     property real size: Theme.body
 
     spacing: Theme.gap
 
     Repeater {
+        id: repeater
+
         model: Kiosk.view.notes
 
         NotePanel {

@@ -18,6 +18,9 @@ Item {
     readonly property bool isPictureBeside: isSplit && !hasContent && hasPicture
     readonly property real headWidth: isPictureBeside ? width * 0.46 : isSplit && hasContent ? width * share : width
 
+    // Height that is left below the words at the left.
+    readonly property real headRoom: height - heading.height - Theme.space - (notes.visible ? notes.height + Theme.space : 0)
+
     anchors.fill: parent
 
     Column {
@@ -28,7 +31,21 @@ Item {
         spacing: Theme.space
 
         Heading {
+            id: heading
+
+            // The smallest screen with the largest type: notes need the room.
+            readonly property bool isTight: page.isSplit && Theme.isShort && Theme.isElder && notes.count > 0
+
+            size: isTight ? Theme.leadSize : Theme.titleSize
+            leadSize: isTight ? Theme.body : Theme.leadSize
             width: parent.width
+        }
+
+        Notes {
+            id: notes
+
+            width: Math.min(parent.width, Theme.readable)
+            visible: height > 0
         }
 
         Loader {
@@ -36,11 +53,6 @@ Item {
             active: page.hasHead && page.headExtra !== null
             visible: active
             sourceComponent: page.headExtra
-        }
-
-        Notes {
-            width: Math.min(parent.width, Theme.readable)
-            visible: height > 0
         }
     }
 

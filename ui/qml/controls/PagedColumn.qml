@@ -12,10 +12,10 @@ Item {
     property int focusIndex: -1 // the page that holds this one is shown
     readonly property bool hasPager: focusIndex < 0 // while typing there is no leafing
     property bool isAlone: false // while one has the focus, show no other
+    property bool hasNext: true // else another button turns the page
     property int page: 0
     property int stamp: 0
     readonly property alias count: repeater.count
-    readonly property alias contentHeight: column.height
     readonly property var heights: {
         const found = [];
         for (let n = 0; stamp >= 0 && n < repeater.count; n++) {
@@ -24,32 +24,50 @@ Item {
         }
         return found;
     }
-    readonly property bool fitsAll: heights.reduce((sum, one) => sum + one + spacing, -spacing) <= height
-    readonly property var pageOf: deal(heights, fitsAll || !hasPager ? height : height - Theme.target - Theme.gap)
-    readonly property int pageCount: pageOf.length > 0 ? pageOf[pageOf.length - 1] + 1 : 1
+    readonly property real naturalHeight: heights.reduce((sum, one) => sum + one + spacing, -spacing)
+    readonly property bool fitsAll: naturalHeight <= height
+    readonly property real roomAbovePager: height - Theme.target - Theme.gap
+    readonly property var pageOf: deal(heights, fitsAll || !hasPager ? height : roomAbovePager)
+    readonly property int pageCount: pageOf.length > 0 ? pageOf[pageOf.length - 1] + partsOf(pageOf.length - 1) : 1
     readonly property int shownPage: Math.min(focusIndex >= 0 && focusIndex < pageOf.length ? pageOf[focusIndex] : page, pageCount - 1)
+
+    // An item that is taller than a page is shown in parts, a page each (FieldBox: many choices on a small screen).
+    function partsOf(n: int): int {
+        const item = repeater.itemAt(n);
+        return stamp >= 0 && hasPager && item && item.parts !== undefined ? item.parts : 1;
+    }
 
     function deal(heights: var, room: real): var {
         const pages = [];
         let page = 0;
         let used = -spacing;
-        for (const one of heights) {
-            if (used > -spacing && used + spacing + one > room) {
+        heights.forEach((one, n) => {
+            const parts = partsOf(n);
+            if (used > -spacing && (parts > 1 || used + spacing + one > room)) {
                 page++;
                 used = -spacing;
             }
-            used += spacing + one;
             pages.push(page);
-        }
+            page += parts - 1;
+            used += spacing + (parts > 1 ? room : one);
+        });
         return pages;
     }
 
     function apply() {
         for (let n = 0; n < repeater.count; n++) {
             const item = repeater.itemAt(n);
-            if (item)
-                item.visible = isAlone && focusIndex >= 0 ? n === focusIndex : pageOf[n] === shownPage;
+            if (!item)
+                continue;
+            const parts = partsOf(n);
+            item.visible = isAlone && focusIndex >= 0 ? n === focusIndex : pageOf[n] <= shownPage && shownPage < pageOf[n] + parts;
+            if (parts > 1)
+                item.part = Math.max(0, Math.min(parts - 1, shownPage - pageOf[n]));
         }
+    }
+
+    function turn() {
+        page = Math.min(shownPage + 1, pageCount - 1);
     }
 
     onPageOfChanged: apply()
@@ -81,6 +99,7 @@ Item {
         anchors.bottom: parent.bottom
         visible: count > 1 && paged.hasPager
         page: paged.shownPage
+        hasNext: paged.hasNext
         count: paged.pageCount
         onTurned: number => paged.page = number
     }

@@ -7,6 +7,7 @@ Item {
 
     property int page
     property int count
+    property bool hasNext: true
     readonly property real most: (width - Theme.target - 2 * Theme.gap) / 2
     signal turned(int page)
 
@@ -42,6 +43,7 @@ Item {
 
         anchors.right: parent.right
         look: "secondary"
+        visible: pager.hasNext
         icon: Theme.isShort ? "" : "down"
         maximumWidth: pager.most
         label: Words.nextPage

@@ -25,7 +25,8 @@ Item {
     readonly property bool isStateBelow: standing.length > 0 && inner - signRoom - stateRoom - goRoom < size * 7.5
     readonly property real wordsWidth: inner - signRoom - goRoom - (isStateBelow ? 0 : stateRoom)
     // Label and value stand beside each other where both keep a readable width, else below each other.
-    readonly property bool isBeside: value.length > 0 && wordsWidth > size * 18
+    readonly property bool isBeside: value.length > 0 && inner - signRoom > size * 18 && wordsWidth - labelWidth > size * 5
+    readonly property real labelWidth: Math.floor((inner - signRoom) * 0.34) // the same with a button and without
 
     width: parent ? parent.width : 0
     implicitHeight: top.height + body.height
@@ -92,7 +93,7 @@ Item {
             Line {
                 id: name
 
-                width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.36) : line.wordsWidth
+                width: line.isBeside ? line.labelWidth : line.wordsWidth
                 text: line.label
                 font.pixelSize: line.size
                 color: line.value.length > 0 ? Theme.inkSoft : Theme.ink
@@ -104,7 +105,7 @@ Item {
 
                 x: line.isBeside ? name.width + Theme.gap : 0
                 y: line.isBeside ? 0 : name.implicitHeight
-                width: line.isBeside ? Math.floor((line.wordsWidth - Theme.gap) * 0.64) : line.wordsWidth
+                width: line.isBeside ? line.wordsWidth - x : line.wordsWidth
                 visible: line.value.length > 0
                 text: line.value
                 font.pixelSize: line.size

@@ -26,6 +26,20 @@ Tap {
     ringRadius: Theme.radius * 0.75
     onTapped: cap.act()
 
+    Timer {
+        interval: 500
+        running: cap.name === "erase" && cap.isDown
+        onTriggered: again.start()
+    }
+
+    Timer {
+        id: again
+
+        interval: 130
+        repeat: true
+        onTriggered: cap.isDown ? cap.act() : stop()
+    }
+
     function act() {
         switch (name) {
         case "key":

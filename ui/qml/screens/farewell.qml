@@ -4,6 +4,8 @@ import "../controls"
 
 // Take the card and the papers along.
 Page {
+    id: page
+
     hasContent: Kiosk.view.number.length > 0 || rows.count > 0
 
     NumberCard {
@@ -11,6 +13,7 @@ Page {
 
         width: parent.width
         height: visible ? implicitHeight : 0
+        codeRoom: Theme.isPortrait ? page.headRoom - rows.naturalHeight - Theme.space : 0
         visible: Kiosk.view.number.length > 0
     }
 

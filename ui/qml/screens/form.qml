@@ -5,6 +5,7 @@ import "../controls"
 
 // One group of fields. While typing on a screen with little room, only the field with the focus stays.
 Page {
+    share: Theme.isPortrait ? 0.36 : Theme.isElder ? 0.3 : 0.34
     hasHead: !Kiosk.isTyping || (Theme.isPortrait && !Theme.isElder)
 
     PagedColumn {
@@ -16,6 +17,7 @@ Page {
         isAlone: Kiosk.isCramped
         delegate: FieldBox {
             isCramped: Kiosk.isCramped
+            room: fields.count > 1 ? fields.roomAbovePager : fields.height
             onIsFocusedChanged: fields.follow(index, isFocused)
             Component.onCompleted: fields.follow(index, isFocused)
         }

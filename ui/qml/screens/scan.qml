@@ -25,7 +25,8 @@ Item {
         id: head
 
         width: screen.panel
-        hasLead: !Theme.isShort
+        hasLead: screen.isUpright
+        size: screen.isUpright ? Theme.titleSize : Math.min(Theme.titleSize, Theme.leadSize * 1.15)
     }
 
     Column {
@@ -36,23 +37,34 @@ Item {
         spacing: Theme.space
 
         NotePanel {
+            id: said
+
             width: parent.width
             visible: text.length > 0
             text: Kiosk.view.scanSentence
             mood: Kiosk.view.scanMood
             isBold: true
-            size: Theme.isPortrait ? Theme.px(Theme.isElder ? 60 : 48) : Theme.leadSize
+            size: screen.isUpright ? Theme.px(Theme.isElder ? 60 : 48) : Theme.isShort ? Theme.body : Theme.isElder ? Theme.body * 1.1 : Theme.leadSize
         }
 
         Line {
+            id: count
+
             width: parent.width
-            visible: Kiosk.view.scanPageLimit > 1
+            visible: Kiosk.view.scanPageLimit > 1 && side.y + said.height + Theme.space + height <= screen.height
             text: Words.pageOf.arg(Kiosk.view.scanPage).arg(Kiosk.view.scanPageLimit)
             color: Theme.inkSoft
         }
 
         Row {
+            id: taken
+
+            // What is left below the words; too little shows none.
+            readonly property real room: screen.height - side.y - notes.height - said.height - count.height - 3 * Theme.space
+            readonly property real tall: Math.min(Theme.px(screen.isUpright ? 288 : 192), room)
+
             spacing: Theme.gap
+            visible: tall >= Theme.px(80)
 
             Repeater {
                 model: Kiosk.view.thumbnails
@@ -60,8 +72,8 @@ Item {
                 Image {
                     required property string text
 
-                    width: Theme.px(144)
-                    height: Theme.px(192)
+                    width: height * 0.75
+                    height: Math.max(1, taken.tall)
                     fillMode: Image.PreserveAspectFit
                     sourceSize: Qt.size(width, height)
                     source: "image://page/" + text
@@ -74,6 +86,8 @@ Item {
         }
 
         Notes {
+            id: notes
+
             width: parent.width
         }
     }

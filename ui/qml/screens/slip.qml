@@ -5,21 +5,24 @@ import "../controls"
 
 // What the paper says: the number in large, and a code to photograph.
 Page {
+    id: page
+
+    readonly property real least: Theme.px(150) // 4 cm: a telephone still reads it
+    readonly property real leftSide: Math.min(headRoom, headWidth, Theme.px(320))
+    readonly property bool isLeft: !Theme.isPortrait && leftSide >= least
+
     share: Theme.isPortrait ? 0.28 : 0.36
-    contentHeight: number.implicitHeight + Theme.space + rows.contentHeight
-    headExtra: Theme.isPortrait ? null : beside
+    contentHeight: number.implicitHeight + Theme.space + rows.naturalHeight
+    headExtra: isLeft ? beside : null
 
     Component {
         id: beside
 
         Item {
-            implicitHeight: visible ? code.side : 0
-            visible: !(Theme.isShort && Theme.isElder) // the same code is on the paper
+            implicitHeight: page.leftSide
 
             Code {
-                id: code
-
-                side: Theme.px(Theme.isShort ? 200 : 300)
+                side: page.leftSide
             }
         }
     }
@@ -29,11 +32,14 @@ Page {
 
         width: parent.width
         height: implicitHeight
+        codeRoom: page.isLeft ? 0 : (Theme.isPortrait ? page.headRoom : page.height) - rows.naturalHeight - Theme.space
+        least: page.least
     }
 
     Rows {
         id: rows
 
+        isRoomy: Theme.isPortrait && !Theme.isElder
         y: number.height + Theme.space
         width: parent.width
         height: parent.height - y
