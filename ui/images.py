@@ -35,6 +35,8 @@ HIGH = {
     "#D5DCE6": "#8C8C8C",
     "#B9D3E8": "#4D4D4D",
     "#8FB8DA": "#666666",
+    "#7A4700": "#FFE100",
+    "#14603B": "#FFFFFF",
 }
 
 # The attract screen's scene in that theme: night over the lake, boat and pavilion in yellow.

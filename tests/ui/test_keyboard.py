@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from kiosk.session.view import Field
 from tests.ui.gallery import views
@@ -137,6 +139,20 @@ def test_erase_takes_the_composition_first_and_then_the_field(open_screen, dicti
     press(screen, "删除")
     assert display() == ""
     assert screen.intents[-1] == ("erase", "")
+
+
+def test_erase_held_down_goes_on_erasing(open_screen, dictionary, qtbot):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+    display = typing(screen, "form-digits")
+    assert len(display()) > 3
+    spot = probe.centre_of(probe.find(screen.window, "删除"))
+    QTest.mousePress(screen.window, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+    qtbot.waitUntil(lambda: screen.intents.count(("erase", "")) >= 3, timeout=5000)
+    QTest.mouseRelease(screen.window, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+    screen.settle()
+    settled = screen.intents.count(("erase", ""))
+    QTest.qWait(300)
+    assert screen.intents.count(("erase", "")) == settled
 
 
 def test_done_says_what_is_composed_and_closes(open_screen, dictionary):

@@ -179,3 +179,11 @@ def test_two_thousand_random_touches_and_keys_lead_nowhere(open_screen):
         assert screen.window.isVisible()
         assert [window for window in QGuiApplication.topLevelWindows() if window.isVisible()] == [screen.window]
     assert {name for name, _ in screen.intents} <= KNOWN_INTENTS
+
+
+def test_the_clipboard_is_empty_for_whoever_comes_next(open_screen):
+    screen = open_screen()
+    screen.show(views("zh")["form"])
+    QGuiApplication.clipboard().setText("330402193803081234")
+    screen.show(views("zh")["attract"])
+    assert QGuiApplication.clipboard().text() == ""
