@@ -26,6 +26,8 @@ from ui.guard import Guard
 KNOWN_INTENTS = frozenset(
     [
         "start",
+        "read_further",
+        "add_entry",
         "home",
         "choose",
         "focus",

@@ -19,6 +19,7 @@ Item {
 
         anchors.left: parent.left
         look: "quiet"
+        visible: pager.hasNext || pager.page > 0
         icon: Theme.isShort ? "" : "up"
         maximumWidth: pager.most
         label: Words.previousPage

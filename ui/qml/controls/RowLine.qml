@@ -26,7 +26,7 @@ Item {
     readonly property real wordsWidth: inner - signRoom - goRoom - (isStateBelow ? 0 : stateRoom)
     // Label and value stand beside each other where both keep a readable width, else below each other.
     readonly property bool isBeside: value.length > 0 && inner - signRoom > size * 18 && wordsWidth - labelWidth > size * 5
-    readonly property real labelWidth: Math.floor((inner - signRoom) * 0.34) // the same with a button and without
+    readonly property real labelWidth: Math.floor((inner - signRoom) * 0.36) // the same with a button and without
 
     width: parent ? parent.width : 0
     implicitHeight: top.height + body.height

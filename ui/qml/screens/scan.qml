@@ -15,9 +15,9 @@ Item {
     ScanPreview {
         id: preview
 
-        x: screen.isUpright ? 0 : screen.panel + Theme.space
+        x: screen.isUpright ? -Theme.margin : screen.panel + Theme.space // upright from edge to edge
         y: screen.isUpright ? head.height + Theme.space : 0
-        width: parent.width - x
+        width: screen.isUpright ? parent.width + 2 * Theme.margin : parent.width - x
         height: screen.isUpright ? Math.min(width / Kiosk.view.scanAspect, parent.height * 0.5) : parent.height
     }
 
