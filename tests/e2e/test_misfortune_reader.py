@@ -98,7 +98,7 @@ def test_a_card_pulled_early_is_asked_for_again(kiosk: Terminal) -> None:
 def test_an_expired_card_says_what_to_do_and_another_one_goes_on(kiosk: Terminal) -> None:
     kiosk.play(until=State.IDENTIFY)
     lay(kiosk, "expired")
-    assert kiosk.said == ["证件已过期，请先换领新证"]  # the sentence itself says whose move it is
+    assert kiosk.said[0] == "证件已过期，请先换领新证"  # the sentence itself says whose move it is
     assert kiosk.session.state is State.IDENTIFY
     assert kiosk.session.identity is None
     kiosk.control("reader", "take")

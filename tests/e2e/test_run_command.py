@@ -119,3 +119,46 @@ def test_killed_it_leaves_nobody_behind_and_starts_again(start: Callable[[], Run
     again.wait_for("platform answers")
     again.process.send_signal(signal.SIGTERM)
     assert again.process.wait(PATIENCE_S) == 0
+
+
+DEFECT = """
+import logging, sys, threading
+from contextlib import ExitStack
+from app.setting import load_setting
+from app.waking import Waking, waking_view
+from ui.app import Terminal
+logging.basicConfig()
+config = load_setting(None)
+waking = Waking(config, ExitStack())
+terminal = Terminal(waking.intent, size=(1024, 768))
+terminal.show(waking_view(config))
+waking.catch_defects(lambda: terminal.post(lambda: terminal.quit(3)))
+def slip():
+    raise ValueError("what a person has said")
+acts = {
+    "timer": slip,
+    "post": lambda: terminal.post(slip),
+    "thread": lambda: threading.Thread(target=slip).start(),
+}
+terminal.after(0.05, acts[sys.argv[1]])
+terminal.after(30.0, terminal.quit)
+code = terminal.exec()
+terminal.close()
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("where", ["timer", "post", "thread"])
+def test_a_defect_anywhere_ends_it_for_the_supervisor_without_a_word_of_a_person(where: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", DEFECT, where],
+        cwd=ROOT,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert "defect: ValueError" in ended.stderr
+    assert "what a person has said" not in ended.stderr
