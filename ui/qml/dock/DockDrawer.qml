@@ -7,7 +7,7 @@ Item {
     id: dock
 
     property bool isOpen: false
-    readonly property real drawerWidth: 300
+    readonly property real drawerWidth: 560
 
     Rectangle {
         id: tab
@@ -49,12 +49,13 @@ Item {
             anchors.fill: parent
         }
 
-        Column {
+        Grid {
             id: list
 
             x: 16
             y: 16
             width: parent.width - 32
+            columns: 2
             spacing: 6
 
             Repeater {
@@ -69,7 +70,7 @@ Item {
                     required property string group
                     required property bool isOn
 
-                    width: list.width
+                    width: (list.width - list.spacing) / 2
                     height: 44
                     radius: 6
                     color: isOn ? "#4C8DD6" : press.pressed ? "#59637D" : "#3D465E"
