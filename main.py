@@ -32,7 +32,7 @@ def _default_config() -> Path:
 
 def _with_state(run: Callable[..., int], config: Path | None, as_json: bool) -> int:
     """Run a command on the state folder of a configuration."""
-    from app.commands.run import refuse
+    from app.opening import refuse
     from app.setting import load_setting
     from kiosk.station.errors import ConfigError
 

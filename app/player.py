@@ -46,6 +46,16 @@ def settle(seconds: float) -> None:
     QTest.qWait(max(1, round(seconds * 1000)))
 
 
+def until(done: Callable[[], bool], seconds: float) -> bool:
+    """Let the main loop work until `done()`; return whether it did in time."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            return False
+        settle(0.05)
+    return True
+
+
 class PlayFailed(Exception):
     """The visit did not go on: what was expected, and what the screen showed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -86,3 +86,9 @@ def enrol_if_blank(config: Config, announced: Announcement) -> None:
         show_digits=lambda digits: None,
         patience_s=60.0,
     )
+
+
+def for_visit(config: Config, folder: Path, locale: Literal["zh", "en"], is_elder: bool) -> Config:
+    """Return the configuration with its state in `folder`, opening in the language and scale asked for."""
+    screen = replace(config.screen, locale=locale, scale="elder" if is_elder else config.screen.scale)
+    return replace(config, screen=screen, state=replace(config.state, folder=str(folder)))

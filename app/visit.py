@@ -11,12 +11,11 @@ import msgspec
 
 from app.build import Kiosk, load_texts, prepare
 from app.canary import search
-from app.commands.demo import lit, until
-from app.commands.run import DICTIONARY
 from app.hands import Hands
 from app.notes import VisitNotes
-from app.player import Player, PlayFailed, settle
-from app.setting import enrol_if_blank, load_setting, on_stage
+from app.opening import DICTIONARY
+from app.player import Player, PlayFailed, until
+from app.setting import enrol_if_blank, for_visit, load_setting, on_stage
 from app.stage import Stage
 from app.waking import LateFrames, waking_view
 from devices.api import DeviceKind
@@ -56,7 +55,9 @@ class Visit:
 
     def play(self, offline: bool) -> dict[str, Any]:
         """Return the summary. Raises: KioskError, QueueError, ConfigError, RuntimeError when it cannot start."""
-        config = lit(on_stage(load_setting(None), self._stage, self._links), self._script, self._out)
+        staged = on_stage(load_setting(None), self._stage, self._links)
+        folder = (self._out / "work" / "terminal").resolve()
+        config = for_visit(staged, folder, self._script.locale, is_elder=self._script.is_elder)
         if self._stage.announced is None:
             raise RuntimeError("the local platform did not start")
         enrol_if_blank(config, self._stage.announced)
@@ -73,7 +74,7 @@ class Visit:
         )
         self._undo.callback(terminal.close)
         terminal.show(waking_view(config))
-        until(lambda: terminal.first_frame_ms >= 0, 10, settle)
+        until(lambda: terminal.first_frame_ms >= 0, 10)
         ready = prepare(config, load_texts())
         views: list[View] = []
 
@@ -92,8 +93,8 @@ class Visit:
         refused = ""
         try:
             # the top line says what the line really is before anybody begins
-            until(lambda: kiosk.central.has_asked, 15, settle)
-            until(lambda: all(lane.status.is_ready for lane in kiosk.lanes.values()), 20, settle)
+            until(lambda: kiosk.central.has_asked, 15)
+            until(lambda: all(lane.status.is_ready for lane in kiosk.lanes.values()), 20)
             refused = Hands(player, self._stage, self._links, self._script.item, self._notes).visit()
         except PlayFailed as error:
             refused = str(error)
@@ -109,7 +110,7 @@ class Visit:
             self._stage.restart_platform()
         stored = bool(sid) and kiosk.store.find(sid) is not None
         if stored:
-            until(lambda: self._is_delivered(kiosk, sid), 90, settle)
+            until(lambda: self._is_delivered(kiosk, sid), 90)
         queue_after = _waiting(kiosk)
         delivered = stored and self._is_delivered(kiosk, sid)
         hits = search((self._out / "work" / "terminal", self._out / "work" / "tmp"), self._notes.words)

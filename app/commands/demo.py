@@ -7,13 +7,9 @@ import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from msgspec.structs import replace
 
 from kiosk.station.errors import ConfigError, KioskError
 from offline_queue.api import QueueError
@@ -39,7 +35,7 @@ def run_demo(
     """Play one visit; return 0 when the platform has it, 1 when not, 2 when it could not start."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ["QT_QUICK_BACKEND"] = "software"
-    from app.commands.run import parse_size, refuse
+    from app.opening import parse_size, refuse
     from app.visit import Script, Visit
 
     try:
@@ -89,20 +85,3 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
     print(f"{summary['item']}: ticket {summary['ticket'] or '—'}, {summary['slip_kind'] or 'no slip'}, ", end="")
     print(f"delivered {summary['delivered']}, case {summary['case_number'] or '—'}, ", end="")
     print(f"seen {summary['platform_saw_times']}×, plaintext hits {summary['plaintext_hits']}; all in {out}")
-
-
-def until(done: Callable[[], bool], seconds: float, settle: Callable[[float], None]) -> bool:
-    """Let the main loop work until `done()`; return whether it did in time."""
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            return False
-        settle(0.05)
-    return True
-
-
-def lit(config: Any, script: Any, out: Path) -> Any:
-    """Return the configuration of a demo: its own state folder, the language and scale asked for."""
-    screen = replace(config.screen, locale=script.locale, scale="elder" if script.is_elder else config.screen.scale)
-    state = replace(config.state, folder=str((out / "work" / "terminal").resolve()))
-    return replace(config, screen=screen, state=state)

@@ -6,11 +6,11 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 
+from app.opening import DICTIONARY, parse_size, refuse
 from kiosk.station.config import Config
 from kiosk.station.errors import ConfigError, KioskError
 from offline_queue.api import QueueError
@@ -18,38 +18,12 @@ from offline_queue.api import QueueError
 log = logging.getLogger(__name__)
 
 SIZES = ((1920, 1080), (1600, 900), (1366, 768), (1280, 800), (1024, 768))
-DICTIONARY = Path(__file__).resolve().parents[2] / "build" / "keyboard" / "pinyin.db"
 STUCK = 3  # exit code for the supervisor: start me again
 
 
 def has_display() -> bool:
     """Whether a window can be opened here."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return (width, height) of `WxH`; (0, 0) for `auto`. Raises: ConfigError."""
-    if text == "auto":
-        return 0, 0
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) >= 768 and int(height) >= 768):
-        raise ConfigError((f"--size: {text!r} — WxH in pixels, neither side below 768, such as 1080x1920",))
-    return int(width), int(height)
-
-
-REFUSALS = {
-    "store_busy": "another terminal is running with this state folder: end it first",
-    "not_enrolled": "this terminal is blank: enrol it first, main.py enrol --code CODE",
-}
-
-
-def refuse(error: Exception) -> int:
-    """Print why it could not start, one line a mistake; return 2."""
-    said = REFUSALS.get(getattr(error, "code", ""), str(error))
-    mistakes = getattr(error, "mistakes", ()) or (said,)
-    for mistake in mistakes:
-        print(mistake, file=sys.stderr)
-    return 2
 
 
 def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:

@@ -27,7 +27,7 @@ import sys
 from pathlib import Path
 import msgspec
 from app.build import load_texts, prepare
-from app.commands.run import refuse
+from app.opening import refuse
 from kiosk.station.config import Config
 from offline_queue.api import QueueError
 try:
