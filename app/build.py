@@ -225,6 +225,7 @@ class Kiosk:
     def _line_changed(self, is_online: bool) -> None:
         if is_online:
             self.sync.network_returned()
+        self.runner.line_changed()
 
     def _pulse(self) -> Pulse:
         devices = self.runner.station.devices

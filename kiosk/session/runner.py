@@ -113,6 +113,10 @@ class SessionRunner:
         """Take a device's new status. Any thread."""
         self._p.loop.post(lambda: self._device_changed(status))
 
+    def line_changed(self) -> None:
+        """Show at once that the platform answers, or no longer does. Any thread."""
+        self._p.loop.post(self._line_changed)
+
     def queue_changed(self, change: Change) -> None:
         """Take what the queue learned. Any thread."""
         self._p.loop.post(lambda: self._queue_changed(change))
@@ -122,6 +126,8 @@ class SessionRunner:
     def dispatch(self, event: evt.Event) -> None:
         """Step, call off the former turn, run the effects, show."""
         before = self.session
+        if isinstance(event, evt.PreviewChanged) and _is_handled(before.preview, event.preview):
+            self._active_at = self._p.loop.now()
         session, wanted = step(before, event)
         if session.turn != before.turn:
             self._cancel(before.turn)
@@ -158,6 +164,10 @@ class SessionRunner:
     def _rests_with_a_stuck_lane(self) -> bool:
         """Whether nobody is here and a device's thread is lost: only a new process gets its port back."""
         return self.session.state is State.ATTRACT and any(lane.is_stuck for lane in self._p.lanes.values())
+
+    def _line_changed(self) -> None:
+        self._refresh_station()
+        self._show()
 
     def _show(self) -> None:
         view = view_of(self.session, self.station, self._p.texts)
@@ -378,6 +388,11 @@ class SessionRunner:
 def _is_act(event: evt.Event) -> bool:
     """Whether somebody did something; a card laid down badly is an act too."""
     return isinstance(event, ACTS) or (isinstance(event, evt.CardFailed) and event.kind == UserFault.__name__)
+
+
+def _is_handled(former: Preview | None, preview: Preview) -> bool:
+    """Whether a paper is being moved: what the eye says of a page it sees has changed."""
+    return preview.corners is not None and (former is None or former.gate != preview.gate)
 
 
 def _read_card(reader: IdReader, deadline: Deadline) -> object:
