@@ -256,9 +256,7 @@ class Preview(msgspec.Struct, frozen=True):
     number: int
     width_px: int
     height_px: int
-    gate: (
-        str  # the gate that speaks (imaging.md §5); "" = good, "taken" = this page was taken already
-    )
+    gate: str  # the gate that speaks (imaging.md §5); "" = good, "taken" = this page was taken already
     corners: Corners | None = None
     score: float = 0.0
     stable_frames: int = 0
