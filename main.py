@@ -244,7 +244,7 @@ def sandbox(words: tuple[str, ...]) -> None:
     _exit(main(words))
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line"]))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:

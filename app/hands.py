@@ -20,7 +20,15 @@ CARD_S = 60.0
 PAGE_S = 30.0  # patience for one page before the button is pressed
 EMPTY_DESK_S = 4.0  # a folder shows 1 s of empty desk between two pictures
 MOST_PAGES = 20
-PICTURES = (".jpg", ".jpeg", ".png")
+PHOTO_S = 8.0  # patience for a photograph: it lies as it lies, nobody will lay it better
+RETRY_S = 3.0
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG")  # how JPEG and PNG files begin
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins like a picture, whatever it is called."""
+    with path.open("rb") as file:
+        return file.read(4).startswith(PICTURES)
 
 
 class Hands:
@@ -210,51 +218,55 @@ class Hands:
 
     def _scan_what_lies_there(self) -> None:
         """Take pages while the desk shows new ones; leave one for each material that is still to come."""
-        player = self._player
+        others = sum(state.state == "needed" for state in plan_of(self._player.session)) - 1
         files = self._pictures_left()
-        others = sum(state.state == "needed" for state in plan_of(player.session)) - 1
         room = max(1, files - others) if files else MOST_PAGES
         for _ in range(room):
-            empty_since = [0.0]
-
-            def is_over() -> bool:
-                preview = player.session.preview
-                if preview is None or preview.gate != "page":
-                    empty_since[0] = 0.0  # noqa: B023  one closure a page, used up before the next
-                    return False
-                empty_since[0] = empty_since[0] or time.monotonic()  # noqa: B023
-                return time.monotonic() - empty_since[0] > EMPTY_DESK_S  # noqa: B023
-
-            if not self._wait_page(is_over) or player.view.screen != "scan":
+            if not self._wait_page(self._is_bare_for(EMPTY_DESK_S)) or self._player.view.screen != "scan":
                 break
+
+    def _is_bare_for(self, seconds: float) -> Callable[[], bool]:
+        """Return what tells that the desk has been empty so long and nothing more can come."""
+        since = [0.0]
+
+        def is_over() -> bool:
+            preview = self._player.session.preview
+            if preview is None or preview.gate != "page" or self._pictures_left():
+                since[0] = 0.0
+                return False
+            since[0] = since[0] or time.monotonic()
+            return time.monotonic() - since[0] > seconds
+
+        return is_over
 
     def _pictures_left(self) -> int:
         """Return how many pictures of a folder have not been taken, 0 where the camera is no folder."""
-        player = self._player
         link = self._links.get(DeviceKind.CAMERA, "")
         folder = Path(link.removeprefix("folder:")).expanduser()
         if not link.startswith("folder:") or not folder.is_dir():
             return 0
-        total = sum(path.suffix.lower() in PICTURES for path in folder.iterdir())
-        return max(0, total - len(player.session.pages))
+        total = sum(path.is_file() and is_picture(path) for path in folder.iterdir())
+        return max(0, total - len(self._player.session.pages))
 
     def _wait_page(self, is_over: Callable[[], bool]) -> bool:
-        """Wait for one more page; a page refused three times is kept and marked. Return False when `is_over()`."""
+        """Wait for one more page, pressing the button when the machine does not take it by itself.
+
+        A page refused three times is kept and marked for review. Return False when `is_over()`, or when nothing helps.
+        """
         player = self._player
         before = len(player.session.pages)
-        end = time.monotonic() + PAGE_S
+        last = time.monotonic() + 2 * PAGE_S
+        patience = time.monotonic() + (PHOTO_S if DeviceKind.CAMERA in self._links else PAGE_S)
         while len(player.session.pages) == before and player.view.screen == "scan":
             player.photograph()
-            if is_over():
+            if is_over() or time.monotonic() > last:
                 return False
             if player.has_action("keep"):
                 player.action("keep")
                 player.wait(lambda: not player.has_action("keep"), "the page that was kept", 30)
-            elif player.session.refusals and player.has_action("shoot") and time.monotonic() > end:
+            elif time.monotonic() > patience and player.has_action("shoot"):
                 player.action("shoot")
-                end = time.monotonic() + PAGE_S
-            elif time.monotonic() > end + PAGE_S:
-                return False
+                patience = time.monotonic() + RETRY_S
             settle(0.1)
         return len(player.session.pages) > before
 

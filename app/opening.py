@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from kiosk.station.errors import ConfigError
+from offline_queue.api import StoreCorrupt
 
 DICTIONARY = Path(__file__).resolve().parents[1] / "build" / "keyboard" / "pinyin.db"
 
@@ -29,6 +30,10 @@ REFUSALS = {
 def refuse(error: Exception) -> int:
     """Print why it could not start, one line a mistake; return 2."""
     said = REFUSALS.get(getattr(error, "code", ""), str(error))
+    if isinstance(error, StoreCorrupt):
+        said = (
+            f"the queue in the state folder cannot be read ({error.code}): leave the folder as it is, call maintenance"
+        )
     mistakes = getattr(error, "mistakes", ()) or (said,)
     for mistake in mistakes:
         sys.stderr.write(f"{mistake}\n")

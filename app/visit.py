@@ -22,6 +22,7 @@ from devices.api import DeviceKind
 from devices.imaging.eye import Eye
 from devices.registry import driver_for
 from kiosk.services.catalogue import load_catalogue
+from kiosk.session.flow.route import can_apply
 from kiosk.session.view import View
 from kiosk.station.texts import ASSETS
 from offline_queue.api import State as QueueState
@@ -46,8 +47,11 @@ class Visit:
         self._links = {DeviceKind(kind): link for kind, link in links.items()}
         for kind, link in self._links.items():
             driver_for(kind, link)  # a wire that cannot be one is refused before anything starts
-        if all(item.item_code != script.item for item in load_catalogue(ASSETS / "services").items):
+        item = next((i for i in load_catalogue(ASSETS / "services").items if i.item_code == script.item), None)
+        if item is None:
             raise ValueError(f"--item: {script.item} — an item code of the catalogue, such as SIM-YB-0001")
+        if not can_apply(item):
+            raise ValueError(f"--item: {script.item} — its guide alone is shown here; SIM-YB-0001 can be played")
         kinds = tuple(kind for kind in DeviceKind if kind not in self._links)
         self._stage = undo.enter_context(Stage(out / "work", kinds))
         self._undo = undo

@@ -65,11 +65,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} — 0 to 65535")
+    return port
+
+
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="keys, database, blobs, fault script")
     parser.add_argument("--db", default="", help="SQLAlchemy URL; default SQLite in the state folder")
     parser.add_argument("--blobs", default="", help="folder of blobs; default in the state folder")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--port", type=_port, default=0, help="default: a free one")
     parser.add_argument("--auto-approve", action="store_true", help="enrol without comparing the six digits")
     parser.add_argument("--code-file", type=Path, help="also write the first enrolment code there")
     parser.add_argument("--tethered", action="store_true", help="end when standard input does")

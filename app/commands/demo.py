@@ -76,7 +76,10 @@ def _clear(out: Path) -> None:
                 path.unlink()
     elif out.exists():
         raise ConfigError((f"--out: {out} is a file — a folder",))
-    (out / "work" / "tmp").mkdir(parents=True)
+    try:
+        (out / "work" / "tmp").mkdir(parents=True)
+    except OSError as error:
+        raise ConfigError((f"--out: {out}: {error.strerror} — a folder that can be made",)) from error
 
 
 def _tell(summary: dict[str, Any], out: Path) -> None:

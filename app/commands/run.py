@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,8 +23,33 @@ STUCK = 3  # exit code for the supervisor: start me again
 
 
 def has_display() -> bool:
-    """Whether a window can be opened here."""
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
+    """Whether a window can be opened here. A DISPLAY that nobody serves is none: Qt would abort over it."""
+    if os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY"):
+        return True
+    display = os.environ.get("DISPLAY", "")
+    return bool(display) and _is_served(display)
+
+
+def _is_served(display: str) -> bool:
+    """Whether an X server answers at `host:number.screen`; no host means this machine."""
+    host, _, rest = display.rpartition(":")
+    number = rest.partition(".")[0]
+    if not number.isdecimal():
+        return False
+    local = f"/tmp/.X11-unix/X{number}"  # noqa: S108  where X servers have their sockets
+    if host in ("", "unix"):
+        return any(_answers(socket.AF_UNIX, address) for address in (local, f"\0{local}"))
+    return _answers(socket.AF_INET, (host, 6000 + int(number)))
+
+
+def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+        return True
 
 
 def run_terminal(config: Path | None, fullscreen: bool, size: str) -> int:

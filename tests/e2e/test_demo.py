@@ -100,6 +100,7 @@ def test_photographs_in_a_folder_stand_in_for_the_camera(tmp_path: Path) -> None
     ("words", "says"),
     [
         (("--item", "SIM-XX-9999"), "SIM-XX-9999"),
+        (("--item", "SIM-GA-0003"), "guide alone"),
         (("--size", "10x10"), "--size"),
         (("--camera", "ftp:somewhere"), "ftp:somewhere"),
     ],
