@@ -79,7 +79,8 @@ def judge_ink(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
 def reblur_ratio(page: Picture) -> float:
     """Return how much of the strongest slopes a second blur takes away, 0–1; the smaller axis counts (motion).
 
-    Source: reference/imaging.md §5, re-blur ratio. 1.0 where fewer than 50 px have a slope of 6 levels.
+    Source: reference/imaging.md §5, re-blur ratio. 0.0 where fewer than 50 px have a slope of 6 levels: what
+    ink there is has no edge left.
     """
     grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY).astype(np.float32)
     before = cv2.GaussianBlur(grey, (0, 0), 0.8)
@@ -95,7 +96,7 @@ def reblur_ratio(page: Picture) -> float:
             continue
         mean_a, mean_c = cv2.mean(a, mask=strong)[0], cv2.mean(c, mask=strong)[0]
         ratios.append(float((mean_a - mean_c) / mean_a))
-    return float(min(ratios, default=1.0))
+    return float(min(ratios, default=0.0))
 
 
 def _slopes(grey: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:

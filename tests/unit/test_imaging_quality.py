@@ -101,3 +101,14 @@ def test_pages_are_known_again_and_told_apart(desk_still: Still) -> None:
     for number, first in enumerate(kinds):
         assert not any(quality.is_same_page(marks[first], marks[second]) for second in kinds[number + 1 :])
     assert not quality.is_same_page(b"", b"")
+
+
+def test_a_page_blurred_beyond_any_edge_is_not_sharp() -> None:
+    import cv2
+
+    page = np.full((1600, 1130, 3), 235, np.uint8)
+    for line in range(14):
+        cv2.putText(page, "Sample text line", (80, 120 + line * 100), cv2.FONT_HERSHEY_SIMPLEX, 2, (30, 30, 30), 5)
+    for sigma in (3, 6, 10, 14, 18):
+        ratio = quality.reblur_ratio(cv2.GaussianBlur(page, (0, 0), sigma))
+        assert ratio < 0.465, sigma
