@@ -5,7 +5,7 @@ from __future__ import annotations
 from devices.api import DeviceKind
 from kiosk.services import form
 from kiosk.session.flow import facts
-from kiosk.session.screens.frame import Scene, standard_actions, whose_move
+from kiosk.session.screens.frame import Scene, capital, standard_actions, whose_move
 from kiosk.session.view import Action, Field, Note, Option, View
 
 
@@ -94,7 +94,7 @@ def _field(state: form.FieldState) -> Field:
         hint=state.hint,
         error=state.error,
         keyboard=state.keyboard if typed else "none",  # type: ignore[arg-type]
-        options=tuple(Option(o.value, o.label, is_selected=o.is_selected) for o in state.options),
+        options=tuple(Option(o.value, capital(o.label), is_selected=o.is_selected) for o in state.options),
         is_required=state.required,
         is_locked=state.locked,
         is_done=state.is_done,

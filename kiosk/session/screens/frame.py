@@ -32,6 +32,11 @@ STANDS_FOR = {
 }
 
 
+def capital(label: str) -> str:
+    """Return a label of the catalogue as a button says it: beginning with a capital where the script has them."""
+    return label[:1].upper() + label[1:]
+
+
 class Scene(msgspec.Struct, frozen=True):
     """What a screen function is given."""
 
@@ -58,8 +63,7 @@ class Scene(msgspec.Struct, frozen=True):
 
     def word(self, vocabulary: str, value: str) -> str:
         """Return how the catalogue calls a value, beginning with a capital in English."""
-        label = self.session.catalogue.label(vocabulary, value, self.session.locale)
-        return label[:1].upper() + label[1:]
+        return capital(self.session.catalogue.label(vocabulary, value, self.session.locale))
 
 
 def top_of(scene: Scene) -> Top:

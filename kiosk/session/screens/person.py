@@ -7,7 +7,7 @@ import hashlib
 from devices.api import DeviceKind
 from kiosk.services.identity import mask_id, mask_name
 from kiosk.session.flow.card import CARD_TRIES
-from kiosk.session.screens.frame import Scene, standard_actions, warning_notes, whose_move
+from kiosk.session.screens.frame import Scene, capital, standard_actions, warning_notes, whose_move
 from kiosk.session.view import Action, Note, Row, Tile, View
 
 OF_THE_CARD = ("UserFault", "IdentityError")
@@ -83,7 +83,7 @@ def situation(scene: Scene) -> View:
         tiles=tuple(
             Tile(
                 key=f"situation:{entry.code}",
-                label=scene.of(entry.zh, entry.en),
+                label=capital(scene.of(entry.zh, entry.en)),
                 icon="person",
                 is_selected=entry.code == session.situation,
             )
