@@ -53,7 +53,8 @@ def test_an_answer_that_passes_is_waited_for(kiosk: Terminal, on: str, answer: d
     kiosk.until_delivered(sid)
     assert kiosk.faults.left() == 0
     assert kiosk.commits(sid) == 1
-    assert slip(kiosk) == DELIVERED
+    slip(kiosk)
+    kiosk.until(lambda: kiosk.view.title == DELIVERED, "the platform's word on the screen")
     assert kiosk.view.number == kiosk.session.outcome.case_number
 
 

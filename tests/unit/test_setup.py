@@ -143,7 +143,8 @@ def play(folder: Path, rule: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *words],
         cwd=ROOT,
-        env={**os.environ, "JINBAN_NO_SKIPS": rule},
+        # pytest tells its failures twice where it thinks itself in CI
+        env={**{k: v for k, v in os.environ.items() if k not in ("CI", "BUILD_NUMBER")}, "JINBAN_NO_SKIPS": rule},
         capture_output=True,
         text=True,
         timeout=120,
