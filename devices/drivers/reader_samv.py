@@ -41,6 +41,7 @@ READ_S = 4.0  # the reader reads the whole chip before its first byte
 GAP_S = 0.3  # silence that ends an answer; a USB adapter holds bytes back 16 ms, a byte at 9600 takes 1 ms
 FIND_S = 0.3  # between two questions for a card (§4.5)
 TRIES = 2  # a disturbed line is asked once more
+SELECTS = 3  # a card that is found and cannot be selected lies there badly, or is broken
 MAX_ANSWER = 16384  # a reader that never stops talking is not one
 
 CARD_REFUSED = frozenset({Result.CARD_REFUSED_SAM, Result.SAM_REFUSED_CARD, Result.NOT_VERIFIED, Result.CARD_TYPE})
@@ -55,6 +56,7 @@ class SamvReader:
 
     def __init__(self, address: str, *, answer_s: float = ANSWER_S, read_s: float = READ_S) -> None:
         """Take `serial:PATH[?baud=N]` (N is tried first, then the other speeds), `tcp:HOST:PORT` or `pipe:PATH`."""
+        self._was_found = False
         self._links = tuple(open_link(one) for one in _addresses(address))
         self._link: Link | None = None
         self._answer_s = answer_s
@@ -118,8 +120,11 @@ class SamvReader:
         Raises: UserFault("card_unreadable" | "card_pulled"), TimedOut("no_card" | "mute" | "deadline"), Cancelled,
         HardwareFault, WireFault, NotReady.
         """
-        while not (self._find(deadline) and self._select(deadline)):
-            pass  # _find keeps its distance and ends with the deadline
+        refused = 0
+        while not (self._find(deadline) and self._select(deadline)):  # _find keeps its distance and ends in time
+            refused = refused + 1 if self._was_found else 0
+            if refused == SELECTS:
+                raise UserFault("card_unreadable")
         card = self.read_record(deadline)
         return replace(card, extra_addresses=self._read_addresses(deadline))
 
@@ -159,7 +164,8 @@ class SamvReader:
     def _is_found(self, deadline: Deadline) -> bool:
         self._found_at = time.monotonic()
         answer = self._ask(Command.FIND, deadline)
-        return _refuse(answer, Result.CARD_FOUND, Result.NO_CARD) == Result.CARD_FOUND
+        self._was_found = _refuse(answer, Result.CARD_FOUND, Result.NO_CARD) == Result.CARD_FOUND
+        return self._was_found
 
     def _select(self, deadline: Deadline) -> bool:
         answer = self._ask(Command.SELECT, deadline)
@@ -185,13 +191,20 @@ class SamvReader:
         return UserFault("card_unreadable" if is_there else "card_pulled")
 
     def _read_addresses(self, deadline: Deadline) -> tuple[Private[str], ...]:
-        answer = self._ask(Command.READ_ADDRESSES, deadline, self._read_s)
-        if answer.sw3 == Result.NOTHING_APPENDED or answer.sw3 in NOT_KNOWN:
+        """Return the appended addresses; none where the reader cannot say. A good card is not lost over them."""
+        try:
+            answer = self._ask(Command.READ_ADDRESSES, deadline, self._read_s)
+        except (TimedOut, WireFault):
+            deadline.check()
             return ()
         if answer.sw3 == Result.READ_FAILED:  # an address may have been added: half a card is no card
             raise UserFault("card_pulled")
-        _refuse(answer, Result.SUCCESS)
-        return tuple(Private(address) for address in samv.decode_addresses(answer.data))
+        if answer.sw3 != Result.SUCCESS:
+            return ()
+        try:
+            return tuple(Private(address) for address in samv.decode_addresses(answer.data))
+        except WireFault:
+            return ()
 
     def _sam_id(self, deadline: Deadline) -> str:
         try:
