@@ -194,3 +194,21 @@ def test_a_line_that_takes_no_bytes_is_mute():
         with pytest.raises(TimedOut, match="mute"):
             _say(link, FIND, within(), 0.05)
         link.close()
+
+
+SILENT = b""
+MALFORMED = samv.encode_answer(Answer(Result.SUCCESS, bytes(33)))
+
+
+@pytest.mark.parametrize("answer", [SILENT, MALFORMED, samv.encode_answer(Answer(0x21, b""))])
+def test_a_good_card_is_not_lost_over_its_appended_addresses(opened, answer):
+    reader = opened((*LAID_DOWN, (READ, card_answer()), (ADDRESSES, answer)))
+    card = reader.read(within(8))
+    assert card.name.reveal() == "张三"
+    assert card.extra_addresses == ()
+
+
+def test_a_card_that_can_never_be_selected_is_unreadable(opened):
+    reader = opened(((FIND, FOUND), (SELECT, NOT_SELECTED)) * 3)
+    with pytest.raises(UserFault, match="card_unreadable"):
+        reader.read(within(8))
