@@ -89,6 +89,9 @@ def _split_whole(source: Source) -> Sources:
 def _read_file(file: Path) -> tuple[Source | None, tuple[Mistake, ...]]:
     try:
         text = file.read_text("utf-8")
+        alias = _first_alias(text)
+        if alias:
+            return None, (Mistake(file.name, alias, "YAML", "aliases are not allowed: write the value out"),)
         raw = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as fault:
         return None, (Mistake(file.name, 0, "", f"cannot be read: {fault.strerror}"),)
@@ -100,6 +103,16 @@ def _read_file(file: Path) -> tuple[Source | None, tuple[Mistake, ...]]:
             Mistake(file.name, mark.line + 1 if mark else 0, "YAML", getattr(fault, "problem", "") or "is not YAML"),
         )
     return Source(file, text, raw), ()
+
+
+def _first_alias(text: str) -> int:
+    """Return the line, from 1, of the first alias, 0 without one. An alias may hold itself and never end."""
+    if "&" not in text or "*" not in text:
+        return 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent) and event.start_mark is not None:
+            return int(event.start_mark.line) + 1
+    return 0
 
 
 # ── lines ──────────────────────────────────────────────────────────────────────────────────

@@ -276,3 +276,11 @@ def test_the_command_prints_mistakes_and_exits_with_one(copy, capsys):
     assert json.loads(capsys.readouterr().out)[0]["line"] == line
     assert command.check(copy / "nowhere") == 2
     assert command.check(copy / "nowhere", as_json=True) == 2
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "a: &b {c: 1}\nd: *b\n"])
+def test_an_alias_is_refused_with_its_line_and_never_followed(tmp_path: Path, text: str) -> None:
+    (tmp_path / "SIM-XX-0001.yaml").write_text(text)
+    mistakes = check_catalogue(tmp_path)
+    said = [mistake for mistake in mistakes if "aliases are not allowed" in mistake.text]
+    assert [(mistake.file, mistake.line) for mistake in said] == [("SIM-XX-0001.yaml", text.count("\n"))]
