@@ -3,10 +3,13 @@ PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
 
-.PHONY: run test demo bench lint setup docs package check-package
+.PHONY: run test demo bench lint setup setup-tests docs package check-package
 
 setup:
 	@./deploy/setup.sh
+
+setup-tests:
+	@./deploy/setup.sh tests
 
 run: setup
 	@$(PY) main.py run $(ARGS)
@@ -14,11 +17,11 @@ run: setup
 demo: setup
 	@$(PY) main.py demo --out $(OUT) $(if $(OFFLINE),--offline) $(ARGS)
 
-test: setup
+test: setup-tests
 	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
-bench: setup
+bench: setup-tests
 	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)
 
 lint: setup

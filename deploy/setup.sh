@@ -1,14 +1,19 @@
 #!/bin/sh
-# Set the machine up: system packages, Python packages, the keyboard's dictionary.
+# Set the machine up: system packages, Python packages, the keyboard's dictionary. `setup.sh tests` also brings the
+# independent peers that only tests and benchmarks speak to.
 # Idempotent; when nothing is missing it takes well under a second.
 set -eu
 cd "$(dirname "$0")/.."
 
+lists="deploy/packages.txt"
+[ "${1:-}" != tests ] || lists="$lists deploy/packages-tests.txt"
 missing=""
-for package in $(cat deploy/packages.txt); do
+for package in $(cat $lists); do
     status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
     [ "$status" = "install ok installed" ] || missing="$missing $package"
 done
+# where node came with npm of its own, Debian's npm cannot be put beside it
+[ "${1:-}" != tests ] || command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
 if [ -n "$missing" ]; then
     line="apt-get install -y --no-install-recommends$missing"
     if [ "$(id -u)" = 0 ]; then
@@ -33,7 +38,7 @@ if [ ! -e "$stamp" ]; then
     echo "Installing Python packages into .venv (once for each lock file)"
     rm -rf .venv
     "$python" -m venv .venv
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
     : > "$stamp"
 fi
 

@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-PACKAGES = (ROOT / "deploy" / "packages.txt").read_text(encoding="utf-8").split()
+SETUP = (ROOT / "deploy" / "setup.sh").read_text(encoding="utf-8")
+LISTS = ("packages.txt", "packages-tests.txt")
+PACKAGES = [name for each in LISTS for name in (ROOT / "deploy" / each).read_text(encoding="utf-8").split()]
 TOOLS = ("sh", "cat", "dirname", "sha256sum", "cut", "dpkg-query", "mkdir", "touch")
 
 
@@ -103,6 +105,21 @@ def test_the_lock_pins_all_that_is_required():
     pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", LOCK, re.MULTILINE)
     assert [name for name in wanted if name.replace("_", "-") not in pinned] == []
     assert len(pinned) == len(set(pinned))
+
+
+def test_what_is_installed_agrees_with_itself():
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_lock_alone_decides_what_is_installed():
+    installs = [line for line in SETUP.splitlines() if "pip install" in line]
+    assert len(installs) == 1
+    # without --no-deps an extra that a package asks for is looked up anew, and refused the day after a release
+    assert "--no-deps" in installs[0]
+    assert "--require-hashes" in installs[0]
 
 
 SKIPPING = """
