@@ -2,25 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from app import VERSION
 from devices.api import DeviceKind
 from kiosk.station.config import Config, DeviceConfig, DevicesConfig, load_config
+from kiosk.station.errors import ConfigError
 
 if TYPE_CHECKING:
     from app.stage import Announcement, Stage
 
 QUEUE = "queue"  # below the state folder
+# the wires on which simulated far ends hang: a driver that cannot use them cannot be simulated
+SIMULATED = {
+    DeviceKind.READER: "serial:/dev/pts/0",
+    DeviceKind.CAMERA: "http://127.0.0.1:1/stream",
+    DeviceKind.PRINTER: "tcp:127.0.0.1:1",
+}
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
 
 
 def load_setting(path: Path | None) -> Config:
-    """Return the configuration asked for, or the simulated terminal's. Raises: ConfigError."""
+    """Return the configuration asked for, or the simulated terminal's. Raises: ConfigError.
+
+    It needs no driver, so that the first frame is early; `check_setting` looks at what is left.
+    """
     return load_config(path or DEFAULT_CONFIG)
+
+
+def check_setting(config: Config) -> None:
+    """Make sure that drivers, links, options and files of a typed configuration can be used; nothing is opened.
+
+    Raises: ConfigError naming every mistake.
+    """
+    mistakes = (*_device_mistakes(config), *_platform_mistakes(config))
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _device_mistakes(config: Config) -> Iterator[str]:
+    from devices.registry import device_mistakes, driver_for
+
+    for kind in DeviceKind:
+        device: DeviceConfig | None = getattr(config.devices, kind.value)
+        if device is None:
+            continue
+        where, is_simulated = f"devices.{kind.value}", device.link.startswith("sim:")
+        if is_simulated and device.link != f"sim:{kind.value}":
+            yield f"{where}.link: {device.link!r} — sim:{kind.value}"
+            continue
+        link = SIMULATED[kind] if is_simulated else device.link
+        for key, text in device_mistakes(kind, device.driver, link, device.options):
+            if is_simulated and key == "link":
+                yield f"{where}.driver: {device.driver!r} — one that can be simulated: {driver_for(kind, link)}"
+            else:
+                yield f"{where}.{key}: {text}"
+
+
+def _platform_mistakes(config: Config) -> Iterator[str]:
+    platform = config.platform
+    for at, url in enumerate(platform.urls):
+        if not _is_https_origin(url):
+            yield f"platform.urls[{at}]: {url!r} — https://HOST or https://HOST:PORT with a port from 1 to 65535"
+    for key, text in (("ca", platform.ca), ("pins", platform.pins)):
+        if text and not config.path(text).is_file():
+            yield f"platform.{key}: {text!r} — an existing file"
+    if config.state_folder.exists() and not config.state_folder.is_dir():
+        yield f"state.folder: {config.state.folder!r} — a folder, or a path where one can be made"
+
+
+def _is_https_origin(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port that is no number, or none that can be
+        return False
+    return bool(parts.hostname) and port != 0 and not (parts.query or parts.fragment or parts.username)
 
 
 def is_held(config: Config) -> bool:

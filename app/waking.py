@@ -77,9 +77,11 @@ class Waking:
         Raises: KioskError, QueueError, RuntimeError, OSError.
         """
         from app.build import load_texts, prepare
+        from app.setting import check_setting
         from devices.imaging.eye import Eye
 
         config = self.config
+        check_setting(config)
         if config.simulation.is_on:
             from app.setting import enrol_if_blank, is_held, on_stage
             from app.stage import Stage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -55,3 +57,55 @@ def make_device(kind: DeviceKind, driver: str, address: str, **options: object) 
     if cls.kind is not kind:
         raise ValueError(f"driver {name!r} is for a {cls.kind.value}, not for a {kind.value}")
     return cast("Device", cls(address, **options))
+
+
+def device_mistakes(
+    kind: DeviceKind, driver: str, address: str, options: Mapping[str, object]
+) -> Iterator[tuple[str, str]]:
+    """Yield (key, text) of each value with which no such device could be made; nothing is opened.
+
+    Keys are `driver`, `link` and `options.NAME`; a text is `value — what is allowed`.
+    """
+    try:
+        name = driver or driver_for(kind, address)
+    except ValueError as fault:
+        yield "link", _as_mistake(address, fault)
+        return
+    if name not in DRIVERS or load_driver(name).kind is not kind:
+        ours = sorted(one for one in DRIVERS if load_driver(one).kind is kind)
+        yield "driver", f"{name!r} — a driver for a {kind.value}: {', '.join(ours)}"
+        return
+    cls = load_driver(name)
+    yield from _option_mistakes(cls, options)
+    try:
+        cls(address)
+    except ValueError as fault:
+        yield "link", _as_mistake(address, fault)
+
+
+# what configuration can set of a driver; all else in its signature is handed in by the program
+_SETTABLE: dict[str, tuple[tuple[type, ...], str]] = {
+    "float": ((int, float), "a number above 0"),
+    "int": ((int,), "a whole number above 0"),
+    "str": ((str,), "a text"),
+    "bool": ((bool,), "true or false"),
+}
+
+
+def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    found = inspect.signature(cls).parameters.values()
+    kinds = {one.name: one.annotation for one in found if one.kind is one.KEYWORD_ONLY and one.annotation in _SETTABLE}
+    for name, value in options.items():
+        if name not in kinds:
+            yield f"options.{name}", f"unknown key — known are {', '.join(kinds) or 'none'}"
+            continue
+        types, allowed = _SETTABLE[kinds[name]]
+        is_kind = isinstance(value, types) and isinstance(value, bool) == (bool in types)
+        if not is_kind or (isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0):
+            yield f"options.{name}", f"{value!r} — {allowed}"
+
+
+def _as_mistake(address: str, fault: ValueError) -> str:
+    """Return what a refusal says of a link, as `value — what is allowed`."""
+    _, _, allowed = str(fault).partition(f"{address!r}: ")
+    return f"{address!r} — {allowed or fault}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from app.setting import check_setting
 from kiosk.station.config import Config, load_config
 from kiosk.station.errors import ConfigError
 
@@ -30,15 +32,17 @@ def show(path: Path, as_json: bool = False) -> int:
 
 def check(path: Path, as_json: bool = False) -> int:
     """Print every mistake of the configuration; return 0 when there is none, 2 when it cannot be used."""
-    if _load(path, as_json) is None:
+    if _load(path, as_json, check_setting) is None:
         return 2
     print("[]" if as_json else f"{path}: can be used")
     return 0
 
 
-def _load(path: Path, as_json: bool) -> Config | None:
+def _load(path: Path, as_json: bool, look_at: Callable[[Config], None] = lambda config: None) -> Config | None:
     try:
-        return load_config(path)
+        config = load_config(path)
+        look_at(config)
+        return config
     except ConfigError as fault:
         if as_json:
             print(json.dumps(list(fault.mistakes), ensure_ascii=False, indent=2))

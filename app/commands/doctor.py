@@ -51,10 +51,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 def run_doctor(config: Path | None, as_json: bool) -> int:
     """Say how everything is. Return 0 when all is well, 1 when something is at fault, 2 when it cannot be looked at."""
-    from app.setting import load_setting
+    from app.setting import check_setting, load_setting
 
     try:
         setting = load_setting(config)
+        check_setting(setting)
         texts = load_texts()
         with ExitStack() as undo:
             setting, is_held = _prepared(setting, undo)
@@ -118,8 +119,6 @@ class Doctor:
         except DeviceError as error:
             row = failure_of(type(error).__name__, error.code, kind.value.capitalize())
             return self._away(kind, error.code or type(error).__name__, row.remedy)
-        except ValueError as error:
-            raise ConfigError((f"devices.{kind.value}: {error}",)) from error
         if status.is_ready:
             return self._find(kind.value, "good", "online", driver=status.driver)
         kind_word, code = ("SupplyOut", "paper_out") if status.supply in ("out", "jammed") else ("", status.code)

@@ -20,6 +20,17 @@ from devices.api import (
 )
 from devices.registry import make_device
 
+AWAY = "noDevice"
+REMEDIES = {
+    AWAY: "no printer there; check cable, link and whether another program has the port",
+    "no_answer": "the printer does not answer; check its power, cable and speed",
+    "answer_garbled": "what arrives is no printer's status; check cable and speed",
+    "paper_out": "out of paper; load a roll and close the cover",
+    "paper_out_during": "the paper ran out under the slip; load a roll and print again",
+    "cover_open": "the cover is open; close it",
+    "jammed": "paper is stuck at the cutter; free it",
+    "overheated": "the print head is too hot; wait a few minutes",
+}
 PRINT_S = 60.0  # 19200 baud with every row a picture takes half of it
 STATUS_S = 5.0
 RULER = "".join("|" if at % 10 == 0 else "+" if at % 5 == 0 else "." for at in range(48))
@@ -48,7 +59,10 @@ TEST_STRIP = Strip(
 
 
 def print_test(link: str, driver: str = "", as_json: bool = False) -> int:
-    """Print the test slip and say how it went; return 0 when it came out, 1 when not, 2 for a bad link or driver."""
+    """Print the test slip and say how it went.
+
+    Return 0 when it came out, 1 when the printer would not, 2 when there is no such link, driver or printer.
+    """
     try:
         printer = cast("ReceiptPrinter", make_device(DeviceKind.PRINTER, driver, link))
     except ValueError as error:
@@ -61,10 +75,12 @@ def print_test(link: str, driver: str = "", as_json: bool = False) -> int:
         told: dict[str, object] = {"printed": not code, "paper": paper.value, "ms": ms}
         print(json.dumps(told | ({"code": code} if code else {}), ensure_ascii=False))
     elif code:
-        sys.stderr.write(f"{link}: not printed: {code}, paper {paper.value}\n")
+        sys.stderr.write(
+            f"{link}: not printed: {REMEDIES.get(code, 'the printer reports a fault')} ({code}), paper {paper.value}\n"
+        )
     else:
         print(f"{link}: printed in {ms:.0f} ms, paper {paper.value}")
-    return 1 if code else 0
+    return 0 if not code else 2 if code == AWAY else 1
 
 
 def _print(printer: ReceiptPrinter) -> tuple[str, SupplyState]:

@@ -14,7 +14,9 @@ from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
 
 OPEN_S = 8.0
+LOOK_S = 5.0
 SIMULATED = "sim:reader"
+LEFT = "the card that lies there was read before; lift it and lay it down again"
 MASKED_DATE = "****-**-**"  # a birth date is eight of the number's hidden digits
 REMEDIES = {
     "noDevice": "no reader there; check cable, link and whether another program has the port",
@@ -48,12 +50,13 @@ def run_read_card(
         try:
             reader.open(Deadline(OPEN_S))
         except DeviceError as error:
-            return _fail(f"{link}: {_words(error)}", 2)
+            return _fail(f"{link}: {explain(error)}", 2)
         try:
             card = reader.read(Deadline(timeout))
         except DeviceError as error:
             is_card = isinstance(error, (UserFault, WireFault, TimedOut))
-            return _fail(f"{link}: {_words(error)}", 1 if is_card else 2)
+            words = LEFT if error.code == "no_card" and _is_left(reader) else explain(error)
+            return _fail(f"{link}: {words}", 1 if is_card else 2)
     found = describe_card(card, reveal)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
@@ -90,8 +93,20 @@ def _masked(address: str) -> str:
     return mask_to_village(address) if address else ""
 
 
-def _words(error: DeviceError) -> str:
-    return REMEDIES.get(error.code, f"the reader says {error.code}")
+def _is_left(reader: IdReader) -> bool:
+    """Whether a card lies there that the reader does not tell of again before it was lifted."""
+    try:
+        return reader.is_card_present(Deadline(LOOK_S))
+    except DeviceError:
+        return False
+
+
+def explain(error: DeviceError) -> str:
+    """Return what went wrong and what to do, then the code for whoever looks it up."""
+    if error.code in REMEDIES:
+        return REMEDIES[error.code]
+    told = "what the card tells is no record we know" if isinstance(error, WireFault) else "the reader reports a fault"
+    return f"{told} ({error.code}); try another card, then another reader"
 
 
 def _fail(text: str, code: int) -> int:

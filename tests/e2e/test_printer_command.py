@@ -37,9 +37,13 @@ def test_without_paper_it_says_so(printer_rig, capsys):
     assert "paper_out" in capsys.readouterr().err
 
 
-def test_a_printer_that_is_not_there_is_not_printed(tmp_path, capsys):
-    assert print_test(f"serial:{tmp_path}/none", as_json=True) == 1
+def test_a_printer_that_is_not_there_could_not_be_started(tmp_path, capsys):
+    assert print_test(f"serial:{tmp_path}/none", as_json=True) == 2
     assert json.loads(capsys.readouterr().out)["code"] == "noDevice"
+    assert print_test(f"serial:{tmp_path}/none") == 2
+    told = capsys.readouterr().err
+    assert "no printer there" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from app.commands.read_card import run_read_card
+from app.commands.read_card import explain, run_read_card
 from app.commands.sim import run_sim
+from devices.api import HardwareFault, WireFault
 from devices.sim.people import people
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
@@ -82,6 +83,22 @@ def test_a_card_that_is_refused_is_exit_1_and_one_line(reader_rig, capsys, fault
 def test_no_card_in_time_is_exit_1(reader_rig, capsys):
     assert run_read_card(reader_rig.link, timeout=0.3) == 1
     assert "no card" in capsys.readouterr().err
+
+
+def test_a_card_that_still_lies_there_is_to_be_lifted(reader_rig, capsys):
+    reader_rig.put()
+    assert run_read_card(reader_rig.link) == 0
+    assert run_read_card(reader_rig.link, timeout=0.5) == 1
+    told = capsys.readouterr().err
+    assert "lift it and lay it down again" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_record_of_no_known_kind_says_what_to_do():
+    assert explain(WireFault("card_lengths")) == (
+        "what the card tells is no record we know (card_lengths); try another card, then another reader"
+    )
+    assert explain(HardwareFault("random_number")).startswith("the reader reports a fault (random_number); ")
 
 
 @pytest.mark.parametrize(

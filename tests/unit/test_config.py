@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.commands import config as command
+from app.commands.doctor import run_doctor
 from kiosk.station.config import build_config, load_config
 from kiosk.station.errors import ConfigError
 
@@ -83,6 +84,51 @@ def test_a_minimal_file_gets_the_defaults_and_paths_beside_it(tmp_path):
 )
 def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistake):
     assert any(mistake in found for found in mistakes_of(tmp_path, text)), mistakes_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[devices.reader]\ndriver='reader-samv'\nlink='usb:x'\n", "devices.reader.link: 'usb:x' — allowed are"),
+        ("[devices.reader]\ndriver='camera-http'\nlink='tcp:h:1'\n", "devices.reader.driver: 'camera-http' — a driver"),
+        (
+            "[devices.reader]\ndriver='reader-samv'\nlink='tcp:h:1'\noptions={a=1}\n",
+            "devices.reader.options.a: unknown",
+        ),
+        (
+            "[platform]\nca='kiosk.toml'\nurls=['https://p:99999']\n",
+            "platform.urls[0]: 'https://p:99999' — https://HOST",
+        ),
+        ("[platform]\nca='kiosk.toml'\nurls=['https://p:x']\n", "platform.urls[0]: 'https://p:x' — https://HOST"),
+        ("[platform]\nca='kiosk.toml'\nurls=['https://p?q=1']\n", "platform.urls[0]: 'https://p?q=1' — https://HOST"),
+        ("[platform]\nca='gone.pem'\nurls=['https://p']\n", "platform.ca: 'gone.pem' — an existing file"),
+        ("[platform]\npins='gone.json'\n", "platform.pins: 'gone.json' — an existing file"),
+        (
+            "[simulation]\nis_on=true\n[devices.reader]\ndriver='reader-samv'\nlink='sim:camera'\n",
+            "devices.reader.link: 'sim:camera' — sim:reader",
+        ),
+        (
+            "[simulation]\nis_on=true\n[devices.camera]\ndriver='camera-folder'\nlink='sim:camera'\n",
+            "devices.camera.driver: 'camera-folder' — one that can be simulated: camera-http",
+        ),
+    ],
+)
+def test_what_no_type_can_tell_is_named_before_anything_starts(tmp_path, capsys, text, mistake):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL + text, "utf-8")
+    assert command.check(path) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(mistake)
+    assert run_doctor(path, as_json=False) == 2
+    assert capsys.readouterr().err.splitlines() == [line]
+
+
+def test_a_state_folder_that_is_a_file_is_a_mistake(tmp_path, capsys):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL, "utf-8")
+    (tmp_path / "state").touch()
+    assert command.check(path) == 2
+    assert "state.folder: 'state' — a folder" in capsys.readouterr().out
 
 
 def test_all_mistakes_are_named_at_once(tmp_path):

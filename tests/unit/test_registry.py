@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from devices.api import Device, DeviceKind
-from devices.registry import DRIVERS, driver_for, load_driver, make_device
+from devices.registry import DRIVERS, device_mistakes, driver_for, load_driver, make_device
 
 LINKS = {"reader": "serial:/dev/ttyUSB0", "printer": "tcp:127.0.0.1:9100", "camera": "http://127.0.0.1:1/"}
 
@@ -54,3 +54,42 @@ def test_no_vendor_module_is_loaded_before_its_device_is_made():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver", "link", "options", "key", "text"),
+    [
+        (DeviceKind.READER, "", "usb:x", {}, "link", "'usb:x' — for a reader allowed are pipe:…, serial:…, tcp:…"),
+        (DeviceKind.READER, "reader-samv", "usb:x", {}, "link", "'usb:x' — allowed are serial:"),
+        (DeviceKind.READER, "reader-samv", "tcp:h:99999", {}, "link", "a port from 1 to 65535"),
+        (DeviceKind.CAMERA, "camera-http", "http://h:99999/s", {}, "link", "'http://h:99999/s' — "),
+        (DeviceKind.CAMERA, "camera-folder", "http://h/s", {}, "link", "allowed is folder:PATH"),
+        (DeviceKind.READER, "reader-samv", "serial:/dev/x?baud=fast", {}, "link", "baud is one of"),
+        (
+            DeviceKind.READER,
+            "reader-none",
+            "tcp:h:1",
+            {},
+            "driver",
+            "'reader-none' — a driver for a reader",
+        ),
+        (DeviceKind.READER, "printer-escpos", "tcp:h:1", {}, "driver", "a driver for a reader: reader-samv"),
+        (DeviceKind.READER, "reader-samv", "tcp:h:1", {"speed": 3}, "options.speed", "known are answer_s, read_s"),
+        (DeviceKind.READER, "reader-samv", "tcp:h:1", {"read_s": "x"}, "options.read_s", "'x' — a number above 0"),
+        (DeviceKind.PRINTER, "printer-escpos", "tcp:h:1", {"mm_per_s": 0}, "options.mm_per_s", "0 — a number above 0"),
+        (DeviceKind.PRINTER, "printer-escpos", "tcp:h:1", {"mm_per_s": True}, "options.mm_per_s", "True — a number"),
+        (DeviceKind.PRINTER, "printer-escpos", "tcp:h:1", {"rasterize": "x"}, "options.rasterize", "unknown key"),
+        (DeviceKind.CAMERA, "camera-folder", "folder:x", {"eye": "x"}, "options.eye", "unknown key — known are none"),
+        (DeviceKind.CAMERA, "camera-http", "http://h/s", {"still_url": 3}, "options.still_url", "3 — a text"),
+    ],
+)
+def test_each_mistake_of_a_device_names_key_value_and_what_is_allowed(kind, driver, link, options, key, text):
+    ((found, told),) = device_mistakes(kind, driver, link, options)
+    assert found == key
+    assert text in told
+
+
+def test_what_can_be_made_has_no_mistake():
+    assert list(device_mistakes(DeviceKind.CAMERA, "camera-http", "http://h/s", {"still_url": "stream"})) == []
+    assert list(device_mistakes(DeviceKind.READER, "", "serial:/dev/x?baud=9600", {"read_s": 6})) == []
+    assert list(device_mistakes(DeviceKind.PRINTER, "", "tcp:h:9100", {"mm_per_s": 120})) == []
