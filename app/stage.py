@@ -17,6 +17,7 @@ import msgspec
 
 from devices.api import DeviceKind
 from devices.sim.control import SimProcess, spawn
+from offline_queue.lock import LockFile
 
 ROOT = Path(__file__).parent.parent
 READY_S = 30.0  # first start of the platform makes its keys and imports its libraries
@@ -121,7 +122,11 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 class Stage:
-    """All far ends of one simulated terminal. Use as a context; leaving ends every process."""
+    """All far ends of one simulated terminal. Use as a context; leaving ends every process.
+
+    One stage a folder: of two terminals that start at once, the one that is refused must not take the reader's name
+    away from the other. Entering raises StoreBusy then, RuntimeError where a far end does not start.
+    """
 
     def __init__(
         self, folder: Path, kinds: tuple[DeviceKind, ...] = tuple(DeviceKind), is_instant: bool = False
@@ -147,6 +152,7 @@ class Stage:
 
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._undo.callback(LockFile(self.folder / "stage.lock").release)
         self.announced = self.platform.start()
         self._undo.callback(self.platform.stop)
         target = self.announced.url.removeprefix("https://")

@@ -88,7 +88,6 @@ class Waking:
 
             if is_held(config):  # before its far ends are touched
                 raise StoreBusy("store_busy")
-
             state = config.state_folder
             stage = Stage(state.parent / f"{state.name}-far-ends")
             self._undo.enter_context(stage)

@@ -265,7 +265,7 @@ class _Pty(_Wire):
             os.write(self._master, data)
 
     def close(self) -> None:
-        if self._symlink is not None and str(self._symlink.readlink()) == self._path:
+        if self._symlink is not None and self._symlink.is_symlink() and str(self._symlink.readlink()) == self._path:
             self._symlink.unlink()
         os.close(self._master)
         os.close(self._slave)

@@ -108,6 +108,21 @@ def test_it_ends_in_order_and_a_second_one_is_refused(start: Callable[[], Runnin
     assert "WARNING" not in first.said
 
 
+def test_of_two_that_start_at_once_one_is_refused_and_the_other_keeps_its_reader(start, tmp_path) -> None:
+    pair = (start(), start())
+    wait_until(lambda: any(one.process.poll() is not None for one in pair), "one to be refused")
+    refused, kept = sorted(pair, key=lambda one: one.process.poll() is None)
+    assert refused.process.returncode == 2
+    assert "another terminal is running with this state folder: end it first\n" in refused.said
+    kept.wait_for("platform answers")
+    others = kept.children()
+    assert (tmp_path / "state-far-ends" / "reader.tty").exists()
+    kept.process.send_signal(signal.SIGTERM)
+    assert kept.process.wait(PATIENCE_S) == 0
+    wait_until(lambda: not any(is_alive(pid) for pid in others), "everybody's end")
+    assert "noDevice" not in kept.said
+
+
 def test_killed_it_leaves_nobody_behind_and_starts_again(start: Callable[[], Running]) -> None:
     first = start()
     first.wait_for("platform answers")
