@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
 from typing import cast
 
+from app.far_end import lead_to_far_end
 from devices.api import (
     Deadline,
     DeviceError,
@@ -63,14 +65,16 @@ def print_test(link: str, driver: str = "", as_json: bool = False) -> int:
 
     Return 0 when it came out, 1 when the printer would not, 2 when there is no such link, driver or printer.
     """
-    try:
-        printer = cast("ReceiptPrinter", make_device(DeviceKind.PRINTER, driver, link))
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    started = time.monotonic()
-    code, paper = _print(printer)
-    ms = round((time.monotonic() - started) * 1000, 1)
+    with contextlib.ExitStack() as stack:
+        led_to = lead_to_far_end(DeviceKind.PRINTER, link, stack)
+        try:
+            printer = cast("ReceiptPrinter", make_device(DeviceKind.PRINTER, driver, led_to))
+        except ValueError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+        started = time.monotonic()
+        code, paper = _print(printer)
+        ms = round((time.monotonic() - started) * 1000, 1)
     if as_json:
         told: dict[str, object] = {"printed": not code, "paper": paper.value, "ms": ms}
         print(json.dumps(told | ({"code": code} if code else {}), ensure_ascii=False))

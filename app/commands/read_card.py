@@ -7,15 +7,14 @@ import json
 import sys
 from typing import cast
 
+from app.far_end import lead_to_far_end
 from devices.api import Deadline, DeviceError, DeviceKind, IdCard, IdReader, TimedOut, UserFault, WireFault
 from devices.registry import make_device
-from devices.sim.control import SimProcess, spawn
 from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
 
 OPEN_S = 8.0
 LOOK_S = 5.0
-SIMULATED = "sim:reader"
 LEFT = "the card that lies there was read before; lift it and lay it down again"
 MASKED_DATE = "****-**-**"  # a birth date is eight of the number's hidden digits
 REMEDIES = {
@@ -39,9 +38,7 @@ def run_read_card(
     Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
     """
     with contextlib.ExitStack() as stack:
-        if link == SIMULATED:
-            simulator = stack.enter_context(cast("SimProcess", spawn("reader", "--put", "elder")))
-            link = simulator.link
+        link = lead_to_far_end(DeviceKind.READER, link, stack, "--put", "elder")
         try:
             reader = cast("IdReader", make_device(DeviceKind.READER, driver, link))
         except ValueError as error:

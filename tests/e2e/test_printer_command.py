@@ -54,3 +54,11 @@ def test_a_bad_link_or_driver_is_one_clear_line(link, driver, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
+
+
+def test_our_own_far_end_prints_from_the_command_line(capsys):
+    assert print_test("sim:printer", as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["printed"], told["paper"]) == (True, "full")
+    assert print_test("sim:reader") == 2
+    assert "for a printer allowed are" in capsys.readouterr().err
