@@ -96,6 +96,22 @@ def test_a_paper_that_cannot_be_scanned_now_says_why(catalogue):
     assert all(row.action != "scan" for row in walk.view.rows)
 
 
+@pytest.mark.parametrize(
+    ("locale", "scale", "label"),
+    [
+        ("zh", "standard", "扫描居民户口簿"),
+        ("zh", "elder", "扫描居民户口簿"),
+        ("en", "standard", "Scan: Household register"),
+        ("en", "elder", "Scan this paper"),
+    ],
+)
+def test_the_button_names_the_paper_where_two_lines_hold_its_name(catalogue, locale, scale, label):
+    walk = Walk(catalogue).go(State.MATERIALS, INSURANCE, situation="family")
+    walk.session = replace(walk.session, locale=locale, scale=scale)
+    (primary,) = [action for action in walk.view.actions if action.role == "primary"]
+    assert (primary.id, primary.label) == ("scan", label)
+
+
 def test_the_top_line_names_the_first_device_that_is_away(catalogue):
     walk = Walk(catalogue)
     assert (walk.view.top.notice, walk.view.top.network) == ("", "在线")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import east_asian_width
+
 from devices.api import DeviceKind
 from kiosk.services.materials import MaterialState
 from kiosk.session.flow import facts
@@ -10,6 +12,10 @@ from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Note, Row, ScanView, View
 
 MOODS = {"on_card": "good", "scanned": "good", "signed_form": "plain", "deferred": "care", "needed": "care"}
+
+
+# columns (a Han character takes two) of a paper's name that the button holds in two lines, 1080 px wide
+NAME_COLUMNS = {"standard": 36, "elder": 16}
 
 
 def materials_screen(scene: Scene) -> View:
@@ -31,7 +37,7 @@ def materials_screen(scene: Scene) -> View:
         own.append(
             Action(
                 id="scan",
-                label=say("materials.scan_this", name=first.name),
+                label=_scan_label(scene, first.name),
                 role="primary",
                 value=first.code,
                 is_enabled=camera_is_there,
@@ -49,6 +55,13 @@ def materials_screen(scene: Scene) -> View:
         notes=tuple(notes),
         actions=standard_actions(scene, *own),
     )
+
+
+def _scan_label(scene: Scene, name: str) -> str:
+    """Return the button's words: the paper's name where they fit, else "this one", which stands out in the list."""
+    columns = sum(2 if east_asian_width(one) in "WF" else 1 for one in name)
+    fits = columns <= NAME_COLUMNS[scene.session.scale]
+    return scene.say("materials.scan_this", name=name) if fits else scene.say("materials.scan_next")
 
 
 def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
