@@ -85,7 +85,7 @@ def test_a_person_already_known_needs_no_reader_to_go_on(catalogue):
 def test_a_guide_for_an_item_of_the_window_says_so(catalogue):
     walk = Walk(catalogue).go(State.HOME)
     walk.do("choose", "item:SIM-BD-0011")
-    assert walk.view.notes[0].key == "not_here"
+    assert walk.view.rows[0].key == "not_here"
     assert not [action for action in walk.view.actions if action.id == "apply"]
 
 

@@ -148,8 +148,7 @@ def guide(scene: Scene) -> View:
     item = session.item
     if item is None:
         return home(scene)
-    rows = tuple(guide_rows(scene, item))
-    notes = [Note(key="offline", text=scene.of(item.offline.note_zh, item.offline.note_en))]
+    rows = guide_rows(scene, item)
     actions: tuple[Action, ...] = ()
     if can_apply(item):
         reason = ""
@@ -159,16 +158,13 @@ def guide(scene: Scene) -> View:
             reason = say("failures.reader_away")
         actions = (Action(id="apply", label=say("guide.apply"), role="primary", is_enabled=not reason, reason=reason),)
     else:
-        notes.insert(0, Note(key="not_here", text=say("guide.not_here"), mood="care"))
-    if scene.session.catalogue.notice_zh:
-        notes.append(Note(key="notice", text=say("guide.illustrative")))
+        rows.insert(0, Row(key="not_here", label=say("guide.not_here"), icon="care", mood="care"))
     return View(
         screen="guide",
         key="guide",
         title=scene.of(item.name_zh, item.name_en),
         lead=scene.word("visits", item.visits),
-        rows=rows,
-        notes=tuple(notes),
+        rows=tuple(rows),
         actions=standard_actions(scene, *actions),
     )
 
@@ -185,7 +181,11 @@ def _need_of(material: Material) -> str:
 def guide_rows(scene: Scene, item: ServiceItem) -> list[Row]:
     """Return the guide, line by line, under its headings."""
     say, label = scene.say, scene.session.catalogue.label
-    rows = [
+    # with the lines and not beside the title: the longest of them would not fit there in the elder scale
+    rows = [Row(key="offline", label=scene.of(item.offline.note_zh, item.offline.note_en), icon="plain")]
+    if scene.session.catalogue.notice_zh:
+        rows.append(Row(key="illustrative", label=say("guide.illustrative"), icon="plain"))
+    rows += [
         Row(key=f"condition{n}", section=say("guide.conditions"), label=scene.of(c.zh, c.en), icon="check")
         for n, c in enumerate(item.accept_conditions)
     ]

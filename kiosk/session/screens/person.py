@@ -51,14 +51,13 @@ def notice(scene: Scene) -> View:
     rows = tuple(
         Row(key=line, label=say(f"notice.{line}"), section="", icon="check", mood="plain") for line in NOTICE_LINES
     )
-    lead = ""
     if who is not None:
-        lead = say("notice.hello", name=mask_name(who.name.reveal()), number=mask_id(who.id_number.reveal()))
+        name, number = mask_name(who.name.reveal()), mask_id(who.id_number.reveal())
+        rows = (Row(key="who", label=say("notice.who"), value=f"{name} {number}", icon="card"), *rows)
     return View(
         screen="notice",
         key="notice",
         title=say("notice.title"),
-        lead=lead,
         rows=rows,
         notes=warning_notes(scene),
         actions=standard_actions(

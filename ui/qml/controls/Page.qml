@@ -33,8 +33,8 @@ Item {
         Heading {
             id: heading
 
-            // The smallest screen with the largest type: notes need the room.
-            readonly property bool isTight: page.isSplit && Theme.isShort && Theme.isElder && notes.count > 0
+            // The smallest screen with the largest type: notes need the room, and long words the width.
+            readonly property bool isTight: page.isSplit && Theme.isShort && Theme.isElder
 
             size: isTight ? Theme.leadSize : Theme.titleSize
             leadSize: isTight ? Theme.body : Theme.leadSize

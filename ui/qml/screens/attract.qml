@@ -7,7 +7,7 @@ Item {
     id: screen
 
     readonly property bool isUpright: Theme.isPortrait
-    readonly property bool isWide: !isUpright
+    readonly property bool isTight: !isUpright && Theme.isElder // large type on a low screen
 
     anchors.fill: parent
 
@@ -15,9 +15,9 @@ Item {
         id: scene
 
         // The drawing is 1600×800; lying, its middle thousand is shown between more sky and more water.
-        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : width / 1040
+        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : Math.max(width / 1040, height / 800 * 0.9)
 
-        width: screen.isUpright ? parent.width : parent.width * 0.46
+        width: screen.isUpright ? parent.width : parent.width * (screen.isTight ? 0.36 : 0.46)
         height: screen.isUpright ? Math.min(parent.height * (Theme.isElder ? 0.34 : 0.42), width * 0.66) : parent.height
         clip: true
 
@@ -54,14 +54,14 @@ Item {
         id: words
 
         x: screen.isUpright ? Theme.margin : scene.width + Theme.margin
-        y: screen.isUpright ? scene.height + Theme.space * 1.5 : Theme.space * 1.5
+        y: screen.isUpright ? scene.height + Theme.space * 1.5 : Theme.space * (screen.isTight ? 1 : 1.5)
         width: parent.width - x - Theme.margin
         spacing: Theme.space
 
         Line {
             width: parent.width
             text: Kiosk.view.title
-            font.pixelSize: Theme.display
+            font.pixelSize: screen.isTight ? Theme.titleSize * (Theme.isShort ? 0.7 : 1) : Theme.display
             font.bold: true
             lineHeight: Theme.tightLine
             Accessible.role: Accessible.Heading
@@ -72,12 +72,12 @@ Item {
             visible: text.length > 0
             text: Kiosk.view.lead
             color: Theme.inkSoft
-            font.pixelSize: Theme.leadSize
+            font.pixelSize: screen.isTight ? Theme.body : Theme.leadSize
         }
 
         Notes {
             width: parent.width
-            size: Theme.isShort ? Theme.body : Theme.leadSize
+            size: Theme.isShort || screen.isTight ? Theme.body : Theme.leadSize
             visible: height > 0
         }
     }
