@@ -40,7 +40,7 @@ def moments() -> tuple[tuple[str, Walk, Session], ...]:
 TIGHT = [*((locale, "elder", size) for locale in ("zh", "en") for size in SIZES), ("en", "standard", SIZES[-1])]
 
 
-@pytest.mark.parametrize(("locale", "scale", "size"), TIGHT, ids=lambda value: str(value))
+@pytest.mark.parametrize(("locale", "scale", "size"), TIGHT, ids=str)
 def test_every_moment_of_a_visit_is_whole_and_can_be_touched(open_screen, locale, scale, size):
     screen = open_screen(size)
     least = TARGET[scale] * fit(size, scale)
