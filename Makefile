@@ -1,9 +1,9 @@
-# make run · make test · make demo · make bench · make lint   (each does its own set-up)
+# make run · make test · make demo · make chaos · make bench · make lint   (each does its own set-up)
 PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
 
-.PHONY: run test demo bench lint setup setup-tests docs package check-package
+.PHONY: run test demo chaos bench lint setup setup-tests docs package check-package
 
 setup:
 	@./deploy/setup.sh
@@ -20,6 +20,9 @@ demo: setup
 test: setup-tests
 	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
+
+chaos: setup-tests
+	@JINBAN_CHAOS=1 $(PY) -m pytest -q -s tests/chaos $(ARGS)
 
 bench: setup-tests
 	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)
