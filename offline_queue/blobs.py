@@ -52,24 +52,18 @@ class BlobFolder:
         """Return the absolute path of a blob by its stored relative path."""
         return self._root / relative
 
-    def is_whole(self, relative: str, size: int) -> bool:
-        """Whether a blob stands there in its full size."""
-        path = self.absolute(relative)
-        return path.is_file() and path.stat().st_size == size
+    def standing(self) -> dict[str, int]:
+        """Return every file by its relative path, with its size."""
+        found: dict[str, int] = {}
+        for folder in (entry for entry in os.scandir(self._blobs) if entry.is_dir(follow_symlinks=False)):
+            for entry in os.scandir(folder):
+                found[f"{self._blobs.name}/{folder.name}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
+        return found
 
     def remove(self, relatives: Iterable[str]) -> None:
         """Unlink blobs; one that is already gone is fine."""
         for relative in relatives:
             (self._root / relative).unlink(missing_ok=True)
-
-    def sweep(self, named: frozenset[str]) -> int:
-        """Remove every file that no row names; return how many. Only before anything is written."""
-        orphans = [
-            path for path in self._blobs.rglob("*") if path.is_file() and str(path.relative_to(self._root)) not in named
-        ]
-        for path in orphans:
-            path.unlink()
-        return len(orphans)
 
 
 def sync_folder(folder: Path) -> None:
