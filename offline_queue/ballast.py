@@ -74,12 +74,15 @@ class HasBallast(Protocol):
 
     _ballast: Ballast
 
+    def _fold_log(self) -> None:
+        """Make the room of the write-ahead log free for use again."""
+
 
 S = TypeVar("S", bound=HasBallast)
 
 
 def making_room(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Return a method that, where the disk is full, drops the ballast and tries once more.
+    """Return a method that, where the disk is full, uses the log's room again, then the ballast's.
 
     For one transaction on the way out: after DiskFull nothing of it was written. `put` is none: the room is not for
     taking in.
@@ -87,11 +90,13 @@ def making_room(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[
 
     @functools.wraps(method)
     def call(store: S, /, *values: P.args, **named: P.kwargs) -> R:
-        try:
-            return method(store, *values, **named)
-        except DiskFull:
-            if not store._ballast.drop():
-                raise
-            return method(store, *values, **named)
+        for is_last_resort in (False, True):
+            try:
+                return method(store, *values, **named)
+            except DiskFull:
+                if is_last_resort and not store._ballast.drop():
+                    raise
+                store._fold_log()
+        return method(store, *values, **named)
 
     return call

@@ -64,7 +64,8 @@ class Ledger:
                         db.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise self._failed(error) from error
-            self._fold()
+            if db.total_changes - self._folded_at >= FOLD_EVERY:
+                self._fold()
 
     def change(self, sid: str, new: State, why: Why, update: str, values: tuple[object, ...] = ()) -> Outcome:
         """Move one submission in one transaction: `update` takes `values` and its number; return how it stands now."""
@@ -111,6 +112,12 @@ class Ledger:
                 raise self._failed(error) from error
         return not busy
 
+    def fold(self) -> None:
+        """Write the log into the file as far as that goes, so that the log begins anew in the room it has."""
+        with self._lock:
+            if not self._is_gone:
+                self._fold()
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
@@ -118,8 +125,6 @@ class Ledger:
 
     def _fold(self) -> None:
         """Keep the log short. The transaction before is durable whatever happens here, so nothing is raised."""
-        if self._connection.total_changes - self._folded_at < FOLD_EVERY:
-            return
         self._folded_at = self._connection.total_changes
         try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

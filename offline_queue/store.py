@@ -89,11 +89,15 @@ class QueueStore(Looking):
             undo.callback(self._file_lock.release)
             self._ballast = Ballast(path / "ballast", self._limits.ballast_bytes, free_bytes)
             self._blobs = BlobFolder(path)
-            self._open(schema or Schema())
+            try:
+                self._open(schema or Schema())
+            except DiskFull:
+                if not self._ballast.drop():
+                    raise
+                self._open(schema or Schema())
             self._ballast.restore()
             undo.pop_all()
 
-    @making_room
     def _open(self, schema: Schema) -> None:
         database = self._root / "queue.db"
         opened = open_database(database, schema, self._limits.database_bytes)
@@ -328,6 +332,9 @@ class QueueStore(Looking):
                 self._ledger.is_faulted = True
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _fold_log(self) -> None:
+        self._ledger.fold()
 
     def _wait_for_put(self, sid: str) -> None:
         if self._putting == sid:
