@@ -160,7 +160,13 @@ class QueueStore(Looking):
         envelope = (entry.envelope.object, entry.envelope.kid, entry.envelope.signature)
         sealed = (entry.manifest, hashlib.sha256(entry.manifest).digest(), size, created, int(facts.clock_ok))
         blobs = [
-            (entry.seq, p.name, bytes.fromhex(p.sealed_sha256), p.sealed_bytes, self._blobs.relative(p.sealed_sha256))
+            (
+                entry.seq,
+                p.name,
+                bytes.fromhex(p.sealed_sha256),
+                p.sealed_bytes,
+                self._blobs.relative(p.sealed_sha256, entry.seq),
+            )
             for p in entry.parts
         ]
         with self._ledger.transaction() as db:
@@ -363,11 +369,11 @@ class QueueStore(Looking):
         header = SealHeader(sid, self._device_id, "manifest", seq, facts.ts, facts.catalogue)
         sealed: list[SealedPart] = []
         with ExitStack() as undo:
-            undo.callback(self._blobs.discard, sealed)
+            undo.callback(self._blobs.discard, sealed, seq)
             for part in parts:
                 slot = msgspec.structs.replace(header, part=part.name)
                 sealed.append(seal_part(slot, part.data, recipients, self._blobs.incoming))
-            self._blobs.adopt(tuple(sealed))
+            self._blobs.adopt(tuple(sealed), seq)
             known = tuple(part.facts for part in sealed)
             blob = seal_bytes(header, manifest(known), recipients)
             serial = self._signer.certificate_serial
