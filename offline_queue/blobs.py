@@ -11,7 +11,6 @@ from pathlib import Path
 
 from offline_queue.seal import SealedPart, from_os_error
 
-
 SHELVES = 16  # the first put on each syncs one folder more; 10,000 waiting make a few thousand files a shelf
 
 

@@ -63,6 +63,9 @@ def open_database(path: Path, schema: Schema, size_max: int) -> Opened:
             if is_at_fault:
                 _fold(connection, path)
             _bound(connection, size_max)
+        except sqlite3.Error:
+            abandon(connection, path)
+            raise
         except BaseException:
             connection.close()
             raise

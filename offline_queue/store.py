@@ -95,6 +95,7 @@ class QueueStore(Looking):
                 if not self._ballast.drop():
                     raise
                 self._open(schema or Schema())
+            undo.callback(self._ledger.close)
             self._ballast.restore()
             undo.pop_all()
 
@@ -103,8 +104,8 @@ class QueueStore(Looking):
         opened = open_database(database, schema, self._limits.database_bytes)
         self._is_inspected = opened.is_checked
         with ExitStack() as undo:
-            undo.callback(opened.connection.close)
             self._ledger = Ledger(opened.connection, self._clock, database, self._limits.database_bytes)
+            undo.callback(self._ledger.close)
             recover(self._ledger, self._device_id, opened.copy)
             sweep(self._ledger, self._blobs)
             undo.pop_all()

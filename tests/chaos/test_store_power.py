@@ -206,5 +206,6 @@ def test_a_failed_sync_and_then_a_power_cut_lose_no_promise(helper, tmp_path, sc
         assert any(event.kind == SYNC_FAILED for event in load_events(log))
         total += replay(log, root, FAULT_POINTS, scratch, at)
         total["refused"] += said["refused"]
-    report(f"chaos power after EIO: {len(FAULTY_SYNCS)} syncs failed, {len(FAULTY_SYNCS) * FAULT_POINTS} cuts, {dict(+total)}")
+    cut = len(FAULTY_SYNCS) * FAULT_POINTS
+    report(f"chaos power after EIO: {len(FAULTY_SYNCS)} syncs failed, {cut} cuts, {dict(+total)}")
     assert (total["corrupt"], total["lost"], total["torn"], total["orphans"]) == (0, 0, 0, 0)

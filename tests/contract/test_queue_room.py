@@ -327,3 +327,35 @@ def test_a_refused_request_leaves_the_number_for_the_next(bench):
     with pytest.raises(SealFault):
         bench.put(store, 1, item="x" * 65)
     assert bench.put(store, 2).seq == 1
+
+
+@pytest.mark.expected_log("the disk failed")
+def test_a_fold_that_fails_takes_nothing_back_from_whoever_was_promised(bench, monkeypatch):
+    store = bench.open()
+    for number in range(1, 7):
+        bench.put(store, number)
+    store.close()
+    monkeypatch.setattr(ledger, "FOLD_EVERY", 1)
+    store = bench.open()
+    with files_bounded(20_000):  # the short log still grows, the file's later pages cannot be written
+        store.set_pause(PauseReason.SUSPENDED)
+    assert store._ledger.is_faulted
+    store.close()
+    assert bench.open().stats().pause is PauseReason.SUSPENDED
+
+
+def test_what_a_failing_disk_left_is_not_believed_while_it_cannot_be_folded(bench, monkeypatch):
+    store = bench.open()
+    bench.put(store, 1)
+    reader = sqlite3.connect(f"file:{bench.folder / 'queue.db'}?mode=ro", uri=True)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM submission").fetchone()
+    bench.put(store, 2)
+    database.abandon(store._ledger._connection, bench.folder / "queue.db")
+    store._file_lock.release()
+    patient = [p if p[0] != "busy_timeout" else ("busy_timeout", "1", 1) for p in database.PRAGMAS]
+    monkeypatch.setattr(database, "PRAGMAS", tuple(patient))
+    with pytest.raises(StoreCorrupt, match="checkpoint_busy"):
+        bench.open()
+    reader.close()
+    assert len(bench.open().entries()) == 2
