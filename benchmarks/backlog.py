@@ -27,6 +27,7 @@ SETTLES = 150
 OPENINGS = 11
 LIMITS = Limits(rows=2 * BACKLOG, database_bytes=8 * 2**30)
 BLOB_BYTES = 64
+FILES = 20_000
 
 
 def run(folder: Path) -> dict[str, Figure]:
@@ -148,12 +149,12 @@ def in_child(call: Callable[[], float]) -> float:
 
 
 def measure_sweep(place: Path) -> dict[str, Figure]:
-    """The start's look at every file, with one part for each of the hundred thousand."""
+    """The start's look at every file: each of the first `FILES` submissions has one part."""
     for shelf in range(SHELVES):
         (place / "blobs" / f"{shelf:02x}").mkdir(exist_ok=True)
     content = bytes(BLOB_BYTES)
     with closing(open_raw_connection(place / "queue.db")) as db:
-        seqs = [seq for (seq,) in db.execute("SELECT seq FROM submission WHERE state = 'ready'")]
+        seqs = [seq for (seq,) in db.execute("SELECT seq FROM submission WHERE state = 'ready' LIMIT ?", (FILES,))]
         db.execute("BEGIN")
         for seq in seqs:
             name = f"blobs/{seq % SHELVES:02x}/{seq:064x}.ksb1"
@@ -175,7 +176,7 @@ def measure_sweep(place: Path) -> dict[str, Figure]:
         asked = time.perf_counter() - started
         assert stats.ready >= len(seqs)
     return {
-        "blob_sweep": plain(f"{seconds * 1000:.0f}", "ms", f"{len(seqs)} files and rows compared at the start"),
+        "blob_sweep": plain(f"{seconds * 1000:.0f}", "ms", f"{len(seqs)} files and rows compared, once at the start"),
         "stats_100000_rows": plain(f"{asked * 1000:.1f}", "ms", "counts for health and heartbeat"),
     }
 

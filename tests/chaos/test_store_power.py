@@ -20,13 +20,14 @@ from offline_queue import blobs, database, seal
 from offline_queue.api import Change, QueueError, State, StoreCorrupt
 from offline_queue.store import QueueStore
 from offline_queue.sync import SyncLoop
-from tests.chaos.disk import FAIL_SYNC, Disk, Helper, report, rounds, say, started_helper
+from tests.chaos.disk import FAIL_SYNC, IS_FULL, Disk, Helper, report, rounds, say, started_helper
 from tests.chaos.replay import SYNC_FAILED, cuts, load_events
 from tests.fixtures.queue import SMALL, Bench, TurnedClock, build_manifest, make_facts, make_parts, make_sid
 
 POINTS = rounds(45, 400)
 FAULT_POINTS = rounds(12, 60)  # for each of the syncs that fail
-FAULTY_SYNCS = range(32, 0, -rounds(10, 1))  # five puts have six syncs each, closing has two
+LAST_SYNC = 27  # five puts have five syncs each, the last is the commit's; closing has two
+FAULTY_SYNCS = range(1, LAST_SYNC + 1) if IS_FULL else (2, 5, 15, LAST_SYNC)
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108  what is rebuilt is the disk after the cut: it needs no durability
 SEED = 20261129
 
