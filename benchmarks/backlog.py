@@ -94,15 +94,23 @@ def measure_open(place: Path) -> Figure:
             (theirs, lambda: open_and_read(place)),
         ]
         for times, open_it in sides if turn % 2 else reversed(sides):
-            log.write_bytes(left)
+            restore(log, left)
             (place / "queue.db-shm").unlink(missing_ok=True)
             times.append(in_child(lambda open_it=open_it: timed_open(open_it)))
-    log.write_bytes(left)
+    restore(log, left)
     ratio = statistics.median(ours) / statistics.median(theirs)
     texts = (f"{statistics.median(side) * 1000:.1f} ms" for side in (ours, theirs))
     size = (place / "queue.db").stat().st_size / 1e6
     peer = f"sqlite3 opening and recovering the same {size:.0f} MB and {len(left) / 1e6:.1f} MB of log"
     return figure(ratio, *texts, peer, "<= 2")
+
+
+def restore(log: Path, content: bytes) -> None:
+    """Write the log as it was left, synced, as its owner's commits had been."""
+    with log.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def work_until_killed(place: Path) -> float:

@@ -95,9 +95,10 @@ _DUE = """
 DROP INDEX submission_ready;
 CREATE INDEX submission_ready ON submission (priority, seq, not_before_boot, not_before_mono_ms, after_sid)
   WHERE state = 'ready';
-CREATE INDEX submission_thin ON submission (priority, sent_once, seq) WHERE state = 'ready';
+CREATE INDEX submission_unsent ON submission (sent_once, priority, seq) WHERE state = 'ready';
 CREATE INDEX submission_due ON submission (not_before_boot, not_before_mono_ms)
   WHERE state = 'ready' AND not_before_boot IS NOT NULL;
+CREATE INDEX submission_counted ON submission (state, bytes, created_wall);
 CREATE INDEX submission_leased ON submission (lease_mono_ms) WHERE state IN ('claimed','sending');
 PRAGMA user_version = 1001;
 """
@@ -113,7 +114,7 @@ SCHEMA()(m001_tables)
 
 
 def m002_due(db: Database) -> None:
-    """Lay the indexes of due times, leases and thin lines."""
+    """Lay the indexes of due times, leases, counts and slow lines."""
     run_script(db.conn, _DUE)
 
 

@@ -65,9 +65,9 @@ CLAIMABLE = f"""
 SELECT seq FROM submission s INDEXED BY submission_ready
 WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY priority, seq LIMIT 1"""  # noqa: S608
 
-CLAIMABLE_THIN = f"""
-SELECT seq FROM submission s INDEXED BY submission_thin
-WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY priority, sent_once, seq LIMIT 1"""  # noqa: S608
+CLAIMABLE_UNSENT = f"""
+SELECT seq FROM submission s INDEXED BY submission_unsent
+WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY sent_once, priority, seq LIMIT 1"""  # noqa: S608
 
 CLAIM = """
 UPDATE submission SET state = 'claimed', lease_owner = ?, lease_mono_ms = ? WHERE seq = ? RETURNING *"""
@@ -122,7 +122,7 @@ SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
   coalesce(min(created_wall) FILTER (WHERE state IN ('ready','claimed','sending')), '') AS oldest_wall,
   count(*) FILTER (WHERE state <> 'shredded') AS rows_held,
   coalesce(sum(bytes) FILTER (WHERE state <> 'shredded'), 0) AS bytes_held
-FROM submission"""
+FROM submission INDEXED BY submission_counted"""
 
 
 def select_entries(db: sqlite3.Connection, states: tuple[State, ...], limit: int) -> tuple[QueueEntry, ...]:

@@ -202,12 +202,12 @@ class QueueStore(Looking):
 
     @making_room
     def claim(
-        self, preferred_sid: str = "", *, is_due_waived: bool = False, is_thin: bool = False
+        self, preferred_sid: str = "", *, is_due_waived: bool = False, is_unsent_first: bool = False
     ) -> Consignment | None:
         """Lease the next submission that is due: the preferred one, else by priority and number. None: nothing.
 
-        `is_due_waived` lets the preferred one go before its due time. `is_thin`, on a slow line: a form that has not
-        gone out yet comes before the scans of those that have (§11.5).
+        `is_due_waived` lets the preferred one go before its due time. `is_unsent_first`: those that the platform has
+        not heard of go before all others.
         """
         now = {
             "boot": self._clock.boot_id(),
@@ -217,7 +217,7 @@ class QueueStore(Looking):
         }
         with self._ledger.transaction() as db:
             found = db.execute(rows.CLAIMABLE_PREFERRED, now).fetchone() if preferred_sid else None
-            found = found or db.execute(rows.CLAIMABLE_THIN if is_thin else rows.CLAIMABLE, now).fetchone()
+            found = found or db.execute(rows.CLAIMABLE_UNSENT if is_unsent_first else rows.CLAIMABLE, now).fetchone()
             if found is None:
                 return None
             row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()

@@ -238,11 +238,11 @@ def test_on_a_thin_line_forms_go_before_the_scans_of_those_that_went(bench):
     store = bench.open()
     for number in (1, 2, 3):
         bench.put(store, number)
-    first = store.claim(is_thin=True)
+    first = store.claim(is_unsent_first=True)
     store.mark_sending(first.sid)
     store.release(first.sid, Cause.WAITING)
-    assert [store.claim(is_thin=True).seq for _ in range(3)] == [2, 3, 1]
-    assert store.claim(is_thin=True) is None
+    assert [store.claim(is_unsent_first=True).seq for _ in range(3)] == [2, 3, 1]
+    assert store.claim(is_unsent_first=True) is None
 
 
 def test_the_age_of_a_lease_shows_a_lane_that_is_stuck(bench):
@@ -262,6 +262,7 @@ QUESTIONS = {
     "(not_before_boot IS NOT 'b' OR not_before_mono_ms <= 1) ORDER BY priority, seq LIMIT 1",
     "due": "SELECT min(not_before_mono_ms) FROM submission INDEXED BY submission_due "
     "WHERE state = 'ready' AND not_before_boot = 'b' AND not_before_mono_ms > 1",
+    "count": "SELECT count(*), sum(bytes), min(created_wall) FROM submission INDEXED BY submission_counted",
     "lease": "SELECT min(lease_mono_ms) FROM submission WHERE state IN ('claimed','sending')",
 }
 
