@@ -327,7 +327,9 @@ class QueueStats(msgspec.Struct, frozen=True):
     oldest_wall: str
     pause: PauseReason = PauseReason.NONE
     free_bytes: int = 0
-    is_accepting: bool = True  # quota and free disk allow another visit
+    is_accepting: bool = True  # quota, free disk and ballast allow another visit
+    has_ballast: bool = True  # room is held for sending and deleting on a full disk
+    oldest_lease_s: float = 0.0  # how long the submission in hand has been there: a stuck lane shows
 
 
 class QueueEntry(msgspec.Struct, frozen=True):

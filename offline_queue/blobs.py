@@ -1,4 +1,7 @@
-"""Sealed parts as files: named by their hash, durable before any row names them (queue-and-sync.md §4)."""
+"""Sealed parts as files: named by their hash, durable before any row names them (queue-and-sync.md §4).
+
+All parts of one submission stand on one shelf, so that one sync of it makes all their names durable.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from pathlib import Path
 
 from offline_queue.seal import SealedPart, from_os_error
 
+SHELVES = 16  # the first put on each syncs one folder more; 10,000 waiting make a few thousand files a shelf
+
 
 class BlobFolder:
-    """`blobs/<2 hex>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
+    """`blobs/<shelf>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -18,12 +23,12 @@ class BlobFolder:
         self.incoming = self._blobs / "incoming"
         self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def adopt(self, parts: tuple[SealedPart, ...]) -> None:
+    def adopt(self, parts: tuple[SealedPart, ...], seq: int) -> None:
         """Give sealed parts their names, durably. Raises: DiskFull, StoreCorrupt."""
         touched: set[Path] = set()
         try:
             for part in parts:
-                target = self.path(part.facts.sealed_sha256)
+                target = self.path(part.facts.sealed_sha256, seq)
                 if not target.parent.is_dir():
                     target.parent.mkdir(mode=0o700)
                     touched.add(self._blobs)
@@ -34,42 +39,36 @@ class BlobFolder:
         except OSError as error:
             raise from_os_error(error) from error
 
-    def discard(self, parts: Iterable[SealedPart]) -> None:
+    def discard(self, parts: Iterable[SealedPart], seq: int) -> None:
         """Remove sealed parts of a submission that was not promised, wherever they stand."""
         for part in parts:
             part.path.unlink(missing_ok=True)
-            self.path(part.facts.sealed_sha256).unlink(missing_ok=True)
+            self.path(part.facts.sealed_sha256, seq).unlink(missing_ok=True)
 
-    def path(self, sha256: str) -> Path:
-        """Return the absolute path of a blob by its lower-case hex hash."""
-        return self._root / self.relative(sha256)
+    def path(self, sha256: str, seq: int) -> Path:
+        """Return the absolute path of a new blob by its lower-case hex hash and its submission's number."""
+        return self._root / self.relative(sha256, seq)
 
-    def relative(self, sha256: str) -> str:
-        """Return the path of a blob relative to the state folder."""
-        return f"blobs/{sha256[:2]}/{sha256}.ksb1"
+    def relative(self, sha256: str, seq: int) -> str:
+        """Return the path of a new blob relative to the state folder; afterwards its row knows it."""
+        return f"blobs/{seq % SHELVES:02x}/{sha256}.ksb1"
 
     def absolute(self, relative: str) -> Path:
         """Return the absolute path of a blob by its stored relative path."""
         return self._root / relative
 
-    def is_whole(self, relative: str, size: int) -> bool:
-        """Whether a blob stands there in its full size."""
-        path = self.absolute(relative)
-        return path.is_file() and path.stat().st_size == size
+    def standing(self) -> dict[str, int]:
+        """Return every file by its relative path, with its size."""
+        found: dict[str, int] = {}
+        for folder in (entry for entry in os.scandir(self._blobs) if entry.is_dir(follow_symlinks=False)):
+            for entry in os.scandir(folder):
+                found[f"{self._blobs.name}/{folder.name}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
+        return found
 
     def remove(self, relatives: Iterable[str]) -> None:
         """Unlink blobs; one that is already gone is fine."""
         for relative in relatives:
             (self._root / relative).unlink(missing_ok=True)
-
-    def sweep(self, named: frozenset[str]) -> int:
-        """Remove every file that no row names; return how many. Only before anything is written."""
-        orphans = [
-            path for path in self._blobs.rglob("*") if path.is_file() and str(path.relative_to(self._root)) not in named
-        ]
-        for path in orphans:
-            path.unlink()
-        return len(orphans)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,10 +1,17 @@
-"""Opening the store's one connection: every pragma set and read back (queue-and-sync.md §6)."""
+"""Opening the store's one connection: every pragma set and read back (queue-and-sync.md §6).
+
+A sync that failed is never asked for again on the same descriptor (§11.9): the kernel may have dropped what it could
+not write and call the second try a success. `reopen_database` closes without a sync, and folds what the log seems to
+hold into the file by new writes before anyone believes it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlite_utils import Database
@@ -15,6 +22,8 @@ from offline_queue.migrations import Schema, migrate
 from offline_queue.seal import from_os_error
 
 BUSY_TIMEOUT_MS = 5000
+CHECK_BYTES = 32 * 2**20  # a check reads every page, about 0.1 s at this size; a larger file is checked when idle
+FAULT_MARK = "queue.fault"  # a disk failed in this boot: what the log holds may be in memory only
 PRAGMAS: tuple[tuple[str, str, object], ...] = (
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),  # NORMAL lost promised rows at 192 of 300 replayed power cuts
@@ -23,23 +32,40 @@ PRAGMAS: tuple[tuple[str, str, object], ...] = (
     ("busy_timeout", str(BUSY_TIMEOUT_MS), BUSY_TIMEOUT_MS),
     ("temp_store", "MEMORY", 2),
     ("trusted_schema", "OFF", 0),
+    ("wal_autocheckpoint", "0", 0),  # SQLite's own swallows a failed sync and tries it again; the ledger folds instead
 )
+FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})  # the second: no room for the log's index
 
 
-def open_database(path: Path, schema: Schema, size_max: int) -> tuple[sqlite3.Connection, str]:
-    """Return the connection to the store at `path` and the name of the copy a migration made, or "".
+class Opened(NamedTuple):
+    """An open database, the name of the copy a migration made or "", and whether every page was checked."""
 
-    Created safely where there is none. Raises: StoreTooNew, StoreCorrupt, DiskFull.
+    connection: sqlite3.Connection
+    copy: str
+    is_checked: bool
+
+
+def open_database(path: Path, schema: Schema, size_max: int) -> Opened:
+    """Return the connection to the store at `path`, created safely where there is none.
+
+    Raises: StoreTooNew, StoreCorrupt, DiskFull.
     """
     try:
         if not path.exists():
             _create(path, schema)
+        is_at_fault = path.with_name(FAULT_MARK).exists()
+        is_checked = is_at_fault or path.stat().st_size <= CHECK_BYTES
         connection = _connect(path)
         try:
-            _check(connection)
+            if is_checked:
+                _check(connection)
             copy = migrate(connection, path.parent, schema)
-            (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-            connection.execute(f"PRAGMA max_page_count = {size_max // page_bytes}")
+            if is_at_fault:
+                _fold(connection, path)
+            _bound(connection, size_max)
+        except sqlite3.Error:
+            abandon(connection, path)
+            raise
         except BaseException:
             connection.close()
             raise
@@ -47,13 +73,46 @@ def open_database(path: Path, schema: Schema, size_max: int) -> tuple[sqlite3.Co
         raise from_sqlite_error(error) from error
     except OSError as error:
         raise from_os_error(error) from error
-    return connection, copy
+    return Opened(connection, copy, is_checked)
+
+
+def reopen_database(broken: sqlite3.Connection, path: Path, size_max: int) -> sqlite3.Connection:
+    """Return a fresh connection in place of one whose disk failed it; what it recovers is durable and checked.
+
+    Raises: StoreCorrupt, DiskFull, sqlite3.Error: it failed again.
+    """
+    abandon(broken, path)
+    connection = _connect(path)
+    try:
+        _check(connection)
+        _fold(connection, path)
+        _bound(connection, size_max)
+    except BaseException:
+        abandon(connection, path)
+        raise
+    return connection
+
+
+def abandon(connection: sqlite3.Connection, path: Path) -> None:
+    """Close a connection without the checkpoint, and its syncs, that the last one to close would make."""
+    with contextlib.suppress(OSError):  # the disk is failing; the mark only has to outlive this process
+        path.with_name(FAULT_MARK).touch(mode=0o600)
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(_uri(path, "ro"), uri=True)) as witness:
+        witness.execute("BEGIN")
+        witness.execute("SELECT 1 FROM meta").fetchone()  # while it reads, the other is not the last
+        connection.close()
+    connection.close()  # where there could be no witness
 
 
 def from_sqlite_error(error: sqlite3.Error) -> QueueError:
     """Return the queue's word for what SQLite reports."""
-    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    return DiskFull("database_full") if name == "SQLITE_FULL" else StoreCorrupt("sqlite", name)
+    name = error_name(error)
+    return DiskFull("database_full") if name in FULL else StoreCorrupt("sqlite", name)
+
+
+def error_name(error: sqlite3.Error) -> str:
+    """Return SQLite's own word for an error, else Python's."""
+    return getattr(error, "sqlite_errorname", "") or type(error).__name__
 
 
 def _create(path: Path, schema: Schema) -> None:
@@ -63,19 +122,21 @@ def _create(path: Path, schema: Schema) -> None:
         leftover.unlink()
     os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     connection = _connect(fresh)
-    schema.steps.apply(Database(connection, execute_plugins=False))
-    connection.close()  # the last connection folds its log into the file
+    try:
+        schema.steps.apply(Database(connection, execute_plugins=False))
+    finally:
+        connection.close()  # the last connection folds its log into the file
     descriptor = os.open(fresh, os.O_RDWR)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     fresh.rename(path)
     sync_folder(path.parent)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
-    )
+    connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     try:
         for name, value, expected in PRAGMAS:
@@ -89,7 +150,23 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path))}?mode={mode}"
+
+
+def _bound(connection: sqlite3.Connection, size_max: int) -> None:
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {size_max // page_bytes}")
+
+
 def _check(connection: sqlite3.Connection) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreCorrupt("quick_check")
+
+
+def _fold(connection: sqlite3.Connection, path: Path) -> None:
+    """Write what the log holds into the file, synced, and empty the log. Raises: StoreCorrupt while a reader is in."""
+    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        raise StoreCorrupt("checkpoint_busy")
+    path.with_name(FAULT_MARK).unlink(missing_ok=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 
+LATEST_S = 253_402_300_799.0  # the last second of the year 9999
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -27,5 +29,11 @@ def check_character(text: str) -> str:
 
 def wall_text(wall_s: float) -> str:
     """Return Unix seconds as ISO 8601 in UTC, whole milliseconds; sorts as text. Any clock error still prints."""
-    bounded = min(max(wall_s, 0.0), 253_402_300_799.0)  # the last second of the year 9999
-    return datetime.fromtimestamp(bounded, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, micros = divmod(round(min(max(wall_s, 0.0), LATEST_S) * 1_000_000), 1_000_000)
+    return f"{_second_text(seconds)}.{micros // 1000:03d}Z"
+
+
+@functools.lru_cache(maxsize=8)
+def _second_text(seconds: int) -> str:
+    """Return a whole second; one put asks for the same one several times."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from offline_queue import rows
-from offline_queue.api import Cause, Clock, Outcome, QueueError, State, StoreCorrupt
-from offline_queue.database import BUSY_TIMEOUT_MS, from_sqlite_error
+from offline_queue.api import Cause, Clock, DiskFull, Outcome, QueueError, State, StoreCorrupt
+from offline_queue.database import BUSY_TIMEOUT_MS, abandon, error_name, from_sqlite_error, reopen_database
 from offline_queue.intake import wall_text
+
+log = logging.getLogger(__name__)
+
+FOLD_EVERY = 500  # changed rows, about a thousand pages of log: what SQLite's own checkpoint would wait for
 
 
 class Why(NamedTuple):
@@ -25,10 +31,16 @@ class Why(NamedTuple):
 class Ledger:
     """One connection, one lock. Every change of state leaves its transition row in the same transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, path: Path, size_max: int) -> None:
+        """`path` and `size_max`: where the connection is opened anew, once, if the disk fails it."""
         self._connection = connection
         self._clock = clock
+        self._path = path
+        self._size_max = size_max
         self._lock = threading.Lock()
+        self._folded_at = connection.total_changes
+        self._was_reopened = False
+        self._is_gone = False
         self.is_faulted = False
         """A statement failed for another reason than a full disk: nothing more is promised until the next open."""
 
@@ -36,11 +48,13 @@ class Ledger:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the lock and one immediate transaction; it commits, durably, at the end of the block.
 
-        Raises: DiskFull (nothing written); StoreCorrupt, after which only the next open tells what was written.
+        Raises: DiskFull (nothing written); StoreCorrupt, after which only a later look tells what was written.
         """
-        db = self._connection
-        try:
-            with self._lock:
+        with self._lock:
+            if self._is_gone:
+                raise StoreCorrupt("faulted")
+            db = self._connection
+            try:
                 db.execute("BEGIN IMMEDIATE")
                 try:
                     yield db
@@ -48,10 +62,10 @@ class Ledger:
                 finally:
                     if db.in_transaction:
                         db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            fault = from_sqlite_error(error)
-            self.is_faulted |= isinstance(fault, StoreCorrupt)
-            raise fault from error
+            except sqlite3.Error as error:
+                raise self._failed(error) from error
+            if db.total_changes - self._folded_at >= FOLD_EVERY:
+                self._fold()
 
     def change(self, sid: str, new: State, why: Why, update: str, values: tuple[object, ...] = ()) -> Outcome:
         """Move one submission in one transaction: `update` takes `values` and its number; return how it stands now."""
@@ -80,20 +94,65 @@ class Ledger:
         db.execute(rows.INSERT_TRANSITION, (*what, str(new), why.cause.value, why.status, why.code, *moment))
 
     def checkpoint(self) -> bool:
-        """Fold the write-ahead log into the file and empty it; False while a reader holds it: ask again later."""
-        try:
-            with self._lock:
-                self._connection.execute("PRAGMA busy_timeout = 0")  # nobody else may wait here for a reader
-                busy: int = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        except sqlite3.Error as error:
-            raise from_sqlite_error(error) from error
+        """Fold the write-ahead log into the file and empty it; False while a reader holds it: ask again later.
+
+        Raises: DiskFull, StoreCorrupt.
+        """
+        with self._lock:
+            if self._is_gone:
+                raise StoreCorrupt("faulted")
+            db = self._connection
+            try:
+                db.execute("PRAGMA busy_timeout = 0")  # nobody else may wait here for a reader
+                try:
+                    busy: int = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                finally:
+                    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            except sqlite3.Error as error:
+                raise self._failed(error) from error
         return not busy
+
+    def fold(self) -> None:
+        """Write the log into the file as far as that goes, so that the log begins anew in the room it has."""
+        with self._lock:
+            if not self._is_gone:
+                self._fold()
 
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+    def _fold(self) -> None:
+        """Keep the log short. The transaction before is durable whatever happens here, so nothing is raised."""
+        self._folded_at = self._connection.total_changes
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def _failed(self, error: sqlite3.Error) -> QueueError:
+        """Return the queue's word for an error; a disk that failed is given one more chance on new descriptors."""
+        fault = from_sqlite_error(error)
+        if isinstance(fault, DiskFull):
+            return fault
+        if not error_name(error).startswith("SQLITE_IOERR"):
+            self.is_faulted = True
+            return fault
+        if not self._was_reopened:
+            self._was_reopened = True
+            try:
+                self._connection = reopen_database(self._connection, self._path, self._size_max)
+                self._folded_at = self._connection.total_changes
+                log.error("the disk failed (%s): opened anew", error_name(error))
+                return fault
+            except (sqlite3.Error, QueueError):
+                log.error("the disk failed (%s), and again: out of service", error_name(error))
+        else:
+            abandon(self._connection, self._path)
+            log.error("the disk failed again (%s): out of service", error_name(error))
+        self._is_gone = self.is_faulted = True
+        return fault
 
     def mono_ms(self) -> int:
         """Return the monotonic clock in whole milliseconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from offline_queue.api import StoreCorrupt, StoreTooNew
+from offline_queue.blobs import sync_folder
 
 SCHEMA = Migrations("offline_queue")
 
@@ -89,12 +91,34 @@ PRAGMA user_version = 1000;
 """
 
 
+_DUE = """
+DROP INDEX submission_ready;
+CREATE INDEX submission_ready ON submission (priority, seq, not_before_boot, not_before_mono_ms, after_sid)
+  WHERE state = 'ready';
+CREATE INDEX submission_unsent ON submission (sent_once, priority, seq) WHERE state = 'ready';
+CREATE INDEX submission_due ON submission (not_before_boot, not_before_mono_ms)
+  WHERE state = 'ready' AND not_before_boot IS NOT NULL;
+CREATE INDEX submission_counted ON submission (state, bytes, created_wall);
+CREATE INDEX submission_leased ON submission (lease_mono_ms) WHERE state IN ('claimed','sending');
+PRAGMA user_version = 1001;
+"""
+"""No question of the sync loop, and none at the start, reads a row it does not need: a large backlog costs nothing."""
+
+
 def m001_tables(db: Database) -> None:
     """Lay the four tables."""
     run_script(db.conn, _TABLES)
 
 
 SCHEMA()(m001_tables)
+
+
+def m002_due(db: Database) -> None:
+    """Lay the indexes of due times, leases, counts and slow lines."""
+    run_script(db.conn, _DUE)
+
+
+SCHEMA()(m002_due)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
@@ -124,7 +148,21 @@ def migrate(connection: sqlite3.Connection, root: Path, schema: Schema) -> str:
     if not schema.steps.pending(db):
         return ""
     copy = f"queue-{version}.copy.db"  # there is no way down but this
-    (root / copy).unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(root / copy),))
+    _copy(connection, root / copy)
     schema.steps.apply(db)
     return copy
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    """Write a whole copy, durably: under its name it is complete or not there."""
+    fresh = target.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(fresh),))
+    descriptor = os.open(fresh, os.O_RDWR)
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.rename(target)
+    sync_folder(target.parent)

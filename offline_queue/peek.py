@@ -41,6 +41,15 @@ def read_pause(path: Path) -> PauseReason:
         return PauseReason(get_meta(db, "pause_reason"))
 
 
+def is_sound(path: Path) -> bool:
+    """Whether every page of the store in folder `path` reads as it should. Takes seconds on a large one.
+
+    Raises: QueueError("no_store"), StoreCorrupt.
+    """
+    with _reading(path) as db:
+        return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+
+
 def export_letter(path: Path, sid: str, folder: Path) -> tuple[Path, ...]:
     """Copy a dead letter, sealed as it is, into a new folder: `export_sealed` for dead ones alone.
 

@@ -13,10 +13,10 @@ from offline_queue.ledger import Ledger, Why, get_meta, set_meta
 log = logging.getLogger(__name__)
 
 
-def recover(ledger: Ledger, blobs: BlobFolder, device_id: str, schema_copy: str) -> None:
-    """Bring leases of a former owner back, hold what lost a part, remove files that no row names.
+def recover(ledger: Ledger, device_id: str, schema_copy: str) -> None:
+    """Bring leases of a former owner back. Raises: StoreCorrupt("other_device").
 
-    Nobody else is here yet, so no grace period is needed. Raises: StoreCorrupt("other_device").
+    Always writes, so always syncs: what a killed process had written and not synced is not spoken of before.
     """
     with ledger.transaction() as db:
         if schema_copy:
@@ -25,14 +25,27 @@ def recover(ledger: Ledger, blobs: BlobFolder, device_id: str, schema_copy: str)
         for row in db.execute(rows.LEASED).fetchall():
             ledger.note(db, row, State.READY, Why(Cause.RECOVERED))
             db.execute(rows.RELEASE, (None, None, 0, row["last_status"], row["last_code"], row["seq"]))
-        named = db.execute(rows.NAMED_BLOBS).fetchall()
-        lost = {part["submission_seq"] for part in named if not blobs.is_whole(part["path"], part["size"])}
-        for row in db.execute(rows.READY).fetchall():
-            if row["seq"] in lost:
+
+
+def sweep(ledger: Ledger, blobs: BlobFolder) -> int:
+    """Hold what lost a part, remove files that no row names; return how many went.
+
+    Nobody else is here yet, so no grace period is needed.
+    """
+    standing = blobs.standing()
+    with ledger.transaction() as db:
+        lost = set()
+        for part in db.execute(rows.NAMED_BLOBS):
+            if standing.pop(part["path"], -1) != part["size"]:
+                lost.add(part["submission_seq"])
+        for seq in sorted(lost):
+            row = db.execute(rows.READY, (seq,)).fetchone()
+            if row is not None:
                 log.error("a sealed part is gone: %s", row["sid"])
-                ledger.write(db, (row["seq"], row["sid"], row["state"]), State.DEAD, Why(Cause.BLOB_MISSING))
-                db.execute(rows.DEAD, (Cause.BLOB_MISSING, 0, Cause.BLOB_MISSING, row["seq"]))
-    blobs.sweep(frozenset(part["path"] for part in named))
+                ledger.write(db, (seq, row["sid"], State.READY), State.DEAD, Why(Cause.BLOB_MISSING))
+                db.execute(rows.DEAD, (Cause.BLOB_MISSING, 0, Cause.BLOB_MISSING, seq))
+    blobs.remove(standing)
+    return len(standing)
 
 
 def _adopt_device(db: sqlite3.Connection, device_id: str) -> None:

@@ -24,13 +24,14 @@ class Retention:
         self._is_log_full = True  # a former process may have stopped between a deletion and the checkpoint
 
     def run(self) -> tuple[Outcome, ...]:
-        """Shred what is due, drop old tombstones, empty the write-ahead log; return what was shredded."""
+        """Shred what is due, drop old tombstones, empty the log, hold the ballast; return what was shredded."""
         now_s = self._clock.wall_s()
         before_s = now_s - self._grace_s if self._grace_s else math.inf  # without grace no clock is asked
         shredded = tuple(self._store.shred(sid) for sid in self._store.shreddable(before_s))
         forgotten = self._forget(now_s)
-        if shredded or forgotten or self._is_log_full:
+        if shredded or forgotten or self._is_log_full or not self._store.has_ballast:
             self._is_log_full = not self._store.checkpoint()
+        self._store.inspect()
         return shredded
 
     def _forget(self, now_s: float) -> int:

@@ -50,7 +50,7 @@ ONE = f"SELECT {_BRIEF} FROM submission WHERE sid = ?"  # noqa: S608
 
 LEASED = f"SELECT {_BRIEF} FROM submission WHERE state IN ('claimed','sending')"  # noqa: S608
 
-READY = f"SELECT {_BRIEF} FROM submission WHERE state = 'ready'"  # noqa: S608
+READY = "SELECT sid FROM submission WHERE seq = ? AND state = 'ready'"
 
 NEWEST = f"""
 SELECT {_BRIEF} FROM submission WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?"""  # noqa: S608
@@ -64,6 +64,10 @@ SELECT seq FROM submission s WHERE sid = :sid AND state = 'ready' AND (:waived O
 CLAIMABLE = f"""
 SELECT seq FROM submission s INDEXED BY submission_ready
 WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY priority, seq LIMIT 1"""  # noqa: S608
+
+CLAIMABLE_UNSENT = f"""
+SELECT seq FROM submission s INDEXED BY submission_unsent
+WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY sent_once, priority, seq LIMIT 1"""  # noqa: S608
 
 CLAIM = """
 UPDATE submission SET state = 'claimed', lease_owner = ?, lease_mono_ms = ? WHERE seq = ? RETURNING *"""
@@ -99,12 +103,14 @@ UPDATE attachment SET upload_url = ?, acked_offset = ?,
 WHERE submission_seq = (SELECT seq FROM submission WHERE sid = ?) AND part = ?"""
 
 NEXT_DUE = """
-SELECT min(not_before_mono_ms) FROM submission
+SELECT min(not_before_mono_ms) FROM submission INDEXED BY submission_due
 WHERE state = 'ready' AND not_before_boot = ? AND not_before_mono_ms > ?"""
 
 HASTEN = """
 UPDATE submission SET not_before_boot = NULL, not_before_mono_ms = NULL
 WHERE state = 'ready' AND last_code = 'unreachable' AND not_before_boot IS NOT NULL"""
+
+OLDEST_LEASE = "SELECT min(lease_mono_ms) FROM submission WHERE state IN ('claimed','sending')"
 
 STATS = """
 SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
@@ -116,7 +122,7 @@ SELECT count(*) FILTER (WHERE state = 'ready') AS ready,
   coalesce(min(created_wall) FILTER (WHERE state IN ('ready','claimed','sending')), '') AS oldest_wall,
   count(*) FILTER (WHERE state <> 'shredded') AS rows_held,
   coalesce(sum(bytes) FILTER (WHERE state <> 'shredded'), 0) AS bytes_held
-FROM submission"""
+FROM submission INDEXED BY submission_counted"""
 
 
 def select_entries(db: sqlite3.Connection, states: tuple[State, ...], limit: int) -> tuple[QueueEntry, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-import shutil
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,15 +25,11 @@ from offline_queue.api import (
     Consignment,
     DiskFull,
     EnvelopeFacts,
-    Kind,
     ManifestBuilder,
     Outcome,
-    PartFacts,
     PauseReason,
     PlainPart,
-    QueueEntry,
     QueueError,
-    QueueStats,
     Receipt,
     SealFault,
     SealingKey,
@@ -43,50 +38,25 @@ from offline_queue.api import (
     State,
     StoreCorrupt,
     Ticket,
-    Transition,
 )
+from offline_queue.ballast import Ballast, making_room
 from offline_queue.blobs import BlobFolder
 from offline_queue.database import open_database
+from offline_queue.entry import ITEM_MAX, MARGIN_BYTES, PRIORITY, Entry, Limits
 from offline_queue.envelope import PURPOSE, build_envelope
 from offline_queue.intake import intake_number, wall_text
 from offline_queue.ledger import Ledger, Why, get_meta, set_meta
 from offline_queue.lock import LockFile
+from offline_queue.looking import Looking, free_room
 from offline_queue.migrations import Schema
-from offline_queue.recovery import recover
+from offline_queue.peek import is_sound
+from offline_queue.recovery import recover, sweep
 from offline_queue.seal import SealedPart, SealHeader, choose_keys, seal_bytes, seal_part
 
 log = logging.getLogger(__name__)
 
-PRIORITY = {Kind.RATING: 7, Kind.LOG: 9}  # what nobody waits for goes last; all else 5
-ITEM_MAX = 64  # characters, §6
-MARGIN_BYTES = 2**20  # rows, frames' tags and the write-ahead log beside the parts themselves
 
-
-class Limits(msgspec.Struct, frozen=True):
-    """How much may wait here. Proposals of the project, to be set with the first field disks."""
-
-    rows: int = 10_000
-    bytes: int = 8 * 2**30
-    free_floor_bytes: int = 512 * 2**20  # no new visit below it; `put` itself still may use half of it
-    database_bytes: int = 2 * 2**30
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One sealed submission, ready for its row. Its blobs already stand under their names."""
-
-    sid: str
-    seq: int
-    facts: EnvelopeFacts
-    envelope: SignedObject
-    manifest: bytes
-    parts: tuple[PartFacts, ...]
-
-
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
-
-
-class QueueStore:
+class QueueStore(Looking):
     """The outbox in one state folder: `queue.db`, `queue.lock`, `blobs/`. Safe to call from any thread."""
 
     def __init__(
@@ -97,7 +67,7 @@ class QueueStore:
         signer: Signer,
         device_id: str = "",
         limits: Limits | None = None,
-        free_bytes: Callable[[Path], int] = _free_bytes,
+        free_bytes: Callable[[Path], int] = free_room,
         schema: Schema | None = None,
     ) -> None:
         """Open or create the store in folder `path`; leases of a former owner come back, orphan files go.
@@ -110,18 +80,34 @@ class QueueStore:
         self._limits = limits or Limits()
         self._free_bytes = free_bytes
         self._root = path
-        self._owner = secrets.token_hex(8)
+        self._owner = f"{clock.boot_id()}/{secrets.token_hex(8)}"
         self._put_lock = threading.Lock()
         self._putting = ""
         with ExitStack() as undo:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file_lock = LockFile(path / "queue.lock")
             undo.callback(self._file_lock.release)
-            connection, copy = open_database(path / "queue.db", schema or Schema(), self._limits.database_bytes)
-            undo.callback(connection.close)
-            self._ledger = Ledger(connection, clock)
+            self._ballast = Ballast(path / "ballast", self._limits.ballast_bytes, free_bytes)
             self._blobs = BlobFolder(path)
-            recover(self._ledger, self._blobs, self._device_id, copy)
+            try:
+                self._open(schema or Schema())
+            except DiskFull:
+                if not self._ballast.drop():
+                    raise
+                self._open(schema or Schema())
+            undo.callback(self._ledger.close)
+            self._ballast.restore()
+            undo.pop_all()
+
+    def _open(self, schema: Schema) -> None:
+        database = self._root / "queue.db"
+        opened = open_database(database, schema, self._limits.database_bytes)
+        self._is_inspected = opened.is_checked
+        with ExitStack() as undo:
+            self._ledger = Ledger(opened.connection, self._clock, database, self._limits.database_bytes)
+            undo.callback(self._ledger.close)
+            recover(self._ledger, self._device_id, opened.copy)
+            sweep(self._ledger, self._blobs)
             undo.pop_all()
 
     def __enter__(self) -> QueueStore:
@@ -175,7 +161,13 @@ class QueueStore:
         envelope = (entry.envelope.object, entry.envelope.kid, entry.envelope.signature)
         sealed = (entry.manifest, hashlib.sha256(entry.manifest).digest(), size, created, int(facts.clock_ok))
         blobs = [
-            (entry.seq, p.name, bytes.fromhex(p.sealed_sha256), p.sealed_bytes, self._blobs.relative(p.sealed_sha256))
+            (
+                entry.seq,
+                p.name,
+                bytes.fromhex(p.sealed_sha256),
+                p.sealed_bytes,
+                self._blobs.relative(p.sealed_sha256, entry.seq),
+            )
             for p in entry.parts
         ]
         with self._ledger.transaction() as db:
@@ -200,46 +192,7 @@ class QueueStore:
         self._wait_for_put(sid)
         return self._find_ticket(sid)
 
-    def entries(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
-        """Return the newest submissions in order of `seq`, of the given states or of all."""
-        with self._ledger.transaction() as db:
-            return rows.select_entries(db, states, limit)
-
-    def outcomes(self, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[Outcome, ...]:
-        """Return the outcomes of `entries`."""
-        return tuple(entry.outcome for entry in self.entries(states, limit))
-
-    def stats(self) -> QueueStats:
-        """Return counts, bytes, the oldest that waits, the pause, free disk and whether a visit may begin."""
-        with self._ledger.transaction() as db:
-            row = db.execute(rows.STATS).fetchone()
-            pause = PauseReason(get_meta(db, "pause_reason"))
-        free = self._free_bytes(self._root)
-        limits = self._limits
-        has_room = row["rows_held"] < limits.rows and row["bytes_held"] < limits.bytes
-        return QueueStats(
-            ready=row["ready"],
-            sending=row["sending"],
-            delivered=row["delivered"],
-            shredded=row["shredded"],
-            dead=row["dead"],
-            bytes_waiting=row["bytes_waiting"],
-            oldest_wall=row["oldest_wall"],
-            pause=pause,
-            free_bytes=free,
-            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted,
-        )
-
-    def is_accepting(self) -> bool:
-        """Whether quota and free disk allow another visit; asked before a person starts."""
-        return self.stats().is_accepting
-
-    def unaudited(self, limit: int = 200) -> tuple[Transition, ...]:
-        """Return state changes that the audit log has not taken yet, oldest first."""
-        with self._ledger.transaction() as db:
-            query = "SELECT * FROM transition WHERE audited = 0 ORDER BY n LIMIT ?"
-            return tuple(rows.to_transition(row) for row in db.execute(query, (limit,)))
-
+    @making_room
     def mark_audited(self, up_to_n: int) -> None:
         """Note that the audit log holds every state change up to number `up_to_n`."""
         with self._ledger.transaction() as db:
@@ -247,10 +200,14 @@ class QueueStore:
 
     # ── out: the sync thread ────────────────────────────────────────────────────────────────
 
-    def claim(self, preferred_sid: str = "", *, is_due_waived: bool = False) -> Consignment | None:
+    @making_room
+    def claim(
+        self, preferred_sid: str = "", *, is_due_waived: bool = False, is_unsent_first: bool = False
+    ) -> Consignment | None:
         """Lease the next submission that is due: the preferred one, else by priority and number. None: nothing.
 
-        `is_due_waived` lets the preferred one go before its due time.
+        `is_due_waived` lets the preferred one go before its due time. `is_unsent_first`: those that the platform has
+        not heard of go before all others.
         """
         now = {
             "boot": self._clock.boot_id(),
@@ -260,38 +217,26 @@ class QueueStore:
         }
         with self._ledger.transaction() as db:
             found = db.execute(rows.CLAIMABLE_PREFERRED, now).fetchone() if preferred_sid else None
-            found = found or db.execute(rows.CLAIMABLE, now).fetchone()
+            found = found or db.execute(rows.CLAIMABLE_UNSENT if is_unsent_first else rows.CLAIMABLE, now).fetchone()
             if found is None:
                 return None
             row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
             self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
             return rows.to_consignment(row, db.execute(rows.PARTS, (row["sid"],)).fetchall(), self._blobs)
 
-    def dead_letters(self) -> tuple[Consignment, ...]:
-        """Return the dead letters whose PUT may have taken effect all the same; for a status question only."""
-        with self._ledger.transaction() as db:
-            found = db.execute(
-                "SELECT * FROM submission WHERE state = 'dead' AND sent_once = 1 ORDER BY seq"
-            ).fetchall()
-        return tuple(rows.to_consignment(row, [], self._blobs) for row in found)
-
-    def wait_s(self) -> float | None:
-        """Return seconds until the earliest `ready` submission is due; None if none waits for a time."""
-        now_ms = self._ledger.mono_ms()
-        with self._ledger.transaction() as db:
-            (due_ms,) = db.execute(rows.NEXT_DUE, (self._clock.boot_id(), now_ms)).fetchone()
-        return None if due_ms is None else (due_ms - now_ms) / 1000
-
+    @making_room
     def progress(self, sid: str, part: str, upload_url: str, acked_offset: int) -> None:
         """Write down where the upload of a part stands; nothing and 0 forget it."""
         values = (upload_url, acked_offset, acked_offset, acked_offset, sid, part)
         with self._ledger.transaction() as db:
             db.execute(rows.PROGRESS, values)
 
+    @making_room
     def mark_sending(self, sid: str) -> Outcome:
         """Note, before the first byte of the PUT, that from here on it may take effect."""
         return self._ledger.change(sid, State.SENDING, Why(Cause.SENDING), rows.SENDING)
 
+    @making_room
     def release(
         self, sid: str, cause: Cause, *, wait_s: float = 0.0, is_counted: bool = False, status: int = 0, code: str = ""
     ) -> Outcome:
@@ -300,6 +245,7 @@ class QueueStore:
         values = (*due, int(is_counted), status, code)
         return self._ledger.change(sid, State.READY, Why(cause, status, code), rows.RELEASE, values)
 
+    @making_room
     def settle_delivered(self, sid: str, signed: SignedObject, receipt: Receipt) -> Outcome:
         """Keep a verified receipt: delivered, from `sending` or `dead`.
 
@@ -316,19 +262,23 @@ class QueueStore:
             db.execute(rows.DELIVERED, (signed.object, signed.kid, signed.signature, *facts, row["seq"]))
             return rows.to_outcome(self._ledger.require(db, sid))
 
+    @making_room
     def settle_dead(self, sid: str, code: str, status: int = 0) -> Outcome:
         """Keep as a dead letter: the platform refused it for good with one of our codes."""
         return self._ledger.change(sid, State.DEAD, Why(Cause.REFUSED, status, code), rows.DEAD, (code, status, code))
 
+    @making_room
     def requeue(self, sid: str) -> Outcome:
         """Send a dead letter again, same bytes, once its reason is repaired. For technicians."""
         return self._ledger.change(sid, State.READY, Why(Cause.REQUEUED), rows.REQUEUED)
 
+    @making_room
     def hasten(self) -> None:
         """Make due at once what waits only because the platform was out of reach."""
         with self._ledger.transaction() as db:
             db.execute(rows.HASTEN)
 
+    @making_room
     def set_pause(self, reason: PauseReason) -> None:
         """Remember why the whole queue stands still, or that it does not."""
         with self._ledger.transaction() as db:
@@ -336,25 +286,30 @@ class QueueStore:
 
     # ── forgetting: retention ───────────────────────────────────────────────────────────────
 
-    def shreddable(self, delivered_before_s: float) -> tuple[str, ...]:
-        """Return the sids delivered at or before a wall time, in Unix seconds, whose content still lies here."""
-        query = "SELECT sid FROM submission WHERE state = 'delivered' AND delivered_wall <= ? ORDER BY delivered_wall"
-        with self._ledger.transaction() as db:
-            return tuple(row["sid"] for row in db.execute(query, (wall_text(delivered_before_s),)))
-
     def shred(self, sid: str) -> Outcome:
         """Forget the content of a delivered submission; envelope and receipt stay as its tombstone."""
+        outcome, paths = self._shred(sid)
+        self._blobs.remove(paths)
+        return outcome
+
+    @making_room
+    def _shred(self, sid: str) -> tuple[Outcome, list[str]]:
         with self._ledger.transaction() as db:
             row = self._ledger.require(db, sid)
             self._ledger.note(db, row, State.SHREDDED, Why(Cause.SHREDDED))
             db.execute("UPDATE submission SET state = 'shredded', manifest = NULL WHERE seq = ?", (row["seq"],))
             paths = [part["path"] for part in db.execute(rows.GONE, (row["seq"],)).fetchall()]
-            outcome = rows.to_outcome(self._ledger.require(db, sid))
-        self._blobs.remove(paths)
-        return outcome
+            return rows.to_outcome(self._ledger.require(db, sid)), paths
 
+    @making_room
     def forget(self, delivered_before_s: float) -> int:
-        """Remove tombstones of submissions delivered before a wall time; return how many went."""
+        """Remove tombstones of submissions delivered before a wall time; return how many went.
+
+        A copy made before a migration goes with them: it holds what has been shredded since.
+        """
+        for copy in self._root.glob("queue-*.copy.db"):
+            if copy.stat().st_mtime < delivered_before_s:
+                copy.unlink()
         query = "SELECT seq, sid FROM submission WHERE state = 'shredded' AND delivered_wall < ?"
         with self._ledger.transaction() as db:
             gone = db.execute(query, (wall_text(delivered_before_s),)).fetchall()
@@ -365,11 +320,28 @@ class QueueStore:
                 self._ledger.write(db, (row["seq"], row["sid"], State.SHREDDED), "removed", Why(Cause.EXPIRED))
         return len(gone)
 
+    @making_room
     def checkpoint(self) -> bool:
-        """Empty the write-ahead log after a deletion; False while a reader holds it: ask again when idle."""
-        return self._ledger.checkpoint()
+        """Empty the write-ahead log after a deletion; False while a reader holds it: ask again when idle.
+
+        Then the ballast, if it had to give way, is written again as soon as there is room.
+        """
+        is_empty = self._ledger.checkpoint()
+        self._ballast.restore()
+        return is_empty
+
+    def inspect(self) -> None:
+        """Read every page once, when idle, if the store was too large for that at the start; damage ends promises."""
+        if not self._is_inspected:
+            self._is_inspected = True
+            if not is_sound(self._root):
+                log.error("the store is damaged: out of service")
+                self._ledger.is_faulted = True
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _fold_log(self) -> None:
+        self._ledger.fold()
 
     def _wait_for_put(self, sid: str) -> None:
         if self._putting == sid:
@@ -398,11 +370,11 @@ class QueueStore:
         header = SealHeader(sid, self._device_id, "manifest", seq, facts.ts, facts.catalogue)
         sealed: list[SealedPart] = []
         with ExitStack() as undo:
-            undo.callback(self._blobs.discard, sealed)
+            undo.callback(self._blobs.discard, sealed, seq)
             for part in parts:
                 slot = msgspec.structs.replace(header, part=part.name)
                 sealed.append(seal_part(slot, part.data, recipients, self._blobs.incoming))
-            self._blobs.adopt(tuple(sealed))
+            self._blobs.adopt(tuple(sealed), seq)
             known = tuple(part.facts for part in sealed)
             blob = seal_bytes(header, manifest(known), recipients)
             serial = self._signer.certificate_serial

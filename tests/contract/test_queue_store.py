@@ -39,7 +39,7 @@ from offline_queue.api import (
     StoreTooNew,
 )
 from offline_queue.intake import check_character, intake_number, wall_text
-from offline_queue.migrations import SCHEMA, Schema, m001_tables
+from offline_queue.migrations import SCHEMA, Schema, m001_tables, m002_due
 from offline_queue.peek import export_letter, read_entries
 from offline_queue.store import Limits, QueueStore
 from tests.fixtures.queue import Bench, build_manifest, find_plaintext, make_facts, make_parts, make_sid, verify_raw
@@ -804,34 +804,36 @@ def test_a_migration_keeps_a_copy_and_what_was_stored(bench):
     store.close()
     newer = Migrations("offline_queue")
     newer()(m001_tables)
+    newer()(m002_due)
 
-    def m002_note(db) -> None:
+    def m003_note(db) -> None:
         db.conn.execute("ALTER TABLE submission ADD COLUMN note TEXT")
-        db.conn.execute("PRAGMA user_version = 1001")
+        db.conn.execute("PRAGMA user_version = 1002")
 
-    newer()(m002_note)
+    newer()(m003_note)
     for _ in range(2):
         store = bench.open(schema=Schema(1, newer))
         assert store.find(make_sid(1)).state is State.READY
         store.close()
-    copy = sqlite3.connect(bench.folder / "queue-1000.copy.db")
+    copy = sqlite3.connect(bench.folder / "queue-1001.copy.db")
     assert copy.execute("SELECT sid FROM submission").fetchall() == [(make_sid(1),)]
-    assert copy.execute("PRAGMA user_version").fetchone() == (1000,)
+    assert copy.execute("PRAGMA user_version").fetchone() == (1001,)
     copy.close()
     assert bench.open().find(make_sid(1)).state is State.READY, "a newer minor version can be read"
-    assert read(bench, "SELECT v FROM meta WHERE k = 'schema_copy'") == [("queue-1000.copy.db",)]
+    assert read(bench, "SELECT v FROM meta WHERE k = 'schema_copy'") == [("queue-1001.copy.db",)]
 
 
 def test_a_migration_that_fails_changes_nothing(bench):
     bench.open().close()
     broken = Migrations("offline_queue")
     broken()(m001_tables)
+    broken()(m002_due)
 
-    def m002_broken(db) -> None:
+    def m003_broken(db) -> None:
         db.conn.execute("ALTER TABLE submission ADD COLUMN note TEXT")
         db.conn.execute("SELECT no_such_column FROM submission")
 
-    broken()(m002_broken)
+    broken()(m003_broken)
     with pytest.raises(StoreCorrupt):
         bench.open(schema=Schema(1, broken))
     store = bench.open()
