@@ -12,6 +12,7 @@ from typing import BinaryIO
 from offline_queue.api import SealFault
 
 CHUNK = 262_144  # plaintext bytes of every frame but the last
+TAG = 16  # bytes that AES-256-GCM adds to a frame
 PLAIN_MAX = 64 * 1024 * 1024  # the platform's blob limit, §9.1
 
 Source = bytes | bytearray | memoryview | Path | BinaryIO | Iterable[bytes]

@@ -11,7 +11,8 @@ import re
 import secrets
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -21,13 +22,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from offline_queue.api import DiskFull, PartFacts, QueueError, SealFault, SealingKey, StoreCorrupt
-from offline_queue.blocks import CHUNK, Blocks, Source, number_frames
+from offline_queue.blocks import CHUNK, TAG, Blocks, Source, number_frames
 from offline_queue.canonical import encode_canonical
 
 MAGIC = b"KSB1"
-TAG = 16
 RECIPIENTS_MAX = 4
-OPEN_MAX = 32  # files of one submission that wait for their sync together
 XWING = "hpke-xwing-sha256-aes256gcm"
 X25519 = "hpke-x25519-sha256-aes256gcm"
 MLKEM_BYTES = 1184
@@ -76,14 +75,12 @@ def seal_parts(
 ) -> tuple[SealedPart, ...]:
     """Return parts sealed into new files of `folder`: mode 0600, hashed while written, synced, all or none.
 
-    Memory is flat, whatever the size of the sources. The disk is told to begin while later parts are still being
-    sealed, and is waited for once they are. Raises: SealFault; DiskFull or StoreCorrupt where writing fails.
+    Memory is flat, whatever the size of the sources. While one part is being synced the next is being sealed.
+    Raises: SealFault; DiskFull or StoreCorrupt where writing fails.
     """
     paths = [folder / f"{secrets.token_hex(16)}.part" for _ in wanted]
-    facts: list[PartFacts] = []
     try:
-        for at in range(0, len(wanted), OPEN_MAX):
-            facts += _seal_batch(wanted[at : at + OPEN_MAX], paths[at : at + OPEN_MAX], keys)
+        facts = _seal_into(paths, wanted, keys)
     except BaseException as error:
         for path in paths:
             path.unlink(missing_ok=True)
@@ -169,19 +166,34 @@ def _begin(header: SealHeader, keys: tuple[SealingKey, ...]) -> tuple[bytes, byt
     return prefix, framed, AESGCM(derive_payload_key(file_key, header_hash))
 
 
-def _seal_batch(
-    wanted: Sequence[tuple[SealHeader, Source]], paths: Sequence[Path], keys: tuple[SealingKey, ...]
+def _seal_into(
+    paths: Sequence[Path], wanted: Sequence[tuple[SealHeader, Source]], keys: tuple[SealingKey, ...]
 ) -> list[PartFacts]:
-    with ExitStack() as files:
-        descriptors: list[int] = []
-        facts: list[PartFacts] = []
-        for (header, source), path in zip(wanted, paths, strict=True):
-            descriptors.append(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-            files.callback(os.close, descriptors[-1])
-            facts.append(_write_part(descriptors[-1], header, source, keys))
-        for descriptor in descriptors:
-            os.fsync(descriptor)
+    facts: list[PartFacts] = []
+    with ThreadPoolExecutor(1, "sealed-to-disk") as disk:
+        syncs: list[Future[None]] = []
+        for path, (header, source) in zip(paths, wanted, strict=True):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            try:
+                facts.append(_write_part(descriptor, header, source, keys))
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if len(facts) < len(wanted):
+                syncs.append(disk.submit(_sync, descriptor))
+            else:
+                _sync(descriptor)  # nothing is left to be done beside it
+        for sync in syncs:
+            sync.result()
     return facts
+
+
+def _sync(descriptor: int) -> None:
+    """Make a file durable and let go of it. Tried once: what a second try would say means nothing (§11.9)."""
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_part(descriptor: int, header: SealHeader, source: Source, keys: tuple[SealingKey, ...]) -> PartFacts:
@@ -194,7 +206,6 @@ def _write_part(descriptor: int, header: SealHeader, source: Source, keys: tuple
         sealed.update(piece)
         _write_all(descriptor, piece)
         size += len(piece)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # Linux begins to write and does not wait
     return PartFacts(header.part, sealed.hexdigest(), size, clear.sha256, clear.size)
 
 
@@ -204,17 +215,18 @@ def _write_all(descriptor: int, piece: memoryview) -> None:
 
 
 def _wrap(file_key: bytes, key: SealingKey, header_hash: bytes) -> bytes:
-    if len(key.public) != PUBLIC_BYTES[key.suite]:
-        raise SealFault("bad_key", key.kid)
     try:
-        public = _load_public(key)
+        public = _load_public(key.suite, key.public)
         return SUITES[key.suite].encrypt(file_key, public, info=b"kiosk/ksb1/wrap\x00" + header_hash)
-    except ValueError as error:  # a point or a lattice element that is none
+    except ValueError as error:  # a wrong length, a point or a lattice element that is none
         raise SealFault("bad_key", key.kid) from error
 
 
-def _load_public(key: SealingKey) -> x25519.X25519PublicKey | hpke.MLKEM768X25519PublicKey:
-    curve = x25519.X25519PublicKey.from_public_bytes(key.public[-32:])
-    if key.suite == X25519:
+@lru_cache(maxsize=RECIPIENTS_MAX)  # the same few keys for months, once a part
+def _load_public(suite: str, raw: bytes) -> x25519.X25519PublicKey | hpke.MLKEM768X25519PublicKey:
+    if len(raw) != PUBLIC_BYTES[suite]:
+        raise ValueError("length")
+    curve = x25519.X25519PublicKey.from_public_bytes(raw[-32:])
+    if suite == X25519:
         return curve
-    return hpke.MLKEM768X25519PublicKey(mlkem.MLKEM768PublicKey.from_public_bytes(key.public[:MLKEM_BYTES]), curve)
+    return hpke.MLKEM768X25519PublicKey(mlkem.MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_BYTES]), curve)

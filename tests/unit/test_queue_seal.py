@@ -23,7 +23,6 @@ from offline_queue.api import DiskFull, SealFault, SealingKey, StoreCorrupt
 from offline_queue.blocks import CHUNK, PLAIN_MAX, Blocks
 from offline_queue.recipients import choose_keys
 from offline_queue.seal import (
-    OPEN_MAX,
     X25519,
     XWING,
     SealHeader,
@@ -47,6 +46,10 @@ CLEAR = (
 HEADER_HASH = bytes.fromhex("819c92057d1e2c6ece01fee208bbe403188beec5a536de6e56834e40277229b4")
 PAYLOAD_KEY = bytes.fromhex("d2979eda9e0d373f5cdaf68dcbbac1005dd87726e75d1e72a0f875f0c52f1f2e")
 OPENER = Opener()
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def frames_of(plain: bytes) -> bytes:
@@ -184,6 +187,24 @@ def test_a_failed_sync_is_not_tried_again_and_leaves_no_file(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_sync_that_fails_beside_the_sealing_leaves_no_file_of_any_part(tmp_path, monkeypatch):
+    calls, real = [], os.fsync
+
+    def fail_once(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(errno.EIO, "input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    before = open_files()
+    with pytest.raises(StoreCorrupt, match="io_error"):
+        seal_parts([(HEADER, bytes(300_000))] * 3, OPENER.keys, tmp_path)
+    assert len(calls) == 3, "each once"
+    assert open_files() == before
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_no_room_is_told_from_a_broken_disk(number: int):
     assert isinstance(from_os_error(OSError(number, "")), DiskFull)
@@ -309,12 +330,14 @@ def test_a_path_that_is_not_there_leaves_no_file_of_any_part(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_more_parts_than_may_lie_open_together_are_all_synced(tmp_path, monkeypatch):
+def test_every_part_is_synced_once_and_let_go_of(tmp_path, monkeypatch):
     synced, real = [], os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_ino), real(descriptor)))
-    parts = seal_parts([(HEADER, b"abc")] * (OPEN_MAX + 3), (OPENER.escrow_key,), tmp_path)
+    before = open_files()
+    parts = seal_parts([(HEADER, b"abc")] * 30, (OPENER.escrow_key,), tmp_path)
+    assert open_files() == before
     assert sorted(synced) == sorted(part.path.stat().st_ino for part in parts)
-    assert len(set(synced)) == OPEN_MAX + 3
+    assert len(set(synced)) == 30
 
 
 # ── whom to seal to ────────────────────────────────────────────────────────────────────────

@@ -226,6 +226,22 @@ def test_wraps_for_nobody_here_or_of_another_suite_are_bad() -> None:
     assert_bad(whole[:at] + (81).to_bytes(2, "big") + whole[at + 2 : at + 82] + b"\0" + whole[at + 82 :])
 
 
+LOW_ORDER = [  # u-coordinates whose products are all zeros, RFC 7748 §6.1
+    bytes(32),
+    b"\x01" + bytes(31),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+]
+
+
+@pytest.mark.parametrize("point", LOW_ORDER, ids=lambda point: point.hex()[:8])
+def test_a_wrap_from_a_point_of_low_order_is_bad(point: bytes) -> None:
+    for to, at in (([{"kid": "s-2026-11", "suite": CLASSIC}], 2), ([{"kid": "p-2026-11", "suite": HYBRID}], 1090)):
+        whole = blob(to=to)
+        start = 8 + int.from_bytes(whole[4:8], "big") + at
+        assert_bad(whole[:start] + point + whole[start + 32 :])
+
+
 def frames_of(*frames: tuple[int, bool, bytes]) -> bytes:
     raw = canonical(header())
     digest = hashlib.sha256(b"KSB1" + len(raw).to_bytes(4, "big") + raw).digest()
