@@ -19,16 +19,21 @@ Source = bytes | bytearray | memoryview | Path | BinaryIO | Iterable[bytes]
 
 
 class Blocks:
-    """The blocks of one source, counted and hashed as they go by."""
+    """The blocks of one source, counted and hashed as they go by.
+
+    Bytes, which cannot change, are hashed when the hash is asked for: by then somebody may be waiting for the disk.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._sha256 = hashlib.sha256()
+        self._sha256 = None if isinstance(source, bytes) else hashlib.sha256()
         self.size = 0
 
     @property
     def sha256(self) -> str:
         """Return the hash of what went by, lower-case hex."""
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256(self._source)  # type: ignore[arg-type]  # None for bytes alone
         return self._sha256.hexdigest()
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -39,7 +44,8 @@ class Blocks:
         """
         try:
             for block in _cut(self._source):
-                self._sha256.update(block)
+                if self._sha256 is not None:
+                    self._sha256.update(block)
                 self.size += len(block)
                 if self.size > PLAIN_MAX:
                     raise SealFault("too_large")

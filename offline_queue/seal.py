@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from offline_queue.api import DiskFull, PartFacts, QueueError, SealFault, SealingKey, StoreCorrupt
-from offline_queue.blocks import CHUNK, TAG, Blocks, Source, number_frames
+from offline_queue.blocks import CHUNK, PLAIN_MAX, TAG, Blocks, Source, number_frames
 from offline_queue.canonical import encode_canonical
 
 MAGIC = b"KSB1"
 RECIPIENTS_MAX = 4
+SYNCS = 3  # at a time: a file system makes one commit of syncs that wait together, measured 1.1 against 1.25 with one
 XWING = "hpke-xwing-sha256-aes256gcm"
 X25519 = "hpke-x25519-sha256-aes256gcm"
 MLKEM_BYTES = 1184
@@ -169,23 +170,30 @@ def _begin(header: SealHeader, keys: tuple[SealingKey, ...]) -> tuple[bytes, byt
 def _seal_into(
     paths: Sequence[Path], wanted: Sequence[tuple[SealHeader, Source]], keys: tuple[SealingKey, ...]
 ) -> list[PartFacts]:
-    facts: list[PartFacts] = []
-    with ThreadPoolExecutor(1, "sealed-to-disk") as disk:
+    clear = [Blocks(source) for _, source in wanted]
+    sealed: dict[int, tuple[str, int]] = {}
+    with ThreadPoolExecutor(SYNCS, "sealed-to-disk") as disk:
         syncs: list[Future[None]] = []
-        for path, (header, source) in zip(paths, wanted, strict=True):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        for at in sorted(range(len(wanted)), key=lambda at: _length(wanted[at][1])):  # the disk begins early
+            descriptor = os.open(paths[at], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             try:
-                facts.append(_write_part(descriptor, header, source, keys))
+                sealed[at] = _write_part(descriptor, wanted[at][0], clear[at], keys)
             except BaseException:
                 os.close(descriptor)
                 raise
-            if len(facts) < len(wanted):
-                syncs.append(disk.submit(_sync, descriptor))
-            else:
-                _sync(descriptor)  # nothing is left to be done beside it
+            syncs.append(disk.submit(_sync, descriptor))
+        facts = [
+            PartFacts(header.part, *sealed[at], clear[at].sha256, clear[at].size)
+            for at, (header, _) in enumerate(wanted)
+        ]
         for sync in syncs:
             sync.result()
     return facts
+
+
+def _length(source: Source) -> int:
+    """Return how long a source is, as far as it tells."""
+    return len(source) if isinstance(source, bytes | bytearray | memoryview) else PLAIN_MAX
 
 
 def _sync(descriptor: int) -> None:
@@ -196,17 +204,16 @@ def _sync(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _write_part(descriptor: int, header: SealHeader, source: Source, keys: tuple[SealingKey, ...]) -> PartFacts:
-    """Return the facts of a part written to an open file, not yet synced."""
+def _write_part(descriptor: int, header: SealHeader, clear: Blocks, keys: tuple[SealingKey, ...]) -> tuple[str, int]:
+    """Return hash and size of a part written to an open file, not yet synced."""
     prefix, wraps, cipher = _begin(header, keys)
-    clear = Blocks(source)
     sealed = hashlib.sha256()
     size = 0
     for piece in itertools.chain((memoryview(prefix + wraps),), seal_frames(cipher, clear)):
         sealed.update(piece)
-        _write_all(descriptor, piece)
         size += len(piece)
-    return PartFacts(header.part, sealed.hexdigest(), size, clear.sha256, clear.size)
+        _write_all(descriptor, piece)
+    return sealed.hexdigest(), size
 
 
 def _write_all(descriptor: int, piece: memoryview) -> None:
