@@ -80,10 +80,10 @@ class KeyRing:
     def sealing_keys(self) -> tuple[SealingKey, ...]:
         """Return every key that something may be sealed to, the platform's first; the queue chooses among them.
 
-        Raises: SealFault("no_key") if the platform has none that is not revoked.
+        Raises: SealFault("no_key") if the platform has none of a known suite that is not revoked.
         """
         platform, escrow = self.keys(SEAL), self.keys(ESCROW)
-        if all(key.status == REVOKED for key in platform):
+        if all(key.status == REVOKED or key.suite not in SEAL_BYTES for key in platform):
             raise SealFault("no_key")
         return tuple(
             SealingKey(

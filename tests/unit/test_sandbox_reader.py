@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -302,3 +303,16 @@ def test_a_file_appears_only_when_its_last_frame_is_authentic(tmp_path: Path) ->
     with pytest.raises(Bad):
         open_file(sealed, target, KEYS, ORIGIN)
     assert list(target.parent.iterdir()) == []
+
+
+def test_a_long_blob_is_opened_in_flat_memory(tmp_path: Path) -> None:
+    sealed, target = tmp_path / "sealed", tmp_path / "plain"
+    sealed.write_bytes(blob(bytes(30_000_000)))
+    tracemalloc.start()
+    try:
+        opened = open_file(sealed, target, KEYS, ORIGIN)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert opened.plain_bytes == target.stat().st_size == 30_000_000
+    assert peak < 8 * CHUNK, "two frames, one block and what the files keep"

@@ -228,7 +228,7 @@ def test_the_queue_is_told_every_key_with_all_it_needs_to_choose(tmp_path, signe
 
 def test_an_escrow_key_alone_is_no_key_of_the_platform(tmp_path, signer):
     keys = sealing(tmp_path, signer)
-    listed = [seal_key("archive", use="escrow"), seal_key("burnt", status="revoked")]
+    listed = [seal_key("archive", use="escrow"), seal_key("burnt", status="revoked"), seal_key("new", suite="sm2")]
     keys.update(decode_wire(signer.bundle(1, listed)))
     with pytest.raises(SealFault, match="no_key"):
         keys.recipients()
