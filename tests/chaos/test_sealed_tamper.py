@@ -16,10 +16,12 @@ from offline_queue.api import SealingKey
 from offline_queue.blocks import CHUNK
 from offline_queue.seal import SealHeader, seal_bytes
 from sandbox.reader import Bad, Origin, open_bytes, open_file
-from tests.fixtures.sealed_vectors import RECIPIENTS, private_key, public_bytes
+from tests.fixtures.sealed_page import load_page_reader
+from tests.fixtures.sealed_vectors import RECIPIENTS, private_key, public_bytes, seed_of
 
 ROUNDS = 20_000 if os.environ.get("JINBAN_CHAOS") else 2_000
 FILES = 100  # of them also by way of a file
+READ_ALONG = 400 if os.environ.get("JINBAN_CHAOS") else 25  # by the page's reader, which is slow
 SIZES = (0, 1, CHUNK, CHUNK + 1, 600_000)
 SID = "01990000-0000-7000-8000-000000000001"
 TAGGED = CHUNK + 16
@@ -194,6 +196,35 @@ def test_whatever_is_changed_is_refused_or_opens_to_the_exact_content(tmp_path: 
 def test_untouched_they_open_for_every_recipient(sealed: Sealed):
     for kid in sealed.kids:
         assert open_bytes(sealed.blob, {kid: KEYS[kid]}, Origin(SID, "K-000123", 42, "id-front"))[1] == sealed.plain
+
+
+def test_the_reader_of_the_page_says_the_same(tmp_path: Path):
+    """Two readers that share nothing: both refuse, or both open to the same."""
+    page = load_page_reader(tmp_path)
+    rng = random.Random(614)
+    small = [one for one in BLOBS if len(one.plain) <= 1]
+    tally: Counter[str] = Counter()
+    for _ in range(READ_ALONG):
+        sealed = rng.choice(small)
+        _, spoilt = _spoil(rng, sealed)
+        kid = rng.choice(sealed.kids)
+        seed, scalar = seed_of(kid)
+        private = seed + scalar if "xwing" in RECIPIENTS[kid] else scalar
+        ours = _opened(lambda blob=spoilt, kid=kid: open_bytes(blob, {kid: KEYS[kid]})[1], Bad)
+        theirs = _opened(lambda blob=spoilt, kid=kid, key=private: page.open_blob(blob, {kid: key})[1], page.Bad)
+        assert ours == theirs
+        tally["refused" if ours is None else "opened"] += 1
+    print(  # noqa: T201  the count is the suite's result
+        f"\nchaos tamper, two readers: {READ_ALONG} spoilt blobs, {tally['refused']} refused by both, "
+        f"{tally['opened']} opened alike by both"
+    )
+
+
+def _opened(read: Callable[[], bytes], bad: type[Exception]) -> bytes | None:
+    try:
+        return read()
+    except bad:
+        return None
 
 
 def _spoil(rng: random.Random, sealed: Sealed) -> tuple[Spoil, bytes]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
-import importlib.util
 import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,9 +28,8 @@ from sandbox import reader as second
 from sandbox.signed import open_object
 from tests.fixtures import sealed_vectors
 from tests.fixtures.openssl import es256_to_der, is_signed
+from tests.fixtures.sealed_page import BLOCKS, PAGE, load_page_reader
 
-PAGE = (Path(__file__).parents[2] / "docs" / "sealed-format.md").read_text("utf-8")
-BLOCKS = dict(re.findall(r"```(\w+(?: \w+)?)\n(.*?)\n```", PAGE, flags=re.DOTALL))
 KEYS: dict[str, Any] = json.loads(BLOCKS["json keys"])
 BLOBS = [{**one, "blob": base64.b64decode("".join(one["blob"]))} for one in json.loads(BLOCKS["json blobs"])]
 SIGNED = json.loads(BLOCKS["json signed"])
@@ -41,32 +38,21 @@ FILE_KEY = bytes(range(32))
 NAMES = [one["name"] for one in BLOBS]
 
 
-def private_of(kid: str) -> tuple[bytes, bytes]:
+def private_of(kid: str) -> bytes:
     private = KEYS[kid]["private"]
-    return bytes.fromhex(private["mlkem_seed"]), bytes.fromhex(private["x25519"])
+    return bytes.fromhex(private["mlkem_seed"] + private["x25519"])
 
 
 def key_of(kid: str) -> X25519PrivateKey | MLKEM768X25519PrivateKey:
-    seed, scalar = private_of(kid)
+    seed, scalar = private_of(kid)[:-32], private_of(kid)[-32:]
     curve = X25519PrivateKey.from_private_bytes(scalar)
     return MLKEM768X25519PrivateKey(MLKEM768PrivateKey.from_seed_bytes(seed), curve) if seed else curve
-
-
-def decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
-    return MLKEM768PrivateKey.from_seed_bytes(seed).decapsulate(ciphertext)
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """The reader that stands in the page, as a module."""
-    path = tmp_path_factory.mktemp("page") / "reader.py"
-    path.write_text(BLOCKS["python"], "utf-8")
-    spec = importlib.util.spec_from_file_location("page_reader", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_page_reader(tmp_path_factory.mktemp("page"))
 
 
 def test_the_program_of_the_page_needs_the_standard_library_alone():
@@ -79,7 +65,7 @@ def test_the_program_of_the_page_needs_the_standard_library_alone():
 
 @pytest.mark.parametrize("kid", KEYS)
 def test_the_keys_of_the_page_belong_together(kid: str):
-    seed, scalar = private_of(kid)
+    seed, scalar = private_of(kid)[:-32], private_of(kid)[-32:]
     curve = X25519PrivateKey.from_private_bytes(scalar).public_key().public_bytes_raw()
     lattice = MLKEM768PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw() if seed else b""
     assert curve.hex() == KEYS[kid]["x25519_public"]
@@ -95,18 +81,31 @@ def test_both_readers_open_the_vectors_for_every_recipient(vector, program):
     blob, plain = vector["blob"], bytes.fromhex(vector["plain"])
     assert hashlib.sha256(blob).hexdigest() == vector["sha256"]
     for kid in vector["to"]:
-        header, opened = program.open_blob(blob, {kid: private_of(kid)}, decapsulate)
+        header, opened = program.open_blob(blob, {kid: private_of(kid)})
         facts, second_opened = second.open_bytes(blob, {kid: key_of(kid)})
         assert opened == second_opened == plain
         assert header == facts.header
         assert [one["kid"] for one in header["to"]] == vector["to"]
 
 
-def test_the_program_of_the_page_opens_a_file_by_itself(tmp_path):
-    vector = BLOBS[NAMES.index("classic, abc")]
+@pytest.mark.parametrize("number", range(8))
+def test_the_kem_of_the_page_is_the_librarys(program, number: int):
+    """A right ciphertext gives the shared secret, a spoilt one the secret that nobody else has (FIPS 203, implicit)."""
+    seed = hashlib.sha512(f"page {number}".encode()).digest()
+    private = MLKEM768PrivateKey.from_seed_bytes(seed)
+    shared, ciphertext = private.public_key().encapsulate()
+    assert program.decapsulate(seed, ciphertext) == shared
+    at = 1088 * number // 8
+    spoilt = ciphertext[:at] + bytes([ciphertext[at] ^ 1]) + ciphertext[at + 1 :]
+    assert program.decapsulate(seed, spoilt) == private.decapsulate(spoilt) != shared
+
+
+@pytest.mark.parametrize("name", ["classic, abc", "hybrid, abc"])
+def test_the_program_of_the_page_opens_a_file_by_itself(tmp_path, name: str):
+    vector = BLOBS[NAMES.index(name)]
     (tmp_path / "reader.py").write_text(BLOCKS["python"], "utf-8")
     (tmp_path / "blob").write_bytes(vector["blob"])
-    command = [sys.executable, "-I", "reader.py", "blob", "s-2026-11", private_of("s-2026-11")[1].hex()]
+    command = [sys.executable, "-I", "-S", "reader.py", "blob", vector["to"][0], private_of(vector["to"][0]).hex()]
     assert subprocess.run(command, cwd=tmp_path, check=True, capture_output=True).stdout == b"abc"
     (tmp_path / "blob").write_bytes(vector["blob"][:-1])
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
@@ -141,18 +140,21 @@ def test_known_answers_of_the_page_hold(program):
     assert hashlib.sha256(frames).hexdigest() == ANSWERS["SHA-256 of the frames of 262 145 zero bytes"]
 
 
-def test_both_readers_refuse_the_same_spoilt_vectors(program):
-    vector = BLOBS[NAMES.index("classic, abc")]
-    blob, keys = vector["blob"], {"s-2026-11": key_of("s-2026-11")}
-    starts = {"magic": 0, "length": 7, "header": 60, "wrap length": 250, "wrap": 260, "tag": len(blob) - 1}
-    spoilt = [blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :] for at in starts.values()]
-    spoilt += [blob[:-1], blob + b"\0", blob[:249], blob[:100], b"", blob + blob]
+@pytest.mark.parametrize("name", ["classic, abc", "hybrid, abc"])
+def test_both_readers_refuse_the_same_spoilt_vectors(program, name: str):
+    vector = BLOBS[NAMES.index(name)]
+    blob, (kid,) = vector["blob"], vector["to"]
+    wrap = 8 + int.from_bytes(blob[4:8], "big") + 2
+    frames = len(blob) - 19
+    places = (0, 7, 60, wrap - 1, wrap, frames - 81, frames - 49, frames - 48, frames - 1, frames, len(blob) - 1)
+    spoilt = [blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :] for at in places]
+    spoilt += [blob[:-1], blob + b"\0", blob[: wrap - 1], blob[: wrap + 9], blob[:100], b"", blob + blob]
     spoilt += [blob.replace(b'"seq":42', b'"seq":4e'), blob.replace(b'"v":1}', b'"v":2}')]
     for wrong in spoilt:
         with pytest.raises(program.Bad):
-            program.open_blob(wrong, {"s-2026-11": private_of("s-2026-11")}, decapsulate)
+            program.open_blob(wrong, {kid: private_of(kid)})
         with pytest.raises(second.Bad):
-            second.open_bytes(wrong, keys)
+            second.open_bytes(wrong, {kid: key_of(kid)})
 
 
 def test_limits_and_sizes_of_the_page_are_those_of_the_code():
