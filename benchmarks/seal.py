@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, utils, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from benchmarks.queue import FACTS, Clock, Figure, Signer, counted_syncs, figure, make_sid, timed
-from offline_queue.api import PlainPart, SealingKey
+from benchmarks.queue import FACTS, MANIFEST_BYTES, Clock, Figure, counted_syncs, figure, make_sid, timed
+from offline_queue.api import PlainPart, SealingKey, SignedObject
 from offline_queue.blobs import sync_folder
 from offline_queue.seal import XWING, SealHeader, seal_bytes
 from offline_queue.store import QueueStore
@@ -27,7 +28,7 @@ MEMORY_BYTES = 3_500_000
 MEMORY_ROUNDS = 60
 SCANS = (1_400_000, 1_200_000, 900_000)  # a 3-scan submission, 3.5 MB
 DISK_ROUNDS = 200
-ROW_BYTES = 6_000  # sealed manifest, envelope and the row around them, as one put writes them
+ROW_BYTES = 8_000  # sealed manifest, envelope, signature and the rows around them, as one put writes them
 
 
 def run() -> dict[str, Figure]:
@@ -62,15 +63,20 @@ def measure_durable(folder: Path) -> dict[str, Figure]:
     keys = (make_key(),)
     scans = [random.Random(size).randbytes(size) for size in SCANS]
     parts = tuple(PlainPart(f"scan-{n}", scan) for n, scan in enumerate(scans))
-    plain = PlainFolder(folder / "plain")
+    plain, manifest = PlainFolder(folder / "plain"), random.Random(4).randbytes(MANIFEST_BYTES)
     mine: list[float] = []
     theirs: list[float] = []
     counts: list[list[int]] = [[], []]
-    with QueueStore(folder / "ours", clock=Clock(), signer=Signer()) as store, counted_syncs() as calls:
+    with QueueStore(folder / "ours", clock=Clock(), signer=SoftwareSigner()) as store, counted_syncs() as calls:
         for number in range(1, DISK_ROUNDS + 1):
             sides: list[tuple[list[float], list[int], Callable[[], object], int]] = [
                 # a commit syncs the log inside SQLite, where os.fsync does not see it
-                (mine, counts[0], lambda n=number: store.put(make_sid(n), parts, lambda known: b"{}", FACTS, keys), 1),
+                (
+                    mine,
+                    counts[0],
+                    lambda n=number: store.put(make_sid(n), parts, lambda known: manifest, FACTS, keys),
+                    1,
+                ),
                 (theirs, counts[1], lambda: plain.write(scans), 0),
             ]
             for times, syncs, write, unseen in sides if number % 2 else reversed(sides):
@@ -94,6 +100,21 @@ def measure_durable(folder: Path) -> dict[str, Figure]:
             "holds": True,
         },
     }
+
+
+class SoftwareSigner:
+    """Signs envelopes with a key in memory."""
+
+    device_id = "K-000123"
+    certificate_serial = "0a"
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def sign(self, purpose: str, payload: bytes) -> SignedObject:
+        """Return the signed envelope."""
+        der = self._key.sign(purpose.encode() + b"\x00" + payload, ec.ECDSA(hashes.SHA256()))
+        return SignedObject(payload, "0a", b"".join(half.to_bytes(32) for half in utils.decode_dss_signature(der)))
 
 
 class PlainFolder:
