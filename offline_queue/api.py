@@ -219,6 +219,8 @@ class SealingKey(msgspec.Struct, frozen=True):
     not_before: int = 0
     not_after: int = 0  # 0 = no end
     is_revoked: bool = False
+    is_retired: bool = False  # no longer sealed to while another is in force
+    is_escrow: bool = False  # a further recipient that the platform names, such as an archive
 
 
 class Ticket(msgspec.Struct, frozen=True):

@@ -12,11 +12,17 @@ PURPOSE = "kiosk/submit/v1"
 
 
 def build_envelope(
-    header: SealHeader, facts: EnvelopeFacts, parts: tuple[PartFacts, ...], manifest: bytes, serial: str
+    header: SealHeader,
+    facts: EnvelopeFacts,
+    parts: tuple[PartFacts, ...],
+    manifest: bytes,
+    serial: str,
+    stale_kid: str = "",
 ) -> bytes:
     """Return the envelope's canonical JSON. `header` and `manifest` are the sealed manifest's; `serial` the signer's.
 
-    An absent `after` or `prev` is `""`.
+    An absent `after` or `prev` is `""`. `stale_kid` names the platform's key if it had run out, and stands there only
+    then: the platform sees before it opens anything which terminals have not met a newer key.
     """
     return encode_canonical(
         {
@@ -41,5 +47,6 @@ def build_envelope(
             "clk": "ok" if facts.clock_ok else "unsure",
             "cert": serial,
             "alg": "ES256",
+            **({"stale_kid": stale_kid} if stale_kid else {}),
         }
     )

@@ -50,8 +50,9 @@ from offline_queue.lock import LockFile
 from offline_queue.looking import Looking, free_room
 from offline_queue.migrations import Schema
 from offline_queue.peek import is_sound
+from offline_queue.recipients import choose_keys
 from offline_queue.recovery import recover, sweep
-from offline_queue.seal import SealedPart, SealHeader, choose_keys, seal_bytes, seal_part
+from offline_queue.seal import SealedPart, SealHeader, seal_bytes, seal_parts
 
 log = logging.getLogger(__name__)
 
@@ -362,23 +363,23 @@ class QueueStore(Looking):
         keys: tuple[SealingKey, ...],
     ) -> Ticket:
         self._check_request(parts, facts)
-        recipients, is_stale = choose_keys(keys, self._clock.wall_s())
+        recipients, is_stale = choose_keys(keys, self._clock.wall_s() if self._clock.is_trusted() else None)
+        stale_kid = recipients[0].kid if is_stale else ""
         if is_stale:
-            log.info("sealing to an outdated key: %s", recipients[0].kid)
+            log.info("sealing to an outdated key: %s", stale_kid)
         with self._ledger.transaction() as db:
             seq = int(get_meta(db, "next_seq"))  # used up by `commit` alone, so a kill here leaves no gap
         header = SealHeader(sid, self._device_id, "manifest", seq, facts.ts, facts.catalogue)
         sealed: list[SealedPart] = []
         with ExitStack() as undo:
             undo.callback(self._blobs.discard, sealed, seq)
-            for part in parts:
-                slot = msgspec.structs.replace(header, part=part.name)
-                sealed.append(seal_part(slot, part.data, recipients, self._blobs.incoming))
+            slots = tuple((msgspec.structs.replace(header, part=part.name), part.data) for part in parts)
+            sealed += seal_parts(slots, recipients, self._blobs.incoming)
             self._blobs.adopt(tuple(sealed), seq)
             known = tuple(part.facts for part in sealed)
             blob = seal_bytes(header, manifest(known), recipients)
             serial = self._signer.certificate_serial
-            envelope = self._signer.sign(PURPOSE, build_envelope(header, facts, known, blob, serial))
+            envelope = self._signer.sign(PURPOSE, build_envelope(header, facts, known, blob, serial, stale_kid))
             try:
                 ticket = self.commit(Entry(sid, seq, facts, envelope, blob, known))
             except StoreCorrupt:

@@ -1,6 +1,6 @@
 """A second reader of KSB1 sealed blobs, written from the description of the format alone.
 
-Source: queue-and-sync.md §7. Whatever is wrong with a blob comes out as the single error `Bad`.
+Source: docs/sealed-format.md. Whatever is wrong with a blob comes out as the single error `Bad`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ CLASSIC = "hpke-x25519-sha256-aes256gcm"
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 DEVICE = re.compile(r"K-[0-9A-Z]{6,12}")
 PART = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
+CATALOGUE = re.compile(r"[\x20-\x7e]{0,32}")
+KID = re.compile(r"[\x21-\x7e]{1,64}")
 KEYS = {"v", "aead", "chunk", "typ", "sid", "dev", "part", "seq", "ts", "cat", "to"}
 
 SealKey = X25519PrivateKey | MLKEM768X25519PrivateKey
@@ -220,8 +222,7 @@ def decode_header(raw: bytes) -> dict[str, Any]:
         and (header["part"] == "manifest") == (header["typ"] == "manifest")
     )
     counted = _integer(header["seq"], 1, SAFE_INTEGER) and _integer(header["ts"], 1, SAFE_INTEGER)
-    catalogue = isinstance(header["cat"], str) and len(header["cat"]) <= 32 and header["cat"].isascii()
-    if not (fixed and named and counted and catalogue and _recipients(header["to"])):
+    if not (fixed and named and counted and _matches(CATALOGUE, header["cat"]) and _recipients(header["to"])):
         raise Bad
     return header
 
@@ -230,7 +231,7 @@ def _recipients(to: object) -> bool:
     if not isinstance(to, list) or not 1 <= len(to) <= 4:
         return False
     for one in to:
-        if not isinstance(one, dict) or set(one) != {"kid", "suite"} or not isinstance(one["kid"], str):
+        if not isinstance(one, dict) or set(one) != {"kid", "suite"} or not _matches(KID, one["kid"]):
             return False
         if not isinstance(one["suite"], str) or one["suite"] not in SUITES:
             return False

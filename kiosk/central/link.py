@@ -52,7 +52,7 @@ def open_link(
     signer = DeviceSigner(key, device)
     time = TrustedTime(folder, ring, clock)
     authorised = AuthorisedClient(client, TokenSource(client, signer, time))
-    sealing = SealingKeys(folder, ring, clock)
+    sealing = SealingKeys(folder, ring)
     sealing.load()
     return Link(
         client=client,

@@ -10,15 +10,14 @@ import msgspec
 
 from kiosk.station.errors import ConfigError
 from kiosk.trust.keys import DeviceKey, write_durably
-from kiosk.trust.ring import REVOKED, SEAL, KeyRing, PlatformKey, decode_keys, is_integer
+from kiosk.trust.ring import KeyRing, decode_keys, is_integer
 from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_wire, signed_bytes
-from offline_queue.api import AnswerFault, Clock, QueueError, Receipt, SealFault, SealingKey, SignedObject
+from offline_queue.api import AnswerFault, QueueError, Receipt, SealingKey, SignedObject
 
 KEY_FILE = "device.key"
 DEVICE_FILE = "device.json"
 BUNDLE_FILE = "keys.json"
 HEX_SHA256 = 64
-HYBRID = "hpke-xwing-sha256-aes256gcm"  # the default suite, queue-and-sync.md §7
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -131,10 +130,9 @@ class SealingKeys:
     Feeds the ring with every key of the bundle, and gives the queue the keys to seal to.
     """
 
-    def __init__(self, folder: Path, ring: KeyRing, clock: Clock) -> None:
+    def __init__(self, folder: Path, ring: KeyRing) -> None:
         self._path = folder / BUNDLE_FILE
         self._ring = ring
-        self._clock = clock
         self._version = 0
         self._lock = threading.Lock()
 
@@ -161,25 +159,9 @@ class SealingKeys:
             if self._accept(bundle):
                 write_durably(self._path, msgspec.json.encode(encode_wire(bundle)))
 
-    def published(self) -> tuple[SealingKey, ...]:
-        """Return every published sealing key, newest first, the revoked ones marked."""
-        return tuple(_sealing_key(key) for key in self._ring.keys(SEAL))
-
     def recipients(self) -> tuple[SealingKey, ...]:
-        """Return what to seal to: the newest key valid now, hybrid before classic, so that one KEM is never undercut.
-
-        With an unsure clock, or when all have run out (a terminal long offline still seals and the queue flags it,
-        §8), the newest that is not revoked. Raises: SealFault("no_key").
-        """
-        usable = [key for key in self._ring.keys(SEAL) if key.status != REVOKED]
-        if not usable:
-            raise SealFault("no_key")
-        if self._clock.is_trusted():
-            now = self._clock.wall_s()
-            begun = [key for key in usable if key.nbf <= now]
-            usable = [key for key in begun if key.is_valid_at(now)] or begun or usable
-        hybrid = [key for key in usable if key.suite == HYBRID]
-        return (_sealing_key((hybrid or usable)[0]),)
+        """Return every published sealing and escrow key; the queue chooses. Raises: SealFault("no_key")."""
+        return self._ring.sealing_keys()
 
     def _accept(self, bundle: SignedObject) -> bool:
         """Take the bundle into the ring; False if it is the one in force already."""
@@ -192,17 +174,6 @@ class SealingKeys:
         self._ring.learn(keys)
         self._version = int(version)
         return is_new
-
-
-def _sealing_key(key: PlatformKey) -> SealingKey:
-    return SealingKey(
-        kid=key.kid,
-        suite=key.suite,
-        public=key.pub,
-        not_before=key.nbf,
-        not_after=key.naf,
-        is_revoked=key.status == REVOKED,
-    )
 
 
 def certificate_spki(device: Device) -> bytes:

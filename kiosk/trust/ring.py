@@ -14,11 +14,12 @@ import msgspec
 
 from kiosk.station.errors import ConfigError
 from kiosk.trust.signed import Purpose, TrustFault, from_base64url, verify
-from offline_queue.api import SignedObject
+from offline_queue.api import SealFault, SealingKey, SignedObject
 
 ACTIVE, RETIRED, REVOKED = "active", "retired", "revoked"
 STATUSES = (ACTIVE, RETIRED, REVOKED)
-SEAL = "seal"
+SEAL, ESCROW = "seal", "escrow"  # what the platform opens with; a further recipient that it names
+SEAL_BYTES = {"hpke-xwing-sha256-aes256gcm": 1216, "hpke-x25519-sha256-aes256gcm": 32}  # docs/sealed-format.md
 USES: dict[Purpose, str] = {
     Purpose.RECEIPT: "receipt",
     Purpose.TIME: "time",
@@ -32,7 +33,7 @@ USES: dict[Purpose, str] = {
 
 
 class PlatformKey(msgspec.Struct, frozen=True):
-    """One public key of the platform. `pub` is DER SPKI, or the raw KEM parts when `use` is `seal`."""
+    """One public key of the platform. `pub` is DER SPKI, or the raw KEM parts when `use` is `seal` or `escrow`."""
 
     kid: str
     use: str
@@ -75,6 +76,28 @@ class KeyRing:
             if key.use == use
         ]
         return tuple(sorted(chosen, key=lambda key: (key.nbf, key.kid), reverse=True))
+
+    def sealing_keys(self) -> tuple[SealingKey, ...]:
+        """Return every key that something may be sealed to, the platform's first; the queue chooses among them.
+
+        Raises: SealFault("no_key") if the platform has none of a known suite that is not revoked.
+        """
+        platform, escrow = self.keys(SEAL), self.keys(ESCROW)
+        if all(key.status == REVOKED or key.suite not in SEAL_BYTES for key in platform):
+            raise SealFault("no_key")
+        return tuple(
+            SealingKey(
+                kid=key.kid,
+                suite=key.suite,
+                public=key.pub,
+                not_before=key.nbf,
+                not_after=key.naf,
+                is_revoked=key.status == REVOKED,
+                is_retired=key.status == RETIRED,
+                is_escrow=key.use == ESCROW,
+            )
+            for key in platform + escrow
+        )
 
     def verify(self, signed: SignedObject, purpose: Purpose, when: str) -> dict[str, Any]:
         """Return the object, if a key of the right use signed it while that key was valid.
@@ -134,10 +157,13 @@ def _decode_key(entry: Any) -> PlatformKey:
         raise TrustFault
     if not all(is_integer(moment) for moment in times.values()) or texts["status"] not in STATUSES:
         raise TrustFault
+    pub = from_base64url(entry["pub"])
+    if entry["use"] in (SEAL, ESCROW) and len(pub) != SEAL_BYTES.get(suite, len(pub)):
+        raise TrustFault  # found only while sealing, it would cost every submission
     return PlatformKey(
         kid=entry["kid"],
         use=entry["use"],
-        pub=from_base64url(entry["pub"]),
+        pub=pub,
         nbf=entry["nbf"],
         naf=entry["naf"],
         status=entry["status"],

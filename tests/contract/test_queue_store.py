@@ -209,6 +209,9 @@ def test_an_outdated_key_still_seals_and_says_so(bench, caplog):
     key = msgspec.structs.replace(bench.opener.hybrid_key, not_after=10)
     store.put(make_sid(1), make_parts(), build_manifest(), make_facts(), (key,))
     assert "outdated key: p-2026-11" in caplog.text
+    claimed = store.claim()
+    assert claimed is not None
+    assert json.loads(claimed.envelope.object)["stale_kid"] == "p-2026-11"
 
 
 def test_find_waits_for_a_put_of_the_same_sid(bench):

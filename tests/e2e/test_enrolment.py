@@ -15,7 +15,6 @@ from kiosk.trust.enrol import EnrolFault
 from kiosk.trust.identity import SealingKeys, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from offline_queue.api import Unreachable
-from tests.fixtures.central import ManualClock
 from tests.fixtures.platform import LivePlatform, running_platform
 
 QUICK = Timeouts(5.0, 10.0, 10.0)
@@ -49,7 +48,7 @@ def test_a_code_makes_a_terminal_the_platform_knows(platform, options, capsys):
     assert (facts["device_id"], facts["serial"]) == (device.device_id, device.serial)
     assert platform.device_state(device.device_id) == "active"
     assert platform.heartbeat(device.device_id)["audit"]["n"] == 2  # the enrolment and its checkpoint
-    sealing = SealingKeys(state / "trust", KeyRing(load_pinned(platform.pins_path)), ManualClock(device.enrolled_s))
+    sealing = SealingKeys(state / "trust", KeyRing(load_pinned(platform.pins_path)))
     assert sealing.load()
     assert sealing.recipients()[0].suite == "hpke-xwing-sha256-aes256gcm"
     assert audit_verify(state) == 0

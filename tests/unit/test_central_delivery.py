@@ -571,7 +571,7 @@ def test_a_busy_platform_is_not_a_portal(link, server):
 
 
 SEAL_KEY = {
-    "kid": "p-1", "use": "seal", "suite": "hpke-x25519-sha256-aes256gcm", "pub": "AAEC", "nbf": 1, "naf": 0,
+    "kid": "p-1", "use": "seal", "suite": "hpke-x25519-sha256-aes256gcm", "pub": "A" * 43, "nbf": 1, "naf": 0,
     "status": "active",
 }  # fmt: skip
 

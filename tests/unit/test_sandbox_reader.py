@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -192,9 +193,14 @@ WRONG_HEADERS = {
     "part with a dot": canonical(header(part="../x")),
     "long part": canonical(header(part="a" * 49)),
     "long cat": canonical(header(cat="c" * 33)),
+    "cat with a tab": canonical(header(cat="2026\t")),
+    "cat with DEL": canonical(header(cat="2026\x7f")),
     "nobody": canonical(header(to=[])),
     "five recipients": canonical(header(to=[{"kid": str(n), "suite": CLASSIC} for n in range(5)])),
     "kid twice": canonical(header(to=[{"kid": "s-2026-11", "suite": suite} for suite in (CLASSIC, HYBRID)])),
+    "empty kid": canonical(header(to=[{"kid": "s-2026-11", "suite": CLASSIC}, {"kid": "", "suite": CLASSIC}])),
+    "kid with a space": canonical(header(to=[{"kid": "s 1", "suite": CLASSIC}])),
+    "long kid": canonical(header(to=[{"kid": "s" * 65, "suite": CLASSIC}])),
     "other suite": canonical(header(to=[{"kid": "s-2026-11", "suite": "rsa"}])),
     "suite of another type": canonical(header(to=[{"kid": "s-2026-11", "suite": []}])),
     "kid of another type": canonical(header(to=[{"kid": 1, "suite": CLASSIC}])),
@@ -219,6 +225,22 @@ def test_wraps_for_nobody_here_or_of_another_suite_are_bad() -> None:
     whole = blob()
     at = 8 + int.from_bytes(whole[4:8], "big")
     assert_bad(whole[:at] + (81).to_bytes(2, "big") + whole[at + 2 : at + 82] + b"\0" + whole[at + 82 :])
+
+
+LOW_ORDER = [  # u-coordinates whose products are all zeros, RFC 7748 §6.1
+    bytes(32),
+    b"\x01" + bytes(31),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+]
+
+
+@pytest.mark.parametrize("point", LOW_ORDER, ids=lambda point: point.hex()[:8])
+def test_a_wrap_from_a_point_of_low_order_is_bad(point: bytes) -> None:
+    for to, at in (([{"kid": "s-2026-11", "suite": CLASSIC}], 2), ([{"kid": "p-2026-11", "suite": HYBRID}], 1090)):
+        whole = blob(to=to)
+        start = 8 + int.from_bytes(whole[4:8], "big") + at
+        assert_bad(whole[:start] + point + whole[start + 32 :])
 
 
 def frames_of(*frames: tuple[int, bool, bytes]) -> bytes:
@@ -281,3 +303,16 @@ def test_a_file_appears_only_when_its_last_frame_is_authentic(tmp_path: Path) ->
     with pytest.raises(Bad):
         open_file(sealed, target, KEYS, ORIGIN)
     assert list(target.parent.iterdir()) == []
+
+
+def test_a_long_blob_is_opened_in_flat_memory(tmp_path: Path) -> None:
+    sealed, target = tmp_path / "sealed", tmp_path / "plain"
+    sealed.write_bytes(blob(bytes(30_000_000)))
+    tracemalloc.start()
+    try:
+        opened = open_file(sealed, target, KEYS, ORIGIN)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert opened.plain_bytes == target.stat().st_size == 30_000_000
+    assert peak < 8 * CHUNK, "two frames, one block and what the files keep"

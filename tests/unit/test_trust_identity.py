@@ -29,7 +29,7 @@ HYBRID, CLASSIC = "hpke-xwing-sha256-aes256gcm", "hpke-x25519-sha256-aes256gcm"
 
 
 def seal_key(kid: str, nbf: int = NOW_S - 10, naf: int = NOW_S + YEAR_S, **more: str) -> dict[str, object]:
-    key = {"kid": kid, "use": "seal", "suite": HYBRID, "pub": to_base64url(b"raw"), "nbf": nbf, "naf": naf}
+    key = {"kid": kid, "use": "seal", "suite": HYBRID, "pub": to_base64url(bytes(1216)), "nbf": nbf, "naf": naf}
     return {**key, "status": "active", **more}
 
 
@@ -193,54 +193,58 @@ def test_pins_that_are_not_whole_are_a_configuration_mistake(tmp_path, content):
 # ── sealing keys ───────────────────────────────────────────────────────────────────────────
 
 
-def sealing(folder, signer, clock) -> SealingKeys:
-    return SealingKeys(folder, signer.ring(), clock)
+def sealing(folder, signer) -> SealingKeys:
+    return SealingKeys(folder, signer.ring())
 
 
-def test_there_is_no_key_before_the_first_bundle(tmp_path, signer, clock):
+def kids(keys: SealingKeys) -> list[str]:
+    return [key.kid for key in keys.recipients()]
+
+
+def test_there_is_no_key_before_the_first_bundle(tmp_path, signer):
     with pytest.raises(SealFault, match="no_key"):
-        sealing(tmp_path, signer, clock).recipients()
+        sealing(tmp_path, signer).recipients()
 
 
-def test_the_newest_valid_hybrid_key_is_sealed_to(tmp_path, signer, clock):
-    keys = sealing(tmp_path, signer, clock)
+def test_the_queue_is_told_every_key_with_all_it_needs_to_choose(tmp_path, signer):
+    keys = sealing(tmp_path, signer)
+    small = to_base64url(bytes(32))
     listed = [
-        seal_key("old", nbf=NOW_S - 100),
+        seal_key("old", nbf=NOW_S - 100, naf=NOW_S),
         seal_key("new", nbf=NOW_S - 50),
-        seal_key("tomorrow", nbf=NOW_S + 86400),
         seal_key("burnt", nbf=NOW_S - 5, status="revoked"),
-        seal_key("small", nbf=NOW_S - 1, suite=CLASSIC),
+        seal_key("resting", nbf=NOW_S - 60, status="retired"),
+        seal_key("archive", use="escrow", suite=CLASSIC, pub=small),
     ]
     keys.update(decode_wire(signer.bundle(1, listed)))
-    assert [key.kid for key in keys.recipients()] == ["new"]
-    assert {key.kid for key in keys.published() if key.is_revoked} == {"burnt"}
+    assert kids(keys) == ["burnt", "new", "resting", "old", "archive"]
+    told = {key.kid: key for key in keys.recipients()}
+    assert [key.kid for key in told.values() if key.is_revoked] == ["burnt"]
+    assert [key.kid for key in told.values() if key.is_retired] == ["resting"]
+    assert [key.kid for key in told.values() if key.is_escrow] == ["archive"]
+    assert (told["old"].not_before, told["old"].not_after) == (NOW_S - 100, NOW_S)
+    assert (told["archive"].suite, told["archive"].public) == (CLASSIC, bytes(32))
 
 
-def test_a_terminal_long_offline_still_seals_to_the_newest_outdated_key(tmp_path, signer, clock):
-    keys = sealing(tmp_path, signer, clock)
-    keys.update(decode_wire(signer.bundle(1, [seal_key("a", naf=NOW_S + 5), seal_key("b", nbf=NOW_S - 5, naf=NOW_S)])))
-    clock.advance(30 * 86400)
-    assert keys.recipients()[0].kid == "b"
+def test_an_escrow_key_alone_is_no_key_of_the_platform(tmp_path, signer):
+    keys = sealing(tmp_path, signer)
+    listed = [seal_key("archive", use="escrow"), seal_key("burnt", status="revoked"), seal_key("new", suite="sm2")]
+    keys.update(decode_wire(signer.bundle(1, listed)))
+    with pytest.raises(SealFault, match="no_key"):
+        keys.recipients()
 
 
-def test_an_unsure_clock_judges_no_key(tmp_path, signer, clock):
-    keys = sealing(tmp_path, signer, clock)
-    keys.update(decode_wire(signer.bundle(1, [seal_key("a")])))
-    clock.wall, clock.trusted = 0.0, False
-    assert keys.recipients()[0].kid == "a"
-
-
-def test_a_bundle_survives_a_restart_and_rotation_replaces_it(tmp_path, signer, clock):
-    keys = sealing(tmp_path, signer, clock)
+def test_a_bundle_survives_a_restart_and_rotation_replaces_it(tmp_path, signer):
+    keys = sealing(tmp_path, signer)
     assert not keys.load()
     keys.update(decode_wire(signer.bundle(1, [seal_key("a")])))
-    again = sealing(tmp_path, signer, clock)
+    again = sealing(tmp_path, signer)
     assert again.load()
     assert again.recipients()[0].kid == "a"
     again.update(decode_wire(signer.bundle(2, [seal_key("b")])))
-    third = sealing(tmp_path, signer, clock)
+    third = sealing(tmp_path, signer)
     assert third.load()
-    assert (third.version, [key.kid for key in third.published()]) == (2, ["b"])
+    assert (third.version, kids(third)) == (2, ["b"])
 
 
 @pytest.mark.parametrize(
@@ -248,30 +252,42 @@ def test_a_bundle_survives_a_restart_and_rotation_replaces_it(tmp_path, signer, 
     [
         lambda signer: signer.bundle(1, [seal_key("x")]),
         lambda signer: signer.bundle(3, [{**seal_key("x"), "status": "maybe"}]),
+        lambda signer: signer.bundle(3, [seal_key("x", pub=to_base64url(bytes(1215)))]),
+        lambda signer: signer.bundle(3, [seal_key("x", use="escrow", suite=CLASSIC)]),
         lambda signer: signer.bundle(3, [seal_key("x")], typ="policy"),
         lambda signer: signer.bundle(3, [seal_key("x")], ts=NOW_S - 2 * YEAR_S),
         lambda signer: signer.bundle("3", [seal_key("x")]),
         lambda signer: signer.wire("receipt", Purpose.BUNDLE, {"typ": "keys", "version": 3, "ts": NOW_S, "keys": []}),
     ],
-    ids=["older", "broken key", "another kind", "key not valid then", "no number", "another key"],
+    ids=[
+        "older",
+        "broken key",
+        "cut key",
+        "key of another suite",
+        "another kind",
+        "key not valid then",
+        "no number",
+        "another key",
+    ],
 )
-def test_a_bundle_that_cannot_be_believed_leaves_the_last_good_one(tmp_path, signer, clock, forge):
-    keys = sealing(tmp_path, signer, clock)
+def test_a_bundle_that_cannot_be_believed_leaves_the_last_good_one(tmp_path, signer, forge):
+    keys = sealing(tmp_path, signer)
     keys.update(decode_wire(signer.bundle(2, [seal_key("good")])))
     with pytest.raises(TrustFault):
         keys.update(decode_wire(forge(signer)))
     assert keys.recipients()[0].kid == "good"
-    again = sealing(tmp_path, signer, clock)
+    again = sealing(tmp_path, signer)
     assert again.load()
     assert again.recipients()[0].kid == "good"
 
 
-def test_a_cache_somebody_wrote_is_not_believed(tmp_path, signer, clock):
+def test_a_cache_somebody_wrote_is_not_believed(tmp_path, signer):
     stranger = PlatformSigner()
-    sealing(tmp_path, stranger, clock).update(decode_wire(stranger.bundle(9, [seal_key("theirs")])))
-    keys = sealing(tmp_path, signer, clock)
+    sealing(tmp_path, stranger).update(decode_wire(stranger.bundle(9, [seal_key("theirs")])))
+    keys = sealing(tmp_path, signer)
     assert not keys.load()
-    assert keys.published() == ()
+    with pytest.raises(SealFault, match="no_key"):
+        keys.recipients()
 
 
 # ── time ───────────────────────────────────────────────────────────────────────────────────
