@@ -95,9 +95,18 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
         raise NotEnrolled("not_enrolled", "run: main.py enrol --code CODE")
     key = FileKey(folder / KEY_FILE, PROFILE)
     ring = KeyRing(load_pinned(config.path(config.platform.pins)))
-    url = config.platform.urls[0] if config.platform.urls else device.platform_url
+    url, *others = config.platform.urls or (device.platform_url,)
     link = open_link(
-        device, key, ring, clock, folder, url=url, ca_path=config.path(config.platform.ca), version=VERSION
+        device,
+        key,
+        ring,
+        clock,
+        folder,
+        url=url,
+        ca_path=config.path(config.platform.ca),
+        version=VERSION,
+        others=tuple(others),
+        bytes_per_s=config.sync.max_bytes_per_s,
     )
     catalogue = load_catalogue(catalogue_folder(config))
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
@@ -203,7 +212,7 @@ class Kiosk:
         self.audit.record(Event.APP_STOP, reason="requested")
         self.audit.close()
         self.store.close()
-        self.link.client.close()
+        self.link.close()
         return all(done)
 
     def note_defect(self, error: BaseException) -> None:

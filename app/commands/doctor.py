@@ -204,7 +204,7 @@ class Doctor:
         try:
             return self._line(url, link), self._keys(link)
         finally:
-            link.client.close()
+            link.close()
 
     def _line(self, url: str, link: Link) -> Finding:
         parts = urlsplit(url)

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from kiosk.central.answers import JSON_LIMIT, Reply, fault_of_transport
+from kiosk.central.pieces import Limiter
 from kiosk.station.errors import ConfigError
 from offline_queue.api import Clock, Unreachable
 
@@ -39,7 +40,15 @@ class PlatformClient:
     Raises: ConfigError for an address that is not `https://host[:port]` or a CA file that is not there.
     """
 
-    def __init__(self, base_url: str, ca_path: Path, clock: Clock, version: str, timeouts: Timeouts | None = None):
+    def __init__(
+        self,
+        base_url: str,
+        ca_path: Path,
+        clock: Clock,
+        version: str,
+        timeouts: Timeouts | None = None,
+        limiter: Limiter | None = None,
+    ):
         parts = urlsplit(base_url)
         if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
             raise ConfigError((f"platform.url: {base_url!r}; allowed: https://host[:port]",))
@@ -50,6 +59,7 @@ class PlatformClient:
         self._ca_path = ca_path
         self._agent = f"jinban/{version}"
         self._timeouts = timeouts or Timeouts()
+        self._limiter = limiter or Limiter(0, clock)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -83,7 +93,13 @@ class PlatformClient:
         timeout = (self._timeouts.connect_s, self._timeouts.read_s)
         try:
             with self._session().request(
-                method, url, headers=sent, data=body, timeout=timeout, allow_redirects=False, stream=True
+                method,
+                url,
+                headers=sent,
+                data=self._limiter.body(body) if body else body,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
             ) as response:
                 return self._read(response, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:

@@ -68,7 +68,7 @@ class Terminal:
     def close(self) -> None:
         """Let go of everything."""
         self.store.close()
-        self.link.client.close()
+        self.link.close()
 
     def put(self, sid: str = "") -> str:
         """Return the sid of a submission stored here."""
