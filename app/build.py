@@ -39,6 +39,7 @@ from kiosk.trust.keys import FileKey
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
 from offline_queue.api import Change, QueueError
+from offline_queue.plan import build_plan
 from offline_queue.store import Limits, QueueStore
 from offline_queue.sync import SyncLoop
 
@@ -148,7 +149,10 @@ class Kiosk:
             )
             if device is not None
         }
-        self.sync = SyncLoop(ready.store, ready.link.delivery, ready.link.verifier, ready.clock, self._queue_changed)
+        plan = build_plan(ready.config.sync.large_parts, ready.config.sync.large_from_kib)
+        self.sync = SyncLoop(
+            ready.store, ready.link.delivery, ready.link.verifier, ready.clock, self._queue_changed, plan=plan
+        )
         self.central = CentralLane(ready.link, self._pulse, self._line_changed)
         self.runner = SessionRunner(
             Parts(

@@ -65,6 +65,10 @@ CLAIMABLE = f"""
 SELECT seq FROM submission s INDEXED BY submission_ready
 WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY priority, seq LIMIT 1"""  # noqa: S608
 
+CLAIMABLE_UNSENT = f"""
+SELECT seq FROM submission s INDEXED BY submission_ready
+WHERE state = 'ready' AND {_DUE} AND {_FREE} ORDER BY sent_once, priority, seq LIMIT 1"""  # noqa: S608
+
 CLAIM = """
 UPDATE submission SET state = 'claimed', lease_owner = ?, lease_mono_ms = ? WHERE seq = ? RETURNING *"""
 

@@ -247,10 +247,13 @@ class QueueStore:
 
     # ── out: the sync thread ────────────────────────────────────────────────────────────────
 
-    def claim(self, preferred_sid: str = "", *, is_due_waived: bool = False) -> Consignment | None:
+    def claim(
+        self, preferred_sid: str = "", *, is_due_waived: bool = False, is_unsent_first: bool = False
+    ) -> Consignment | None:
         """Lease the next submission that is due: the preferred one, else by priority and number. None: nothing.
 
-        `is_due_waived` lets the preferred one go before its due time.
+        `is_due_waived` lets the preferred one go before its due time. `is_unsent_first`: those that the platform has
+        not heard of go before all others.
         """
         now = {
             "boot": self._clock.boot_id(),
@@ -260,7 +263,7 @@ class QueueStore:
         }
         with self._ledger.transaction() as db:
             found = db.execute(rows.CLAIMABLE_PREFERRED, now).fetchone() if preferred_sid else None
-            found = found or db.execute(rows.CLAIMABLE, now).fetchone()
+            found = found or db.execute(rows.CLAIMABLE_UNSENT if is_unsent_first else rows.CLAIMABLE, now).fetchone()
             if found is None:
                 return None
             row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
@@ -333,6 +336,17 @@ class QueueStore:
         """Remember why the whole queue stands still, or that it does not."""
         with self._ledger.transaction() as db:
             set_meta(db, "pause_reason", reason.value)
+
+    def note(self, key: str) -> str:
+        """Return one of the sync loop's own notes, or nothing."""
+        with self._ledger.transaction() as db:
+            return get_meta(db, key)
+
+    def set_notes(self, notes: dict[str, str]) -> None:
+        """Write notes of the sync loop in one transaction: breaker, link estimate (§6, meta)."""
+        with self._ledger.transaction() as db:
+            for key, value in notes.items():
+                set_meta(db, key, value)
 
     # ── forgetting: retention ───────────────────────────────────────────────────────────────
 
