@@ -8,11 +8,17 @@ import pytest
 
 from app.commands.doctor import Doctor
 from app.commands.queue import run_queue
+from kiosk.station.audit_events import Event, load_events
 from kiosk.station.config import load_config
 from kiosk.station.texts import own_texts
 from offline_queue.api import PauseReason
 from tests.fixtures.queue import Bench
 from tests.unit.test_config import MINIMAL
+
+
+def test_the_audit_log_knows_every_pause():
+    words = load_events().kinds[Event.QUEUE_PAUSED].arguments["reason"].words
+    assert words == {pause.value for pause in PauseReason if pause is not PauseReason.NONE}
 
 
 @pytest.mark.parametrize("pause", [PauseReason.MAINTENANCE, PauseReason.PORTAL, PauseReason.REVOKED])
