@@ -38,7 +38,8 @@ from kiosk.trust.identity import KEY_FILE, Device, load_device
 from kiosk.trust.keys import FileKey
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
-from offline_queue.api import Change, QueueError
+from offline_queue.api import Change, Line, PauseReason, QueueError
+from offline_queue.plan import build_plan
 from offline_queue.store import Limits, QueueStore
 from offline_queue.sync import SyncLoop
 
@@ -95,9 +96,18 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
         raise NotEnrolled("not_enrolled", "run: main.py enrol --code CODE")
     key = FileKey(folder / KEY_FILE, PROFILE)
     ring = KeyRing(load_pinned(config.path(config.platform.pins)))
-    url = config.platform.urls[0] if config.platform.urls else device.platform_url
+    url, *others = config.platform.urls or (device.platform_url,)
     link = open_link(
-        device, key, ring, clock, folder, url=url, ca_path=config.path(config.platform.ca), version=VERSION
+        device,
+        key,
+        ring,
+        clock,
+        folder,
+        url=url,
+        ca_path=config.path(config.platform.ca),
+        version=VERSION,
+        others=tuple(others),
+        bytes_per_s=config.sync.max_bytes_per_s,
     )
     catalogue = load_catalogue(catalogue_folder(config))
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
@@ -129,6 +139,7 @@ class Kiosk:
         self.link = ready.link
         self.audit = ready.log
         self._on_stuck = on_stuck
+        self._paused = ready.store.stats().pause
         self.work = WorkLane(self.note_defect)
         self.lanes = {
             kind: self._lane(kind, device)
@@ -139,7 +150,16 @@ class Kiosk:
             )
             if device is not None
         }
-        self.sync = SyncLoop(ready.store, ready.link.delivery, ready.link.verifier, ready.clock, self._queue_changed)
+        plan = build_plan(ready.config.sync.large_parts, ready.config.sync.large_from_kib)
+        self.sync = SyncLoop(
+            ready.store,
+            ready.link.delivery,
+            ready.link.verifier,
+            ready.clock,
+            self._queue_changed,
+            on_line=self._pause_changed,
+            plan=plan,
+        )
         self.central = CentralLane(ready.link, self._pulse, self._line_changed)
         self.runner = SessionRunner(
             Parts(
@@ -203,7 +223,7 @@ class Kiosk:
         self.audit.record(Event.APP_STOP, reason="requested")
         self.audit.close()
         self.store.close()
-        self.link.client.close()
+        self.link.close()
         return all(done)
 
     def note_defect(self, error: BaseException) -> None:
@@ -226,6 +246,22 @@ class Kiosk:
         if is_online:
             self.sync.network_returned()
         self.runner.line_changed()
+
+    def _pause_changed(self, line: Line) -> None:
+        """The queue stands still for a reason, or goes on: show it, and write it down once a change."""
+        paused, self._paused = self._paused, line.pause
+        if line.pause is not paused:
+            self.work.submit(lambda: self._record_pause(line.pause))
+        self.runner.line_changed()
+
+    def _record_pause(self, pause: PauseReason) -> None:
+        try:
+            if pause is PauseReason.NONE:
+                self.audit.record(Event.QUEUE_RESUMED)
+            else:
+                self.audit.record(Event.QUEUE_PAUSED, reason=pause)
+        except KioskError as error:
+            log.warning("a pause was not audited: %s", error.code)
 
     def _pulse(self) -> Pulse:
         devices = self.runner.station.devices

@@ -60,6 +60,7 @@ class CentralLane:
     def _ask(self, count: int) -> None:
         try:
             self._link.delivery.probe()
+            self._link.look_back()
             if count % BEATS == 0:
                 self._link.heartbeat.send(self._pulse())
             if count % REFRESHES == 0:

@@ -57,6 +57,7 @@ CODES: dict[str, Action] = {
     "already_rated": Action.TERMINAL,
     "in_progress": Action.RETRY,
     "busy": Action.RETRY,
+    "maintenance": Action.RETRY,
     "storage_full": Action.RETRY,
     "clock_skew": Action.RETRY,
     "rotation_pending": Action.RETRY,
@@ -100,6 +101,9 @@ class PauseReason(StrEnum):
     SUSPENDED = "device_suspended"
     REVOKED = "device_revoked"
     NOT_ENROLLED = "not_enrolled"
+    MAINTENANCE = "maintenance"  # 503 with our code or a Retry-After: the platform says when it is back
+    OVERLOADED = "overloaded"  # 429, or 503 that says nothing more
+    TROUBLE = "platform_trouble"  # it answers, five times in a row without sense
 
 
 # ── errors ─────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,8 @@ Rules, in the order in which they bite:
   does not, probes go out every 1 to 3 seconds, so that a returning network is noticed within that time.
 - A portal or a certificate our clock cannot accept pauses the queue the same way, under its own name.
 - 429 and 503 open the breaker for Retry-After plus a jitter as long again, at most a minute, so that a fleet does not
-  return in one wave. Five transport faults in a row while probes succeed open it for a growing, jittered time.
+  return in one wave. Five transport faults in a row while probes succeed open it for a growing, jittered time. An open
+  breaker is a pause with a name: maintenance, overloaded or platform_trouble; it outlives a restart.
 - Unauthorised pauses the queue; after 1 to 15 minutes one submission tries. Revoked waits for a person.
 """
 
@@ -20,10 +21,12 @@ import msgspec
 
 from offline_queue.api import AnswerFault, Busy, Clock, Line, PauseReason, Unauthorised, Unreachable
 from offline_queue.backoff import bounded_wait, full_jitter
+from offline_queue.breaker import Breaker
 
 log = logging.getLogger(__name__)
 
-BY_PROBE = frozenset({PauseReason.PORTAL, PauseReason.CLOCK})  # a signed time ends these pauses
+BREAKER = frozenset({PauseReason.MAINTENANCE, PauseReason.OVERLOADED, PauseReason.TROUBLE})
+BY_PROBE = BREAKER | {PauseReason.PORTAL, PauseReason.CLOCK}  # a signed time ends these pauses
 PAUSES = {
     "device_suspended": PauseReason.SUSPENDED,
     "device_revoked": PauseReason.REVOKED,
@@ -36,6 +39,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     probe_min_s: float = 1.0
     probe_max_s: float = 3.0  # with the start of one attempt this keeps a returning network under 5 s
+    resume_s: float = 0.5  # an upload that was cut after it had got on goes on within this time
     busy_s: float = 5.0  # 409 and 202 without Retry-After, §10
     trial_min_s: float = 60.0
     trial_max_s: float = 900.0
@@ -56,18 +60,22 @@ class Gate:
         rng: random.Random,
         probe: Callable[[], None],
         on_line: Callable[[Line], None],
+        breaker: Breaker,
         pause: PauseReason = PauseReason.NONE,
     ) -> None:
+        """`breaker` and `pause` are as a former run left them."""
         self._clock = clock
         self._pace = pace
         self._rng = rng
         self._probe = probe
         self._on_line = on_line
-        self._not_before_s = math.inf if pause is PauseReason.REVOKED else -math.inf
-        self._needs_probe = pause in BY_PROBE
-        self._is_overloaded = False
+        self._breaker = breaker
+        self._not_before_s = math.inf if pause is PauseReason.REVOKED else breaker.until_s
+        self._needs_probe = pause in BY_PROBE or breaker.is_open
+        self._is_overloaded = breaker.is_open and breaker.is_of_this_boot
         self._faults = 0
         self._openings = 0
+        self._was_away = False
         self.line = Line(is_reachable=True, pause=pause)
 
     def wait_s(self) -> tuple[float, bool]:
@@ -80,7 +88,7 @@ class Gate:
         try:
             self._probe()
         except Busy as error:
-            self.overloaded(error.retry_after_s)
+            self.overloaded(error)
         except Unauthorised as error:
             self.unauthorised(error.code)
         except AnswerFault:
@@ -99,30 +107,38 @@ class Gate:
     def resume(self) -> None:
         """End a pause: a technician, an enrolment or a command has removed its reason."""
         self._not_before_s = -math.inf
+        self._breaker.close()
         self._show(Line(is_reachable=self.line.is_reachable))
 
     def answered(self) -> None:
         """The platform answered a submission properly: whatever was in doubt is not."""
         self._faults = 0
         self._openings = 0
+        self._breaker.close()
         self._show(Line(is_reachable=True))
 
-    def transport_fault(self, error: Unreachable) -> None:
-        """No proper answer came. No answer at all, or a stranger's, puts the line in doubt."""
-        self._faults += 1
+    def transport_fault(self, error: Unreachable, *, has_advanced: bool = False) -> None:
+        """No proper answer came. No answer at all, or a stranger's, puts the line in doubt.
+
+        `has_advanced`: bytes were acknowledged before it broke, so this is a line that works between its cuts.
+        """
+        self._faults = 0 if has_advanced else self._faults + 1
         if error.pause is not PauseReason.NONE:
             self._out_of_reach(error.pause)
         elif self._faults >= self._pace.faults_max:
             self._openings += 1
             self._faults = 0
-            self._close_for(full_jitter(self._openings, self._rng))
+            self._close_for(full_jitter(self._openings, self._rng), PauseReason.TROUBLE)
         elif error.status == 0:
             self._needs_probe = True
 
-    def overloaded(self, retry_after_s: float | None) -> None:
+    def overloaded(self, error: Busy) -> None:
         """The platform asks everyone to wait."""
-        wait_s = bounded_wait(retry_after_s, self._pace.busy_s)
-        self._close_for(wait_s + self._rng.uniform(0.0, min(wait_s, self._pace.return_jitter_s)))
+        wait_s = bounded_wait(error.retry_after_s, self._pace.busy_s)
+        says_when = error.status == 503 and error.retry_after_s is not None
+        is_planned = error.code == "maintenance" or says_when
+        pause = PauseReason.MAINTENANCE if is_planned else PauseReason.OVERLOADED
+        self._close_for(wait_s + self._rng.uniform(0.0, min(wait_s, self._pace.return_jitter_s)), pause)
         self._is_overloaded = True
 
     def unauthorised(self, code: str) -> None:
@@ -133,22 +149,26 @@ class Gate:
         self._show(Line(is_reachable=True, pause=pause))
 
     def _out_of_reach(self, pause: PauseReason) -> None:
+        self._was_away = True
         self._needs_probe = True
         self._not_before_s = self._clock.mono_s() + self._rng.uniform(self._pace.probe_min_s, self._pace.probe_max_s)
         self._show(Line(is_reachable=False, pause=pause))
 
     def _back(self) -> bool:
         """Note that a signed time came; return whether the line had been away."""
-        was_away = not self.line.is_reachable
+        was_away, self._was_away = self._was_away, False
         self._needs_probe = False
         self._is_overloaded = False
+        self._breaker.close()
         kept = PauseReason.NONE if self.line.pause in BY_PROBE else self.line.pause
         self._show(Line(is_reachable=True, pause=kept))
         return was_away
 
-    def _close_for(self, wait_s: float) -> None:
+    def _close_for(self, wait_s: float, pause: PauseReason) -> None:
         self._needs_probe = True
         self._not_before_s = self._clock.mono_s() + wait_s
+        self._breaker.open(self._not_before_s)
+        self._show(Line(is_reachable=True, pause=pause))
 
     def _show(self, line: Line) -> None:
         if line != self.line:

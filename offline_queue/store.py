@@ -285,6 +285,17 @@ class QueueStore(Looking):
         with self._ledger.transaction() as db:
             set_meta(db, "pause_reason", reason.value)
 
+    def note(self, key: str) -> str:
+        """Return one of the sync loop's own notes, or nothing."""
+        with self._ledger.transaction() as db:
+            return get_meta(db, key)
+
+    def set_notes(self, notes: dict[str, str]) -> None:
+        """Write notes of the sync loop in one transaction: breaker, link estimate (§6, meta)."""
+        with self._ledger.transaction() as db:
+            for key, value in notes.items():
+                set_meta(db, key, value)
+
     # ── forgetting: retention ───────────────────────────────────────────────────────────────
 
     def shred(self, sid: str) -> Outcome:

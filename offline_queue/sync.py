@@ -1,7 +1,7 @@
-"""The sync loop: brings what is stored to the platform, exactly once in effect (queue-and-sync.md §5, §10, §11).
+"""The sync loop: one thread that brings what is stored to the platform (queue-and-sync.md §5, §10, §11).
 
-The loop itself asks the verifier before anything counts as delivered; no delivery can declare it. Once a PUT may have
-left, the next attempt asks for the status first. The visit's own submission goes before all others.
+It decides what goes next and when; how one attempt runs is attempt.py, whether sending makes sense now is line.py.
+The visit's own submission goes before all others.
 """
 
 from __future__ import annotations
@@ -11,43 +11,26 @@ import random
 import threading
 from collections.abc import Callable
 
-import msgspec
-
 from offline_queue.api import (
-    CODES,
-    Action,
-    Answer,
-    AnswerFault,
-    Busy,
     Cause,
     Change,
     Clock,
-    Consignment,
     Delivery,
-    DiskFull,
     Line,
     Outcome,
-    PartUpload,
-    PauseReason,
     QueueError,
-    Refused,
-    SignedObject,
     State,
-    StoreCorrupt,
-    Unauthorised,
-    Unreachable,
     Verifier,
 )
-from offline_queue.backoff import bounded_wait, full_jitter
+from offline_queue.attempt import Courier
+from offline_queue.breaker import Breaker
 from offline_queue.line import Gate, Pace
+from offline_queue.plan import Plan
 from offline_queue.retention import Retention
 from offline_queue.store import QueueStore
 
 log = logging.getLogger(__name__)
 
-PUT_ROUNDS = 3  # PUT, bring what it misses, PUT again; more is the platform's trouble, not ours
-BAD_RECEIPTS_ALARM = 3
-GONE = (404, 410)
 FINAL = frozenset({State.DELIVERED, State.SHREDDED, State.DEAD})
 
 
@@ -65,19 +48,32 @@ class SyncLoop:
         on_line: Callable[[Line], None] = lambda line: None,
         retention: Retention | None = None,
         pace: Pace | None = None,
+        plan: Plan | None = None,
         rng: random.Random | None = None,
     ) -> None:
         """`on_change` and `on_line` are called from the sync thread, after the store has committed."""
         self._store = store
-        self._delivery = delivery
-        self._verifier = verifier
         self._clock = clock
         self._on_change = on_change
         self._on_line = on_line
         self._retention = retention or Retention(store, clock)
         self._pace = pace or Pace()
         self._rng = rng or random.SystemRandom()
-        self._gate = Gate(clock, self._pace, self._rng, delivery.probe, self._show_line, store.stats().pause)
+        breaker = Breaker(store, clock, self._rng, self._pace.return_jitter_s)
+        pause = store.stats().pause
+        self._gate = Gate(clock, self._pace, self._rng, delivery.probe, self._show_line, breaker, pause)
+        self._courier = Courier(
+            store,
+            delivery,
+            verifier,
+            clock,
+            self._gate,
+            pace=self._pace,
+            plan=plan or Plan(),
+            rng=self._rng,
+            tell=self._tell,
+            must_yield=self._must_yield,
+        )
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._changed = threading.Condition()
@@ -86,8 +82,6 @@ class SyncLoop:
         self._is_urgent = False
         self._wants_probe = False
         self._wants_resume = False
-        self._bad_receipts: dict[str, int] = {}
-        self._state = State.READY  # of the submission in hand
         self._held = ""  # its sid, until its lease has ended
         self._late_check_at_s = clock.mono_s() + self._pace.late_check_s
         self._trouble = ""
@@ -158,14 +152,14 @@ class SyncLoop:
         if wait_s > 0:
             return wait_s
         is_urgent, self._is_urgent = self._is_urgent, False
-        claimed = self._store.claim(self._preferred, is_due_waived=is_urgent)
+        claimed = self._store.claim(self._preferred, is_due_waived=is_urgent, is_unsent_first=self._courier.is_thin)
         if claimed is None:
             return self._tidy()
         self._tell(
             State.READY, Outcome(claimed.sid, claimed.intake_number, State.CLAIMED, claimed.sent_once), Cause.CLAIMED
         )
         self._held = claimed.sid
-        self._attempt(claimed)
+        self._courier.attempt(claimed)
         self._held = ""
         return 0.0
 
@@ -189,162 +183,7 @@ class SyncLoop:
         self._wake.clear()
         return self._is_stopping
 
-    def _attempt(self, item: Consignment) -> None:
-        """Deliver one claimed submission and write down how it went, whatever happens."""
-        self._state = State.CLAIMED
-        try:
-            self._deliver(item)
-        except _Interrupted:
-            self._release(item, Cause.INTERRUPTED)
-        except Refused as error:
-            self._refused(item, error)
-        except (DiskFull, StoreCorrupt):
-            raise
-        except Unauthorised as error:
-            self._gate.unauthorised(error.code)
-            self._release(item, Cause.PAUSED, status=error.status, code=error.code)
-        except Busy as error:
-            self._busy(item, error)
-        except AnswerFault as error:
-            self._bad_receipt(item, error)
-        except Unreachable as error:
-            self._unreachable(item, error)
-        except _UploadGone as error:
-            self._release(item, Cause.WAITING, wait_s=self._pace.busy_s, status=error.status, code="upload_gone")
-        except Exception as error:  # a blob that cannot be read, or a defect: this item waits, the rest goes on
-            code = error.code if isinstance(error, QueueError) else type(error).__name__
-            log.error("defect at %s: %s", item.sid, code)
-            self._release(item, Cause.DEFECT, self._jitter(item), is_counted=True, code=code)
-
-    def _deliver(self, item: Consignment) -> None:
-        needed = tuple(part for part in item.parts if part.acked_offset < part.size)
-        if item.sent_once:
-            self._mark_sending(item)
-            answer = self._ask_status(item)
-            if answer.state in {"committed", "processing"}:
-                return self._take(item, answer)
-            needed = self._missing(item, answer, needed)
-        for _ in range(PUT_ROUNDS):
-            for part in needed:
-                self._upload(item, part)
-            self._mark_sending(item)
-            answer = self._delivery.put(item)
-            needed = self._missing(item, answer, ())
-            if not needed:
-                break
-        return self._take(item, answer)
-
-    def _take(self, item: Consignment, answer: Answer) -> None:
-        """Believe a commit only with a verified receipt; wait for anything less."""
-        if answer.state == "committed":
-            self._accept(item.sid, item.seq, item.manifest_sha256, answer.receipt)
-            self._gate.answered()
-        elif answer.state in {"processing", "parts_missing"}:
-            self._gate.answered()
-            wait_s = bounded_wait(answer.retry_after_s, self._pace.busy_s)
-            self._release(item, Cause.WAITING, wait_s, status=answer.status, code=answer.state)
-        else:
-            raise AnswerFault("unexpected_state")
-
-    def _accept(self, sid: str, seq: int, manifest_sha256: str, signed: SignedObject | None) -> None:
-        if signed is None:
-            raise AnswerFault("no_receipt")
-        receipt = self._verifier.verify_receipt(signed, sid, self._store.device_id, seq, manifest_sha256)
-        outcome = self._store.settle_delivered(sid, signed, receipt)
-        self._bad_receipts.pop(sid, None)
-        self._tell(self._state, outcome, Cause.LATE_RECEIPT if self._state is State.DEAD else Cause.RECEIPT)
-
-    def _ask_status(self, item: Consignment) -> Answer:
-        try:
-            return self._delivery.status(item.sid)
-        except Refused:
-            return Answer("unknown")  # only the answer to a PUT is final: a technician may have had it repaired
-
-    def _missing(self, item: Consignment, answer: Answer, otherwise: tuple[PartUpload, ...]) -> tuple[PartUpload, ...]:
-        """Return the parts that the platform says it lacks. One it had acknowledged starts again from nothing."""
-        if answer.state != "parts_missing":
-            return otherwise
-        missing = tuple(part for part in item.parts if part.name in answer.missing)
-        for part in missing:
-            self._store.progress(item.sid, part.name, "", 0)
-        return tuple(msgspec.structs.replace(part, upload_url="", acked_offset=0) for part in missing)
-
-    def _upload(self, item: Consignment, part: PartUpload) -> None:
-        acked = part.acked_offset
-        url = part.upload_url
-
-        def progress(upload_url: str, acked_offset: int) -> None:
-            nonlocal acked, url
-            url, acked = upload_url, acked_offset
-            self._store.progress(item.sid, part.name, upload_url, acked_offset)
-            if self._is_stopping or (self._is_urgent and self._preferred != item.sid):
-                raise _Interrupted
-
-        try:
-            self._delivery.upload(item.sid, part, progress)
-        except Unreachable as error:
-            if error.status in GONE and error.pause is PauseReason.NONE:
-                self._store.progress(item.sid, part.name, "", 0)
-                raise _UploadGone(error.status) from error
-            raise
-        if acked < part.size:  # the last acknowledgement was lost, and the platform holds it all
-            self._store.progress(item.sid, part.name, url, part.size)
-
-    # ── answers (§10) ───────────────────────────────────────────────────────────────────────
-
-    def _refused(self, item: Consignment, error: Refused) -> None:
-        if CODES.get(error.code) is not Action.TERMINAL:  # not our platform's word: a gateway spoke
-            return self._unreachable(item, Unreachable(error.code, status=error.status))
-        self._gate.answered()
-        log.info("refused: %s %s", item.sid, error.code)
-        outcome = self._store.settle_dead(item.sid, error.code, error.status)
-        return self._tell(self._state, outcome, Cause.REFUSED)
-
-    def _busy(self, item: Consignment, error: Busy) -> None:
-        if error.status in {429, 503}:
-            self._gate.overloaded(error.retry_after_s)
-        wait_s = bounded_wait(error.retry_after_s, self._pace.busy_s)
-        self._release(item, Cause.WAITING, wait_s, status=error.status, code=error.code or "busy")
-
-    def _bad_receipt(self, item: Consignment, error: AnswerFault) -> None:
-        count = self._bad_receipts[item.sid] = self._bad_receipts.get(item.sid, 0) + 1
-        if count == BAD_RECEIPTS_ALARM:
-            log.error("no valid receipt %d times: %s %s", count, item.sid, error.code)
-        self._release(item, Cause.BAD_RECEIPT, self._jitter(item), is_counted=True, code="bad_receipt")
-
-    def _unreachable(self, item: Consignment, error: Unreachable) -> None:
-        self._gate.transport_fault(error)
-        if error.pause is PauseReason.NONE:
-            wait_s = self._jitter(item)
-            code = "unreachable" if error.status == 0 else error.code or "gateway"
-            self._release(item, Cause.UNREACHABLE, wait_s, is_counted=True, status=error.status, code=code)
-        else:
-            self._release(item, Cause.PAUSED, status=error.status, code=error.pause.value)
-
-    def _jitter(self, item: Consignment) -> float:
-        return full_jitter(item.attempts, self._rng)
-
     # ── telling, tidying ────────────────────────────────────────────────────────────────────
-
-    def _mark_sending(self, item: Consignment) -> None:
-        """Write down, before the first byte of the PUT, that it may take effect from here on."""
-        if self._state is not State.SENDING:
-            outcome = self._store.mark_sending(item.sid)
-            old, self._state = self._state, State.SENDING
-            self._tell(old, outcome, Cause.SENDING)
-
-    def _release(
-        self,
-        item: Consignment,
-        cause: Cause,
-        wait_s: float = 0.0,
-        *,
-        is_counted: bool = False,
-        status: int = 0,
-        code: str = "",
-    ) -> None:
-        outcome = self._store.release(item.sid, cause, wait_s=wait_s, is_counted=is_counted, status=status, code=code)
-        self._tell(self._state, outcome, cause)
 
     def _tell(self, old: State, outcome: Outcome, cause: Cause) -> None:
         try:
@@ -379,29 +218,13 @@ class SyncLoop:
     def _ask_about_dead_letters(self) -> None:
         """A receipt may arrive after the refusal: the truth is late, not lost."""
         for letter in self._store.dead_letters():
-            self._state = State.DEAD
-            try:
-                answer = self._delivery.status(letter.sid)
-                if answer.state == "committed":
-                    self._accept(letter.sid, letter.seq, letter.manifest_sha256, answer.receipt)
-            except (Refused, AnswerFault):
-                continue
-            except (Unreachable, Busy, Unauthorised):
-                return  # no hurry: the next round asks again
+            if not self._courier.ask_late(letter):
+                return
+
+    def _must_yield(self, sid: str) -> bool:
+        return self._is_stopping or (self._is_urgent and self._preferred != sid)
 
     def _note_trouble(self, what: str) -> None:
         if what != self._trouble:
             self._trouble = what
             log.log(logging.ERROR if what else logging.INFO, "sync loop: %s", what or "works again")
-
-
-class _Interrupted(Exception):
-    """The upload gives way: shutdown, or the visit's own submission."""
-
-
-class _UploadGone(Exception):
-    """The platform no longer has an upload; it starts again from nothing."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status

@@ -175,7 +175,9 @@ class Doctor:
         if facts["dead"]:
             return self._find("queue", "fault", "queue_counts", remedy="remedies.held", code="held", **counts)
         if facts["pause"] != PauseReason.NONE:
-            return self._find("queue", "care", "queue_paused", remedy="doctor.remedy_paused", code=facts["pause"])
+            code = facts["pause"]
+            why = self._texts(f"pauses.{code}.why", self._locale)
+            return self._find("queue", "care", "queue_paused", remedy=f"pauses.{code}.remedy", code=code, why=why)
         return self._find("queue", "good", "queue_counts", **counts)
 
     def _clock_finding(self) -> Finding:
@@ -195,15 +197,18 @@ class Doctor:
             return (self._find("network", "fault", "not_enrolled", remedy="doctor.remedy_enrol", code="not_enrolled"),)
         if self._is_held and config.simulation.is_on:  # its platform is the running terminal's own
             return (self._find("network", "care", "in_use", code="—"),)
-        url = config.platform.urls[0] if config.platform.urls else device.platform_url
         key = FileKey(trust / KEY_FILE, PROFILE)
         ring = KeyRing(load_pinned(config.path(config.platform.pins)))
         ca = config.path(config.platform.ca)
-        link = open_link(device, key, ring, self._clock, trust, url=url, ca_path=ca, version=VERSION)
-        try:
-            return self._line(url, link), self._keys(link)
-        finally:
-            link.client.close()
+        findings: list[Finding] = []
+        for url in config.platform.urls or (device.platform_url,):
+            link = open_link(device, key, ring, self._clock, trust, url=url, ca_path=ca, version=VERSION)
+            try:
+                findings.append(self._line(url, link))
+                keys = self._keys(link)
+            finally:
+                link.close()
+        return (*findings, keys)
 
     def _line(self, url: str, link: Link) -> Finding:
         parts = urlsplit(url)

@@ -131,7 +131,7 @@ def enrol_terminal(
         link.refresh.refresh()
     finally:
         log.close()
-        link.client.close()
+        link.close()
     return device
 
 

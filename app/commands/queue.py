@@ -14,6 +14,7 @@ from app.build import PROFILE, QUEUE, TRUST
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import ConfigError, KioskError
+from kiosk.station.texts import own_texts
 from kiosk.trust.identity import KEY_FILE, DeviceSigner, load_device
 from kiosk.trust.keys import FileKey
 from kiosk.trust.time import load_floor
@@ -113,6 +114,10 @@ def _stats(config: Config, as_json: bool) -> int:
     else:
         for name, value in facts.items():
             print(f"{name:<15} {value}")
+        if facts["pause"]:
+            said, locale = f"pauses.{facts['pause']}", config.screen.locale
+            print(own_texts()(f"{said}.why", locale))
+            print(f"    → {own_texts()(f'{said}.remedy', locale)}")
     return 0
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from kiosk.central.answers import JSON_LIMIT, Reply, fault_of_transport
+from kiosk.central.pieces import Limiter
 from kiosk.station.errors import ConfigError
 from offline_queue.api import Clock, Unreachable
 
@@ -26,7 +28,10 @@ HEADER_LIMIT = 8 * 1024  # characters of all headers we look at; the platform's 
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """How long we wait: to connect, for the next byte, and for a whole body once its head is here (§9.1)."""
+    """How long we wait: to connect, for the next byte, and for a whole body once its head is here (§9.1).
+
+    A whole head may take as long as the first two together.
+    """
 
     connect_s: float = 5.0
     read_s: float = 30.0
@@ -39,7 +44,15 @@ class PlatformClient:
     Raises: ConfigError for an address that is not `https://host[:port]` or a CA file that is not there.
     """
 
-    def __init__(self, base_url: str, ca_path: Path, clock: Clock, version: str, timeouts: Timeouts | None = None):
+    def __init__(
+        self,
+        base_url: str,
+        ca_path: Path,
+        clock: Clock,
+        version: str,
+        timeouts: Timeouts | None = None,
+        limiter: Limiter | None = None,
+    ):
         parts = urlsplit(base_url)
         if parts.scheme != "https" or not parts.hostname or parts.query or parts.username:
             raise ConfigError((f"platform.url: {base_url!r}; allowed: https://host[:port]",))
@@ -50,6 +63,7 @@ class PlatformClient:
         self._ca_path = ca_path
         self._agent = f"jinban/{version}"
         self._timeouts = timeouts or Timeouts()
+        self._limiter = limiter or Limiter(0, clock)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -83,7 +97,13 @@ class PlatformClient:
         timeout = (self._timeouts.connect_s, self._timeouts.read_s)
         try:
             with self._session().request(
-                method, url, headers=sent, data=body, timeout=timeout, allow_redirects=False, stream=True
+                method,
+                url,
+                headers=sent,
+                data=self._limiter.body(body) if body else body,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
             ) as response:
                 return self._read(response, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
@@ -119,35 +139,30 @@ class PlatformClient:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = _build_session(self._ca_path, self._agent)
+            session = _build_session(self._ca_path, self._agent, self._timeouts, self.clock.mono_s)
             self._local.session = session
             with self._lock:
                 self._sessions.append(session)
         return session
 
 
-def _build_session(ca_path: Path, agent: str) -> requests.Session:
+def _build_session(ca_path: Path, agent: str, timeouts: Timeouts, mono_s: Callable[[], float]) -> requests.Session:
     """Return a session that trusts one CA, keeps no cookie, reads no environment and never tries twice."""
     import ssl
     from http.cookiejar import DefaultCookiePolicy
 
     import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
+
+    from kiosk.central.bounded import OneCa
 
     context = ssl.create_default_context(cafile=str(ca_path))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-
-    class OneCa(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs, ssl_context=context)
-
     session = requests.Session()
     session.trust_env = False  # REQUESTS_CA_BUNDLE would replace the private CA, a proxy variable the way
     session.verify = str(ca_path)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.clear()
     session.headers.update({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": "identity"})
-    session.mount("https://", OneCa(max_retries=Retry(0, read=False)))
+    session.mount("https://", OneCa(context, timeouts.connect_s + timeouts.read_s, mono_s))
     session.adapters.pop("http://")
     return session

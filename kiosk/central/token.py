@@ -79,8 +79,24 @@ class AuthorisedClient:
     """Requests with a token: on 401 a new token, once; the second 401 is the answer."""
 
     def __init__(self, client: PlatformClient, tokens: TokenSource) -> None:
-        self.client = client
+        self._client = client
         self._tokens = tokens
+
+    @property
+    def client(self) -> PlatformClient:
+        """Return the client of the address in use."""
+        return self._client
+
+    def moved_url(self, url: str, wire: PlatformClient) -> str:
+        """Return where an upload that was begun at `url` lies at `wire`; nothing if it was never ours."""
+        return wire.own_url(url)
+
+    def probe(self, time: TrustedTime) -> None:
+        """Return if the platform itself answers, by a signed time. Raises: delivery errors."""
+        ask_time(self._client, time)
+
+    def look_back(self, time: TrustedTime) -> None:
+        """See whether a better address works again; with a single one there is none."""
 
     def send(
         self,
@@ -97,7 +113,7 @@ class AuthorisedClient:
 
         def once(token: str) -> Reply:
             carried = {**(headers or {}), "Authorization": f"Bearer {token}"}
-            return self.client.exchange(method, url, carried, body, limit)
+            return self._client.exchange(method, url, carried, body, limit)
 
         token = self._tokens.bearer()
         reply = once(token)

@@ -14,6 +14,8 @@ from kiosk.station.schema import schema_mistakes, words_of
 
 LINK_KINDS = ("serial", "tcp", "pipe", "usb", "pcsc", "http", "https", "v4l2", "folder", "cups", "sane", "sim")
 
+SLOWEST_BYTES_PER_S = 4096  # below it a piece of 64 KiB would outlast the platform's patience
+
 Line = Annotated[str, Meta(min_length=1, max_length=80)]
 Link = Annotated[
     str,
@@ -28,6 +30,14 @@ TerminalNo = Annotated[
     str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$", extra={"allowed": "capital letters, digits and dashes, at most 20"})
 ]
 Url = Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$", extra={"allowed": "an address that begins https://"})]
+BytesPerS = Annotated[int, Meta(ge=0, le=1_000_000_000)]  # 0 = no limit, else 4096 or more
+Hours = Annotated[
+    str,
+    Meta(
+        pattern=r"^$|^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+        extra={"allowed": "two times of day, 22:00-06:00; empty for at any time"},
+    ),
+]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -98,12 +108,20 @@ class DevicesConfig(Section, frozen=True, kw_only=True):
 class PlatformConfig(Section, frozen=True, kw_only=True):
     """The central platform. No address at all means a terminal that only stores."""
 
-    urls: tuple[Url, ...] = ()
+    urls: tuple[Url, ...] = ()  # of one platform, the usual one first; the next is used while it does not answer
     ca: str = ""  # file of the private CA, relative to this file
     pins: str = ""  # file of the platform's public keys, relative to this file
     profile: Literal["international"] = "international"  # cipher profile; others come with their key backends
     code: str = ""  # one-time enrolment code; used once, then worthless
     key_backend: Literal["file"] = "file"
+
+
+class SyncConfig(Section, frozen=True, kw_only=True):
+    """How the line is used. Nothing set: as fast as it carries, at any time of the day."""
+
+    max_bytes_per_s: BytesPerS = 0
+    large_parts: Hours = ""  # large scans go only then, by China's time of day; forms and small parts always go
+    large_from_kib: Annotated[int, Meta(ge=16, le=65_536)] = 256
 
 
 class StateConfig(Section, frozen=True, kw_only=True):
@@ -131,6 +149,7 @@ class Config(Section, frozen=True, kw_only=True):
     screen: ScreenConfig = ScreenConfig()
     devices: DevicesConfig = DevicesConfig()
     platform: PlatformConfig = PlatformConfig()
+    sync: SyncConfig = SyncConfig()
     simulation: SimulationConfig = SimulationConfig()
     catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program
     folder: str = ""
@@ -190,6 +209,14 @@ def _conflicts(config: Config) -> list[str]:
         mistakes.append("simulation.has_sandbox: True — needs simulation.is_on = true")
     if config.platform.urls and not config.platform.ca and not config.simulation.has_sandbox:
         mistakes.append("platform.ca: '' — the file of the private CA, when platform.urls is given")
+    for at, url in enumerate(config.platform.urls):
+        if url.rstrip("/") in {one.rstrip("/") for one in config.platform.urls[:at]}:
+            mistakes.append(f"platform.urls[{at}]: {url!r} — each address once, the usual one first")
+    if 0 < config.sync.max_bytes_per_s < SLOWEST_BYTES_PER_S:
+        mistakes.append(f"sync.max_bytes_per_s: {config.sync.max_bytes_per_s} — 0 for no limit, or at least 4096")
+    hours = config.sync.large_parts
+    if hours and hours[:5] == hours[6:]:
+        mistakes.append(f"sync.large_parts: {hours!r} — two different times of day")
     if config.catalogue and not config.path(config.catalogue).is_dir():
         mistakes.append(f"catalogue: {config.catalogue!r} — an existing folder")
     return mistakes

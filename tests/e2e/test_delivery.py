@@ -37,11 +37,27 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePlatform]
 class Terminal:
     """An enrolled terminal without a face: store, link, sync loop."""
 
-    def __init__(self, platform: LivePlatform, device: Device, state: Path) -> None:
+    def __init__(
+        self,
+        platform: LivePlatform,
+        device: Device,
+        state: Path,
+        *,
+        url: str = "",
+        ca_path: Path | None = None,
+        others: tuple[str, ...] = (),
+        clock: SystemClock | None = None,
+        scan: bytes = SCAN,
+    ) -> None:
+        """`url` and `ca_path` lead to something in between; the platform's own where nothing is said."""
         self.platform = platform
         self.device = device
         self.state = state
-        self.clock = SystemClock()
+        self.url = url or platform.base_url
+        self.ca_path = ca_path or platform.ca_path
+        self.others = others
+        self.scan = scan
+        self.clock = clock or SystemClock()
         self.changes: list[Change] = []
         self.open()
 
@@ -55,10 +71,11 @@ class Terminal:
             ring,
             self.clock,
             folder,
-            url=self.platform.base_url,
-            ca_path=self.platform.ca_path,
+            url=self.url,
+            ca_path=self.ca_path,
             version="0.1.0",
             timeouts=QUICK,
+            others=self.others,
         )
         self.store = QueueStore(self.state / "queue", clock=self.clock, signer=self.link.signer)
         self.sync = SyncLoop(
@@ -68,13 +85,13 @@ class Terminal:
     def close(self) -> None:
         """Let go of everything."""
         self.store.close()
-        self.link.client.close()
+        self.link.close()
 
     def put(self, sid: str = "") -> str:
         """Return the sid of a submission stored here."""
         sid = sid or uuid7(self.clock.wall_s())
         facts = EnvelopeFacts(Kind.SUBMISSION, "SIM-YB-0001", "2017.1", "0.1.0", int(self.clock.wall_s()), True)
-        parts = (PlainPart("m-bank-1", SCAN), PlainPart("signature", b"\x89PNG\r\n\x1a\n strokes"))
+        parts = (PlainPart("m-bank-1", self.scan), PlainPart("signature", b"\x89PNG\r\n\x1a\n strokes"))
 
         def manifest(sealed: tuple[PartFacts, ...]) -> bytes:
             listed = [

@@ -143,6 +143,13 @@ def test_a_device_that_is_suspended_stores_and_waits(kiosk: Terminal) -> None:
     kiosk.until_delivered(sid)
     assert kiosk.commits(sid) == 1
 
+    def told() -> list[tuple[object, object]]:
+        lines = [(line["e"], line["a"].get("reason")) for line in kiosk.audit_lines()]
+        return [line for line in lines if line[0] in {"queue.paused", "queue.resumed"}]
+
+    kiosk.until(lambda: ("queue.resumed", None) in told(), "the end of the pause in the audit log")
+    assert told()[0] == ("queue.paused", "device_suspended")
+
 
 def test_a_refusal_is_held_for_staff_and_can_be_sent_again(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 
 import pytest
 
+from kiosk.central.bounded import Lines
 from kiosk.central.client import PlatformClient, Timeouts
 from kiosk.station.errors import ConfigError
 from offline_queue.api import PauseReason, Unreachable
@@ -175,3 +177,42 @@ def test_an_old_protocol_is_not_spoken(pki, signer, clock):
     client.close()
     assert caught.value.code in ("tls", "reset")
     assert refused
+
+
+def test_a_head_that_comes_a_byte_at_a_time_is_given_up_as_a_whole():
+    ticks = iter(range(1000))
+    with pytest.raises(TimeoutError):
+        Lines(trickle(b"HTTP/1.1 200 OK\r\n"), lambda: float(next(ticks)), 10.0).readline()
+
+
+@pytest.mark.parametrize(("data", "count"), [(b"HTTP/1.1 2", 0), (b"HTTP/1.1 200 OK\r\ncontent-le", 1)])
+def test_a_head_that_ends_in_its_middle_is_a_cut(data, count):
+    lines = Lines(trickle(data), lambda: 0.0, 10.0)
+    assert [lines.readline() for _ in range(count)] == [b"HTTP/1.1 200 OK\r\n"] * count
+    with pytest.raises(ConnectionResetError):
+        lines.readline()
+
+
+def test_a_connection_that_ends_without_a_word_is_told_apart_from_a_cut():
+    assert Lines(trickle(b""), lambda: 0.0, 10.0).readline() == b""
+    assert Lines(trickle(b"a" * 50 + b"\n"), lambda: 0.0, 10.0).readline(20) == b"a" * 20
+
+
+class Drop(io.RawIOBase):
+    """Bytes that come one by one."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        drop, self._rest = self._rest[:1], self._rest[1:]
+        buffer[: len(drop)] = drop
+        return len(drop)
+
+
+def trickle(data: bytes) -> io.BufferedReader:
+    """Return a file that gives one byte at a time."""
+    return io.BufferedReader(Drop(data), 1)

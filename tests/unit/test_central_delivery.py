@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from kiosk.central.answers import PROBLEM
-from kiosk.central.delivery import PATCH_BYTES
 from kiosk.central.heartbeat import Heartbeat, Pulse
+from kiosk.central.pieces import PIECE_START as PATCH_BYTES
 from kiosk.station.audit_format import Head
 from kiosk.trust.signed import Purpose, decode_wire, from_base64url, verify, verify_signature
 from offline_queue.api import (

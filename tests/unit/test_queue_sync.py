@@ -269,11 +269,13 @@ def test_an_answer_that_is_not_final_brings_the_item_back(rig, answer, cause, at
     entry = rig.entry()
     assert (rig.state(), rig.causes()[-1]) == (State.READY, cause)
     assert (entry.attempts, rig.wait_s(), entry.last_code) == (attempts, wait_s, code)
-    assert rig.store.stats().pause is PauseReason.NONE
-    rig.drain(turn_s=100)
+    assert rig.store.stats().pause is BREAKER.get(getattr(answer, "status", 0), PauseReason.NONE)
+    rig.drain(turn_s=1000)
     assert rig.platform.commits == {sid: 1}, "and it takes effect once in the end"
+    assert rig.store.stats().pause is PauseReason.NONE
 
 
+BREAKER = {429: PauseReason.OVERLOADED, 503: PauseReason.MAINTENANCE}
 TERMINAL = (
     "id_reused",
     "bad_signature",

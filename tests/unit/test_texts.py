@@ -9,6 +9,7 @@ import yaml
 
 from kiosk.station.errors import ConfigError
 from kiosk.station.texts import ASSETS, Texts, own_texts
+from offline_queue.api import PauseReason
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 SHORT_FILES = ("form.yaml", "conditions.yaml")
@@ -82,3 +83,11 @@ def test_a_key_in_two_files_and_no_files_at_all_are_mistakes(tmp_path):
     with pytest.raises(ConfigError) as fault:
         Texts.load(tmp_path)
     assert "cannot be read" in fault.value.mistakes[0]
+
+
+def test_every_pause_of_the_queue_has_a_reason_and_a_remedy_a_technician_reads():
+    for pause in PauseReason:
+        if pause is not PauseReason.NONE:
+            for locale in ("zh", "en"):
+                assert len(own_texts()(f"pauses.{pause}.why", locale)) > 5
+                assert len(own_texts()(f"pauses.{pause}.remedy", locale)) > 5
