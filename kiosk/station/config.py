@@ -28,6 +28,13 @@ TerminalNo = Annotated[
     str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{0,19}$", extra={"allowed": "capital letters, digits and dashes, at most 20"})
 ]
 Url = Annotated[str, Meta(pattern=r"^https://[^\s/]+(/\S*)?$", extra={"allowed": "an address that begins https://"})]
+Tpm = Annotated[
+    str,
+    Meta(
+        pattern=r"^(device:/dev/tpm(rm)?[0-9]|swtpm:host=[0-9A-Za-z.-]+,port=[0-9]{1,5})$",
+        extra={"allowed": "device:/dev/tpmrm0, or swtpm:host=HOST,port=PORT of a software TPM"},
+    ),
+]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -103,7 +110,8 @@ class PlatformConfig(Section, frozen=True, kw_only=True):
     pins: str = ""  # file of the platform's public keys, relative to this file
     profile: Literal["international"] = "international"  # cipher profile; others come with their key backends
     code: str = ""  # one-time enrolment code; used once, then worthless
-    key_backend: Literal["file"] = "file"
+    key_backend: Literal["file", "systemd-creds", "tpm2", "windows"] = "file"  # where the device key lives
+    tpm: Tpm = "device:/dev/tpmrm0"  # which TPM, for key_backend tpm2
 
 
 class StateConfig(Section, frozen=True, kw_only=True):
@@ -132,6 +140,7 @@ class Config(Section, frozen=True, kw_only=True):
     devices: DevicesConfig = DevicesConfig()
     platform: PlatformConfig = PlatformConfig()
     simulation: SimulationConfig = SimulationConfig()
+    profile: Literal["development", "production"] = "development"  # production: no device key in a plain file
     catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program
     folder: str = ""
 
@@ -190,6 +199,8 @@ def _conflicts(config: Config) -> list[str]:
         mistakes.append("simulation.has_sandbox: True — needs simulation.is_on = true")
     if config.platform.urls and not config.platform.ca and not config.simulation.has_sandbox:
         mistakes.append("platform.ca: '' — the file of the private CA, when platform.urls is given")
+    if config.profile == "production" and config.platform.key_backend == "file":
+        mistakes.append("platform.key_backend: 'file' — tpm2, systemd-creds or windows, when profile is 'production'")
     if config.catalogue and not config.path(config.catalogue).is_dir():
         mistakes.append(f"catalogue: {config.catalogue!r} — an existing folder")
     return mistakes
