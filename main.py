@@ -211,6 +211,25 @@ def enrol(**options: Any) -> None:
 
 
 @cli.group()
+def key() -> None:
+    """The device key of this terminal."""
+
+
+def _key_command(name: str, text: str) -> None:
+    @key.command(name, help=text)
+    @CONFIG
+    @JSON
+    def command(**options: Any) -> None:
+        from app.commands import key as commands
+
+        _exit(commands.run_key(name, **options))
+
+
+_key_command("show", "Show backend, certificate and when the key is due for exchange.")
+_key_command("rotate", "Exchange the device key now; the terminal must not be running.")
+
+
+@cli.group()
 def audit() -> None:
     """The audit log."""
 

@@ -33,12 +33,12 @@ def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) 
 
 
 def read_pause(path: Path) -> PauseReason:
-    """Return why the whole queue of the store in folder `path` stands still.
+    """Return why the queue of the store in folder `path` stands still, or why its terminal is out of service.
 
     Raises: QueueError("no_store"), StoreCorrupt.
     """
     with _reading(path) as db:
-        return PauseReason(get_meta(db, "pause_reason"))
+        return PauseReason(get_meta(db, "standing") or get_meta(db, "pause_reason"))
 
 
 def export_letter(path: Path, sid: str, folder: Path) -> tuple[Path, ...]:

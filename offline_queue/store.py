@@ -213,7 +213,8 @@ class QueueStore:
         """Return counts, bytes, the oldest that waits, the pause, free disk and whether a visit may begin."""
         with self._ledger.transaction() as db:
             row = db.execute(rows.STATS).fetchone()
-            pause = PauseReason(get_meta(db, "pause_reason"))
+            standing = PauseReason(get_meta(db, "standing"))
+            pause = standing or PauseReason(get_meta(db, "pause_reason"))
         free = self._free_bytes(self._root)
         limits = self._limits
         has_room = row["rows_held"] < limits.rows and row["bytes_held"] < limits.bytes
@@ -227,7 +228,7 @@ class QueueStore:
             oldest_wall=row["oldest_wall"],
             pause=pause,
             free_bytes=free,
-            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted,
+            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted and not standing,
         )
 
     def is_accepting(self) -> bool:
@@ -333,6 +334,14 @@ class QueueStore:
         """Remember why the whole queue stands still, or that it does not."""
         with self._ledger.transaction() as db:
             set_meta(db, "pause_reason", reason.value)
+
+    def set_standing(self, reason: PauseReason) -> None:
+        """Remember that the platform has suspended or revoked this device, or not: no visit may begin meanwhile.
+
+        A suspended device still sends what is stored, so this is no pause of the queue.
+        """
+        with self._ledger.transaction() as db:
+            set_meta(db, "standing", reason.value)
 
     # ── forgetting: retention ───────────────────────────────────────────────────────────────
 

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.build import PROFILE, QUEUE, TRUST
+from app.build import QUEUE, TRUST
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import ConfigError, KioskError
-from kiosk.trust.identity import KEY_FILE, DeviceSigner, load_device
-from kiosk.trust.keys import FileKey
+from kiosk.trust.backends import key_place
+from kiosk.trust.identity import DeviceSigner, load_device
 from kiosk.trust.time import load_floor
 from offline_queue.api import Outcome, QueueEntry, QueueError, State, StoreBusy
 from offline_queue.lock import LockFile
@@ -184,7 +184,7 @@ def _owned(config: Config) -> Iterator[QueueStore]:
     device = load_device(trust)
     if device is None:
         raise KioskError("not_enrolled")
-    signer = DeviceSigner(FileKey(trust / KEY_FILE, PROFILE), device)
+    signer = DeviceSigner(key_place(config, trust).key(device.slot), device)
     with QueueStore(path, clock=SystemClock(load_floor(trust)), signer=signer) as store:
         yield store
 
