@@ -96,7 +96,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _write(path: Path, data: bytes) -> Path:
-    with path.open("xb") as file:
+    with open(path, "xb", opener=_private) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -104,11 +104,16 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    with source.open("rb") as read, target.open("xb") as file:
+    with source.open("rb") as read, open(target, "xb", opener=_private) as file:
         shutil.copyfileobj(read, file)
         file.flush()
         os.fsync(file.fileno())
     return target
+
+
+def _private(path: str, flags: int) -> int:
+    """Open for the owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def _base64url(data: bytes) -> str:

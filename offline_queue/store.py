@@ -195,6 +195,12 @@ class QueueStore:
             row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
 
+    def manifest_sha256(self, sid: str) -> str:
+        """Return the hash that a receipt for `sid` must name, lower-case hex. Raises: QueueError("unknown_sid")."""
+        with self._ledger.transaction() as db:
+            digest: bytes = self._ledger.require(db, sid)["manifest_sha256"]
+        return digest.hex()
+
     def ticket(self, sid: str) -> Ticket | None:
         """Return the ticket of a stored submission, or None: not stored. Waits while this very `sid` is being put."""
         self._wait_for_put(sid)

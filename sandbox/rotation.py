@@ -74,10 +74,13 @@ def rotate(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]
     return _answer(platform, pem)
 
 
-def confirm(connection: Connection, dev: str, serial: str, now: int) -> None:
-    """Note the first heartbeat with a new key."""
+def confirm(platform: Platform, dev: str, serial: str) -> None:
+    """Note the first heartbeat with a new key. Called with every heartbeat whose certificate may be new here."""
     mine = (rotation.c.serial == serial) & (rotation.c.dev == dev) & rotation.c.confirmed.is_(None)
-    connection.execute(rotation.update().where(mine).values(confirmed=now))
+    if platform.store.one(sa.select(rotation.c.serial).where(mine)) is None:
+        return
+    with platform.store.begin() as connection:
+        connection.execute(rotation.update().where(mine).values(confirmed=platform.now()))
 
 
 def standing_of(connection: Connection, serial: str, now: int) -> str:

@@ -90,7 +90,7 @@ def _keep_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> dict[
             .values(state="active")
         )
         connection.execute(store.enrolment.update().where(store.enrolment.c.dev == dev).values(state="active"))
-        rotation.confirm(connection, dev, serial, platform.now())
+    rotation.confirm(platform, dev, serial)
     return beat
 
 

@@ -32,7 +32,7 @@ from tests.fixtures.central import (
     problem,
 )
 from tests.fixtures.platform import LivePlatform, running_platform
-from tests.fixtures.trust import SoftTpm
+from tests.fixtures.trust import SoftTpm, set_device_state, write_config
 
 PULSE = Pulse("0.1.0", "", EMPTY_QUEUE, Head(0, ""))
 
@@ -112,7 +112,9 @@ def test_a_tpm_rotates_too_and_the_old_key_leaves_it_at_the_next_start(
 ) -> None:
     place = KeyPlace("tpm2", tmp_path / "state" / "trust", "production", tpm.tcti)
     device = enrolled(platform, tmp_path / "state", place)
-    config = write_config(tmp_path, platform, f'key_backend = "tpm2"\ntpm = "{tpm.tcti}"', 'profile = "production"')
+    config = write_config(
+        tmp_path / "state", platform, f'key_backend = "tpm2"\ntpm = "{tpm.tcti}"', 'profile = "production"'
+    )
     assert run_key("rotate", config, True) == 0
     fresh = load_device(place.folder)
     assert fresh is not None
@@ -123,24 +125,11 @@ def test_a_tpm_rotates_too_and_the_old_key_leaves_it_at_the_next_start(
     assert "0x" not in tpm.ask("tpm2_getcap", "handles-persistent")
 
 
-def write_config(folder: Path, platform: LivePlatform, more: str = "", head: str = "") -> Path:
-    path = folder / "kiosk.toml"
-    station = {
-        "name_zh": "站", "name_en": "S", "hours_zh": "全", "hours_en": "a", "agent_zh": "陈", "agent_en": "C",
-        "phone": "0573-12345", "terminal_no": "JX-1", "site": "village",
-    }  # fmt: skip
-    lines = [head, "[station]", *(f'{key} = "{value}"' for key, value in station.items())]
-    lines += ["[state]", f'folder = "{folder / "state"}"', "[platform]", f'urls = ["{platform.base_url}"]']
-    lines += [f'ca = "{platform.ca_path}"', f'pins = "{platform.pins_path}"', more]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    return path
-
-
 def test_the_command_exchanges_the_key_and_the_audit_log_holds_over_it(
     platform: LivePlatform, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = tmp_path / "state"
-    config = write_config(tmp_path, platform)
+    config = write_config(tmp_path / "state", platform)
     assert run_key("show", config, True) == 2
     assert "enrol it first" in capsys.readouterr().err
     device = enrolled(platform, state)
@@ -168,7 +157,7 @@ def test_a_platform_that_is_away_leaves_the_old_key_in_force(
 ) -> None:
     platform = start_platform()
     device = enrolled(platform, tmp_path / "state")
-    config = write_config(tmp_path, platform)
+    config = write_config(tmp_path / "state", platform)
     platform.stop()
     assert run_key("rotate", config, True) == 1
     assert "the old one stays in force" in capsys.readouterr().err
@@ -253,7 +242,7 @@ def test_a_suspended_terminal_drains_takes_nobody_and_is_let_in_again(new_termin
     lane.lane._ask(0)
     assert (lane.standings, terminal.store.stats().is_accepting) == ([PauseReason.NONE], True)
     sid = terminal.put()
-    platform.command("device", terminal.device.device_id, "suspended")
+    set_device_state(platform, terminal.device.device_id, "suspended")
     lane.lane._ask(0)
     stats = terminal.store.stats()
     assert (lane.standings[-1], stats.pause, stats.is_accepting) == (
@@ -263,7 +252,7 @@ def test_a_suspended_terminal_drains_takes_nobody_and_is_let_in_again(new_termin
     )
     assert terminal.drive(sid, State.DELIVERED).case_number, "a suspended terminal still brings what it holds"
     assert terminal.store.stats().pause is PauseReason.SUSPENDED
-    platform.command("device", terminal.device.device_id, "active")
+    set_device_state(platform, terminal.device.device_id, "active")
     lane.lane._ask(12)
     assert (lane.standings[-1], terminal.store.stats().is_accepting) == (PauseReason.NONE, True)
     assert lane.lines == [True]
@@ -273,7 +262,7 @@ def test_a_revoked_terminal_sends_nothing_more_and_says_why(new_terminal, platfo
     terminal = new_terminal()
     lane = Lane(terminal)
     sid = terminal.put()
-    platform.command("device", terminal.device.device_id, "revoked")
+    set_device_state(platform, terminal.device.device_id, "revoked")
     lane.lane._ask(0)
     assert (lane.standings, lane.lines) == ([PauseReason.REVOKED], [False])
     terminal.sync.nudge(sid)
@@ -289,8 +278,8 @@ def test_a_technician_reads_in_doctor_that_the_platform_does_not_let_this_termin
     word: str, platform: LivePlatform, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     device = enrolled(platform, tmp_path / "state")
-    platform.command("device", device.device_id, word)
-    assert run_doctor(write_config(tmp_path, platform), True) == 1
+    set_device_state(platform, device.device_id, word)
+    assert run_doctor(write_config(tmp_path / "state", platform), True) == 1
     (network,) = [one for one in json.loads(capsys.readouterr().out) if one["what"] == "network"]
     assert (network["state"], network["code"]) == ("fault", f"device_{word}")
     assert network["remedy"]
