@@ -60,18 +60,22 @@ class Evacuation(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What an export has written, and the sids of submissions whose sealed files are not whole any more."""
+    """What an export has written, and the sids of submissions whose sealed files are not whole any more.
+
+    `is_signed` is False where the device key is gone: the envelopes are signed all the same.
+    """
 
     root: Path
     entries: tuple[Evacuee, ...]
     lost: tuple[str, ...]
+    is_signed: bool = True
 
 
 def write_evacuation(path: Path, target: Path, signer: Signer, certificates: str, ts: int) -> Written:
     """Copy everything undelivered of the store in folder `path` to `target`, or into a new folder where it exists.
 
     The caller holds the store's lock: a row that is being sent must not be copied half. Raises: DiskFull when the
-    stick is full, QueueError("target_unwritable", "signer_unavailable", "no_store"), StoreCorrupt: nothing stays there.
+    stick is full, QueueError("target_unwritable", "no_store"), StoreCorrupt: nothing stays there.
     """
     entries = read_entries(path, UNDELIVERED, EVERYTHING)
     root = target / f"evacuation-{signer.device_id}-{ts}-{secrets.token_hex(2)}" if target.exists() else target
@@ -90,10 +94,11 @@ def write_evacuation(path: Path, target: Path, signer: Signer, certificates: str
                 shutil.rmtree(draft / folder, ignore_errors=True)
                 copied = [one for one in copied if one.sid != sid]
                 lost.append(sid)
-        written = Written(root, tuple(copied), tuple(lost))
         index = {"v": 1, "typ": "evacuation", "dev": signer.device_id, "ts": ts, "entries": list(map(_listed, copied))}
+        signed = _sign(signer, encode_canonical(index))
+        written = Written(root, tuple(copied), tuple(lost), signed.signature != b"")
         _write(draft / CERTIFICATES, certificates.encode("ascii"))
-        _write(draft / INDEX, encode_wire(signer.sign(PURPOSE, encode_canonical(index))))
+        _write(draft / INDEX, encode_wire(signed))
         sync_folder(draft)
         draft.rename(root)
         sync_folder(root.parent)
@@ -215,6 +220,14 @@ def decode_wire(data: bytes) -> SignedObject:
         return SignedObject(_unbase64url(value["o"]), value["kid"], _unbase64url(value["sig"]))
     except ValueError as error:
         raise QueueError("damaged") from error
+
+
+def _sign(signer: Signer, payload: bytes) -> SignedObject:
+    """Return the index, signed; without a signature where the key is gone, which must not keep the papers here."""
+    try:
+        return signer.sign(PURPOSE, payload)
+    except QueueError:
+        return SignedObject(payload, signer.certificate_serial, b"")
 
 
 def _check_signed(folder: Path, entry: Evacuee) -> None:

@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("list", "the ids of all committed submissions", _list)
     taking = add("import", "take in the evacuations of a folder or stick, and write the receipts back", _import)
     taking.add_argument("folder", type=Path)
+    taking.add_argument("--without-index", action="store_true", help="the index is damaged, or the terminal's key gone")
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")
     pdf.add_argument("out", type=Path)
@@ -160,7 +161,8 @@ def _import(options: argparse.Namespace) -> int:
     load_places(options.state)  # a platform that is there: NotThere otherwise
     platform = open_platform(Options(state=options.state))
     try:
-        results = [result for root in roots for result in take_evacuation(platform, root)]
+        has_index = not options.without_index
+        results = [result for root in roots for result in take_evacuation(platform, root, has_index=has_index)]
     finally:
         platform.store.close()
     _say(results)

@@ -22,7 +22,7 @@ from sandbox import couriers, intake, signed, store
 from sandbox.api import uploads
 from sandbox.api.common import PUT_LIMIT, device_key
 from sandbox.blobs import sync_folder
-from sandbox.canonical import NotCanonical, decode_json, encode_b64url
+from sandbox.canonical import NotCanonical, decode_b64url, decode_json, encode_b64url
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import LIMIT, UUID7
@@ -54,20 +54,52 @@ def find_evacuations(folder: Path) -> list[Path]:
     return [one for one in found if not one.name.startswith(".") and (one / INDEX).is_file()]
 
 
-def take_evacuation(platform: Platform, root: Path) -> list[dict[str, str]]:
+def take_evacuation(platform: Platform, root: Path, *, has_index: bool = True) -> list[dict[str, str]]:
     """Return what became of each submission: `sid`, `word`, `case_number`.
+
+    Without its index (damaged, or the terminal's key is gone) a folder is taken as it lies there: each envelope still
+    stands for itself, and only what was taken away whole cannot be missed.
 
     Words: `committed`, `was_here`, `damaged`, `refused_CODE`, `index_damaged`, `index_not_trusted`, each also with
     `no_room_for_receipt` as `note` where the stick took no receipt. A second import changes nothing.
     """
+    carrier = f"stick-{secrets.token_hex(4)}"  # uploads of this run, apart from everybody else's
+    if not has_index:
+        return _take_unlisted(platform, root, carrier)
     try:
         dev, entries = read_index(platform, root)
     except Damaged:
         return [{"sid": "", "word": "index_damaged"}]
     except signed.BadSignature:
         return [{"sid": "", "word": "index_not_trusted"}]
-    carrier = f"stick-{secrets.token_hex(4)}"  # uploads of this run, apart from everybody else's
     return [_take(platform, root, dev, entry, carrier) for entry in entries]
+
+
+def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[str, str]]:
+    found: list[tuple[int, str, Entry]] = []
+    results: list[dict[str, str]] = []
+    for folder in sorted(one for one in root.iterdir() if FOLDER.fullmatch(one.name) and one.is_dir()):
+        try:
+            found.append(read_unlisted(folder))
+        except Damaged as fault:
+            results.append({"sid": "", "word": "damaged", "note": f"{folder.name}/{fault}"})
+    for _, dev, entry in sorted(found, key=lambda one: one[:2]):
+        results.append(_take(platform, root, dev, entry, carrier))
+    return results
+
+
+def read_unlisted(folder: Path) -> tuple[int, str, Entry]:
+    """Return number, device and submission as the envelope in a folder says; the intake verifies it. Raises: Damaged."""
+    path = folder / "envelope.json"
+    try:
+        value = decode_json(decode_b64url(decode_json(_read(path, PUT_LIMIT))["o"]))
+        files = [{"name": f"{part['part']}.ksb1", **part} for part in value["parts"]]
+        files.append({"name": "manifest.ksb1", **value["manifest"]})
+        size, sha256 = _digest(path)
+        files.append({"name": path.name, "bytes": size, "sha256": sha256})
+        return int(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder.name, "files": files})
+    except (NotCanonical, KeyError, TypeError, ValueError) as fault:
+        raise Damaged(path.name) from fault
 
 
 def read_index(platform: Platform, root: Path) -> tuple[str, list[Entry]]:

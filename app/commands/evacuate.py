@@ -67,7 +67,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def export(config: Config, target: Path, as_json: bool) -> int:
-    """Write everything undelivered to `target`; return 0, or 1 when the sealed files of some are not whole here."""
+    """Write everything undelivered to `target`; return 0, or 1 when sealed files are lost or the key is gone."""
     path = config.state_folder / QUEUE
     if not (path / "queue.db").is_file():
         raise QueueError("no_store", str(path))
@@ -249,14 +249,18 @@ def _say_written(written: Written, as_json: bool) -> int:
             for one in written.entries
         ],
         "lost": list(written.lost),
+        "signed": written.is_signed,
     }
     if as_json:
         print(json.dumps(facts))
     else:
-        print(f"{len(written.entries)} sealed submissions in {written.root}, with an index signed by this terminal")
+        print(f"{len(written.entries)} sealed submissions in {written.root}")
+        if not written.is_signed:
+            said = "the device key is gone: the index is not signed, the envelopes are; only the platform can take this"
+            print(f"{said}, with --without-index", file=sys.stderr)
         for sid in written.lost:
             print(f"{sid}: its sealed files are not whole here any more; call maintenance", file=sys.stderr)
-    return 1 if written.lost else 0
+    return 1 if written.lost or not written.is_signed else 0
 
 
 def _say_results(results: list[Result], as_json: bool) -> int:

@@ -402,6 +402,38 @@ def test_a_signed_index_that_leads_elsewhere_is_refused(inside, damaged_stick, t
     rogue.close()
 
 
+def test_a_terminal_whose_key_is_gone_hands_over_what_it_holds_all_the_same(
+    platform, inside, new_station, tmp_path
+) -> None:
+    first, courier = new_station("one"), new_station("two")
+    sids = first.store(2)
+    (first.state / "trust" / "device.key").unlink()
+    assert first.command("export", tmp_path / "stick") == 1
+    assert (first.said["signed"], len(first.said["sealed"])) == (False, 2)
+    assert words(take_evacuation(inside, tmp_path / "stick")) == ["index_not_trusted"]
+    assert courier.command("import", tmp_path / "stick") == 1
+    assert words(courier.said) in (["index_not_trusted"], ["index_damaged"])
+    assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["committed", "committed"]
+    assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["was_here", "was_here"]
+    for sid in sids:
+        receipt_at(platform, tmp_path / "stick", sid)
+
+
+def test_without_its_index_a_stick_is_still_believed_file_by_file(inside, damaged_stick, tmp_path) -> None:
+    _, root, sids = damaged_stick
+    here = tmp_path / "copy"
+    shutil.copytree(root, here)
+    flip(here / "index.json", 40)
+    first, second = sorted(here.glob("K-*"))
+    flip(first / "m-bank-1.ksb1", 300)
+    assert words(take_evacuation(inside, here, has_index=False)) == ["damaged", "was_here"]
+    for path in (first, second):  # an envelope that somebody has rewritten
+        flip(path / "envelope.json", 100)
+    results = take_evacuation(inside, here, has_index=False)
+    assert set(words(results)) <= {"damaged", "refused_bad_signature"}
+    assert not (here / "receipts" / f"{sids[0]}.json").exists()
+
+
 def test_a_half_written_folder_counts_for_nothing(platform, new_station, tmp_path) -> None:
     first, courier = new_station("one"), new_station("two")
     first.store(1)
