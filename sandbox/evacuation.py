@@ -89,7 +89,7 @@ def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[st
 
 
 def read_unlisted(folder: Path) -> tuple[int, str, Entry]:
-    """Return number, device and submission as the envelope in a folder says; the intake verifies it. Raises: Damaged."""
+    """Return number, device and submission as a folder's envelope says; the intake verifies it. Raises: Damaged."""
     path = folder / "envelope.json"
     try:
         value = decode_json(decode_b64url(decode_json(_read(path, PUT_LIMIT))["o"]))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from app.build import load_texts, prepare
 from app.commands.audit import audit_verify
 from app.commands.doctor import run_doctor
-from app.commands.enrol import EMPTY_QUEUE, enrol_terminal
+from app.commands.enrol import EMPTY_QUEUE, enrol_configured, enrol_terminal
 from app.commands.key import run_key
 from app.pulse import CentralLane
 from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link
 from kiosk.central.rotating import KeyRotation
+from kiosk.services.submission import uuid7
 from kiosk.station.audit_format import Head
+from kiosk.station.config import load_config
 from kiosk.trust.backends import KeyPlace
 from kiosk.trust.identity import Device, certificate_spki, load_device
 from kiosk.trust.rotation import RotationFault, is_due, load_candidate
-from offline_queue.api import PauseReason, State, Unauthorised
+from kiosk.trust.signed import signed_bytes, verify_signature
+from offline_queue.api import EnvelopeFacts, Kind, PauseReason, State, Unauthorised
 from offline_queue.lock import LockFile
 from tests.e2e.test_delivery import Terminal
 from tests.fixtures.central import (
@@ -32,7 +37,7 @@ from tests.fixtures.central import (
     problem,
 )
 from tests.fixtures.platform import LivePlatform, running_platform
-from tests.fixtures.trust import SoftTpm, set_device_state, write_config
+from tests.fixtures.trust import SoftTpm, has_systemd_creds, set_device_state, write_config
 
 PULSE = Pulse("0.1.0", "", EMPTY_QUEUE, Head(0, ""))
 
@@ -123,6 +128,35 @@ def test_a_tpm_rotates_too_and_the_old_key_leaves_it_at_the_next_start(
     assert place.key(fresh.slot).spki() == certificate_spki(fresh)
     place.key(fresh.slot).destroy()
     assert "0x" not in tpm.ask("tpm2_getcap", "handles-persistent")
+
+
+with tempfile.TemporaryDirectory() as probe:
+    KEPT = ("tpm2", "systemd-creds") if has_systemd_creds(Path(probe)) else ("tpm2",)
+
+
+@pytest.mark.parametrize("backend", KEPT)
+def test_a_production_terminal_enrols_starts_and_seals_with_a_key_that_is_kept(
+    backend: str, platform: LivePlatform, tmp_path: Path, tpm: SoftTpm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYSTEMD_CREDENTIAL_SECRET", str(tmp_path / "secret"))
+    more = f'key_backend = "{backend}"\ntpm = "{tpm.tcti}"'
+    config = write_config(tmp_path / "state", platform, more, 'profile = "production"')
+    assert enrol_configured(platform.create_code(), config, True) == 0
+    ready = prepare(load_config(config), load_texts())
+    try:
+        assert (ready.config.profile, ready.keys.backend) == ("production", backend)
+        facts = EnvelopeFacts(Kind.RATING, "SIM-YB-0001", "1", "0.1.0", NOW_S, True)
+        sid = uuid7(NOW_S)
+        ticket = ready.store.put(sid, (), lambda parts: b"{}", facts, ready.link.sealing.recipients())
+        item = ready.store.claim(ticket.sid)
+        assert item is not None
+        spki = certificate_spki(ready.device)
+        verify_signature(signed_bytes("kiosk/submit/v1", item.envelope.object), item.envelope.signature, spki)
+    finally:
+        ready.log.close()
+        ready.store.close()
+        ready.link.client.close()
+        ready.keys.key(ready.device.slot).destroy()
 
 
 def test_the_command_exchanges_the_key_and_the_audit_log_holds_over_it(
