@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from app.commands.enrol import enrol_terminal
 from app.commands.queue import run_queue
+from main import cli
 from offline_queue.api import State
 from sandbox.evacuation import take_evacuation
 from sandbox.main import Options, open_platform
@@ -466,3 +468,21 @@ def test_a_place_that_is_no_folder_is_said(new_station, tmp_path) -> None:
     assert first.command("export", tmp_path / "file" / "stick") == 2
     assert "cannot be written there" in first.err
     assert first.command("import", tmp_path / "nowhere") == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "--out", "b")])
+def test_the_place_of_an_export_is_named_once(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, ["queue", "export", *arguments])
+    assert done.exit_code == 2
+    assert "FOLDER or --out FOLDER" in done.output
+
+
+def test_the_command_line_leads_there(new_station, tmp_path) -> None:
+    first = new_station("one")
+    first.store(1)
+    done = CliRunner().invoke(cli, ["queue", "export", "--out", str(tmp_path / "stick"), "--config", str(first.config)])
+    assert (done.exit_code, (tmp_path / "stick" / "index.json").is_file()) == (0, True)
+    assert "1 sealed submissions" in done.output
+    done = CliRunner().invoke(cli, ["queue", "import", str(tmp_path / "stick"), "--config", str(first.config)])
+    assert done.exit_code == 1
+    assert "1 no_receipt" in done.output

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from app.build import load_texts, prepare
 from app.commands.audit import audit_verify
@@ -290,6 +291,37 @@ def test_a_suspended_terminal_drains_takes_nobody_and_is_let_in_again(new_termin
     lane.lane._ask(12)
     assert (lane.standings[-1], terminal.store.stats().is_accepting) == (PauseReason.NONE, True)
     assert lane.lines == [True]
+
+
+def aged(terminal: Terminal) -> Device:
+    """Let the terminal's certificate be past two thirds of its life."""
+    old = replace(terminal.device, enrolled_s=0)
+    terminal.link.signer.adopt(KeyPlace("file", terminal.state / "trust", "development").key(old.slot), old)
+    return old
+
+
+def test_a_running_terminal_exchanges_its_key_by_itself_and_once(new_terminal) -> None:
+    terminal = new_terminal()
+    old, lane = aged(terminal), Lane(terminal)
+    for _ in range(3):
+        lane.lane._ask(0)
+    (fresh,) = lane.rotated
+    assert fresh.serial != old.serial
+    assert terminal.link.signer.device == load_device(terminal.state / "trust") == fresh
+    assert lane.lines == [True]
+
+
+def test_an_exchange_that_has_to_wait_takes_nobody_out_of_service(new_terminal, tmp_path, caplog) -> None:
+    terminal = new_terminal()
+    old, lane = aged(terminal), Lane(terminal)
+    another = KeyPlace("file", tmp_path / "another", "development").key()
+    another.create()
+    rotation_of(terminal)._ask(old, another)  # a key that was lost after the platform had certified it
+    caplog.set_level("INFO", "app.pulse")
+    lane.lane._ask(0)
+    assert (lane.rotated, lane.lines, lane.standings) == ([], [True], [PauseReason.NONE])
+    assert "key rotation waits: rotation_pending" in caplog.text
+    assert terminal.drive(terminal.put(), State.DELIVERED).case_number
 
 
 def test_a_revoked_terminal_sends_nothing_more_and_says_why(new_terminal, platform) -> None:
