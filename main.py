@@ -149,14 +149,28 @@ def queue_retry(**options: Any) -> None:
 
 
 @queue.command("export")
+@click.argument("folder", type=click.Path(path_type=Path), required=False, default=None)
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="The same as FOLDER.")
+@CONFIG
+@JSON
+def queue_export(folder: Path | None, out: Path | None, **options: Any) -> None:
+    """Write what was not delivered, sealed and with a signed index, to FOLDER or into a new folder on a stick."""
+    from app.commands import queue as commands
+
+    if (folder is None) == (out is None):
+        raise click.UsageError("FOLDER or --out FOLDER: one of them, once")
+    _exit(commands.run_queue("export", folder=folder or out, **options))
+
+
+@queue.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @CONFIG
 @JSON
-def queue_export(**options: Any) -> None:
-    """Write the sealed submissions that were not delivered into a folder."""
+def queue_import(**options: Any) -> None:
+    """Bring an evacuation to the platform for another terminal, or take receipts for our own."""
     from app.commands import queue as commands
 
-    _exit(commands.run_queue("export", **options))
+    _exit(commands.run_queue("import", **options))
 
 
 @cli.group()
@@ -208,6 +222,25 @@ def enrol(**options: Any) -> None:
     from app.commands.enrol import enrol_configured
 
     _exit(enrol_configured(**options))
+
+
+@cli.group()
+def key() -> None:
+    """The device key of this terminal."""
+
+
+def _key_command(name: str, text: str) -> None:
+    @key.command(name, help=text)
+    @CONFIG
+    @JSON
+    def command(**options: Any) -> None:
+        from app.commands import key as commands
+
+        _exit(commands.run_key(name, **options))
+
+
+_key_command("show", "Show backend, certificate and when the key is due for exchange.")
+_key_command("rotate", "Exchange the device key now; the terminal must not be running.")
 
 
 @cli.group()

@@ -20,6 +20,7 @@ from devices.lane import DeviceLane
 from devices.registry import make_device
 from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
+from kiosk.central.rotating import KeyRotation
 from kiosk.services.catalogue import Catalogue, load_catalogue
 from kiosk.session.journal import AuditJournal
 from kiosk.session.parts import Loop, Parts
@@ -34,9 +35,10 @@ from kiosk.station.errors import KioskError
 from kiosk.station.health import Station
 from kiosk.station.texts import ASSETS, Texts
 from kiosk.station.work import WorkLane
-from kiosk.trust.identity import KEY_FILE, Device, load_device
-from kiosk.trust.keys import FileKey
+from kiosk.trust.backends import KeyPlace, key_place
+from kiosk.trust.identity import Device, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
+from kiosk.trust.rotation import tidy
 from kiosk.trust.time import load_floor
 from offline_queue.api import Change, Line, PauseReason, QueueError
 from offline_queue.plan import build_plan
@@ -47,7 +49,6 @@ log = logging.getLogger(__name__)
 
 TRUST, AUDIT, QUEUE = "trust", "audit", "queue"
 MB = 1024 * 1024
-PROFILE = "development"  # the `file` key backend is refused by any profile called production
 
 
 class NotEnrolled(KioskError):
@@ -62,6 +63,7 @@ class Ready(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     clock: SystemClock
     device: Device
+    keys: KeyPlace
     link: Link
     log: AuditLog
     store: QueueStore
@@ -94,7 +96,8 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
     device = load_device(folder)
     if device is None:
         raise NotEnrolled("not_enrolled", "run: main.py enrol --code CODE")
-    key = FileKey(folder / KEY_FILE, PROFILE)
+    keys = key_place(config, folder)
+    key = keys.key(device.slot)
     ring = KeyRing(load_pinned(config.path(config.platform.pins)))
     url, *others = config.platform.urls or (device.platform_url,)
     link = open_link(
@@ -112,13 +115,14 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
     catalogue = load_catalogue(catalogue_folder(config))
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
     store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
-    genesis = genesis_hash(device.device_id, device.certificate, device.genesis)
+    genesis = genesis_hash(device.device_id, device.first_certificate, device.genesis)
     try:
+        tidy(keys, device)  # here, where the store's lock is ours: no other process signs
         audit = AuditLog(state / AUDIT, genesis, link.signer, clock)
-    except KioskError:
+    except (KioskError, QueueError):
         store.close()
         raise
-    return Ready(config, texts, catalogue, clock, device, link, audit, store)
+    return Ready(config, texts, catalogue, clock, device, keys, link, audit, store)
 
 
 def place_of(error: BaseException) -> str:
@@ -160,7 +164,14 @@ class Kiosk:
             on_line=self._pause_changed,
             plan=plan,
         )
-        self.central = CentralLane(ready.link, self._pulse, self._line_changed)
+        self.central = CentralLane(
+            ready.link,
+            self._pulse,
+            self._line_changed,
+            rotation=KeyRotation(ready.link, ready.keys),
+            on_standing=self._standing_changed,
+            on_rotated=self._key_rotated,
+        )
         self.runner = SessionRunner(
             Parts(
                 loop=loop,
@@ -200,7 +211,9 @@ class Kiosk:
 
     def start(self) -> None:
         """Start every thread and show ATTRACT."""
-        self.audit.record(Event.APP_START, boot=self.ready.clock.boot_id(), app=VERSION, profile=PROFILE)
+        self.audit.record(
+            Event.APP_START, boot=self.ready.clock.boot_id(), app=VERSION, profile=self.ready.config.profile
+        )
         self.audit.start()
         for lane in self.lanes.values():
             lane.start()
@@ -262,6 +275,16 @@ class Kiosk:
                 self.audit.record(Event.QUEUE_PAUSED, reason=pause)
         except KioskError as error:
             log.warning("a pause was not audited: %s", error.code)
+
+    def _standing_changed(self, standing: PauseReason) -> None:
+        had = self.store.stats().pause
+        self.store.set_standing(standing)
+        if standing is PauseReason.NONE and had in (PauseReason.SUSPENDED, PauseReason.REVOKED):
+            self.sync.resume()
+
+    def _key_rotated(self, device: Device) -> None:
+        digest = hashlib.sha256(device.certificate).hexdigest()
+        self.audit.record(Event.KEY_ROTATED, device=device.device_id, certificate=digest)
 
     def _pulse(self) -> Pulse:
         devices = self.runner.station.devices

@@ -130,8 +130,9 @@ def on_stage(config: Config, stage: Stage, links: dict[DeviceKind, str]) -> Conf
 
 def enrol_if_blank(config: Config, announced: Announcement) -> None:
     """Enrol a blank simulated terminal at its own platform. Raises: EnrolFault, QueueError, ConfigError."""
-    from app.build import PROFILE, TRUST
+    from app.build import TRUST
     from app.commands.enrol import enrol_terminal
+    from kiosk.trust.backends import key_place
     from kiosk.trust.identity import load_device
 
     state = config.state_folder
@@ -143,7 +144,8 @@ def enrol_if_blank(config: Config, announced: Announcement) -> None:
         ca_path=Path(announced.ca),
         pins_path=Path(announced.pins),
         state=state,
-        profile=PROFILE,
+        profile=config.profile,
+        keys=key_place(config, state / TRUST),
         version=VERSION,
         show_digits=lambda digits: None,
         patience_s=60.0,

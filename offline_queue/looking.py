@@ -45,7 +45,8 @@ class Looking:
         with self._ledger.transaction() as db:
             row = db.execute(rows.STATS).fetchone()
             (leased_ms,) = db.execute(rows.OLDEST_LEASE).fetchone()
-            pause = PauseReason(get_meta(db, "pause_reason"))
+            standing = PauseReason(get_meta(db, "standing"))
+            pause = standing or PauseReason(get_meta(db, "pause_reason"))
         free = self._free_bytes(self._root)
         limits = self._limits
         has_room = row["rows_held"] < limits.rows and row["bytes_held"] < limits.bytes and self.has_ballast
@@ -59,7 +60,7 @@ class Looking:
             oldest_wall=row["oldest_wall"],
             pause=pause,
             free_bytes=free,
-            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted,
+            is_accepting=has_room and free >= limits.free_floor_bytes and not self._ledger.is_faulted and not standing,
             has_ballast=self.has_ballast,
             oldest_lease_s=0.0 if leased_ms is None else (self._ledger.mono_ms() - leased_ms) / 1000,
         )

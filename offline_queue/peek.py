@@ -33,12 +33,12 @@ def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) 
 
 
 def read_pause(path: Path) -> PauseReason:
-    """Return why the whole queue of the store in folder `path` stands still.
+    """Return why the queue of the store in folder `path` stands still, or why its terminal is out of service.
 
     Raises: QueueError("no_store"), StoreCorrupt.
     """
     with _reading(path) as db:
-        return PauseReason(get_meta(db, "pause_reason"))
+        return PauseReason(get_meta(db, "standing") or get_meta(db, "pause_reason"))
 
 
 def is_sound(path: Path) -> bool:
@@ -105,7 +105,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _write(path: Path, data: bytes) -> Path:
-    with path.open("xb") as file:
+    with open(path, "xb", opener=_private) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -113,11 +113,16 @@ def _write(path: Path, data: bytes) -> Path:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    with source.open("rb") as read, target.open("xb") as file:
+    with source.open("rb") as read, open(target, "xb", opener=_private) as file:
         shutil.copyfileobj(read, file)
         file.flush()
         os.fsync(file.fileno())
     return target
+
+
+def _private(path: str, flags: int) -> int:
+    """Open for the owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def _base64url(data: bytes) -> str:

@@ -188,6 +188,12 @@ class QueueStore(Looking):
             row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
 
+    def manifest_sha256(self, sid: str) -> str:
+        """Return the hash that a receipt for `sid` must name, lower-case hex. Raises: QueueError("unknown_sid")."""
+        with self._ledger.transaction() as db:
+            digest: bytes = self._ledger.require(db, sid)["manifest_sha256"]
+        return digest.hex()
+
     def ticket(self, sid: str) -> Ticket | None:
         """Return the ticket of a stored submission, or None: not stored. Waits while this very `sid` is being put."""
         self._wait_for_put(sid)
@@ -284,6 +290,14 @@ class QueueStore(Looking):
         """Remember why the whole queue stands still, or that it does not."""
         with self._ledger.transaction() as db:
             set_meta(db, "pause_reason", reason.value)
+
+    def set_standing(self, reason: PauseReason) -> None:
+        """Remember that the platform has suspended or revoked this device, or not: no visit may begin meanwhile.
+
+        A suspended device still sends what is stored, so this is no pause of the queue.
+        """
+        with self._ledger.transaction() as db:
+            set_meta(db, "standing", reason.value)
 
     def note(self, key: str) -> str:
         """Return one of the sync loop's own notes, or nothing."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sandbox import enrolment, store
+from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.keys import KeysBroken
-from sandbox.main import DEFAULT_STATE, Options, serve
+from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
 from sandbox.store_view import NotThere, load_places, open_view
 
 DEVICE_STATES = ("active", "suspended", "revoked")
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     show = add("show", "the facts of one submission, without its content", _show)
     show.add_argument("sid")
     add("list", "the ids of all committed submissions", _list)
+    taking = add("import", "take in the evacuations of a folder or stick, and write the receipts back", _import)
+    taking.add_argument("folder", type=Path)
+    taking.add_argument("--without-index", action="store_true", help="the index is damaged, or the terminal's key gone")
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")
     pdf.add_argument("out", type=Path)
@@ -147,6 +151,22 @@ def _show(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     with open_view(options.state) as view:
         return _say(view.sids())
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Return 0 when all of it is here now, 1 when something is damaged or refused, 2 when there is nothing."""
+    roots = find_evacuations(options.folder)
+    if not roots:
+        raise ValueError(f"{options.folder}: holds no evacuation; allowed: a folder that `queue export` wrote, whole")
+    load_places(options.state)  # a platform that is there: NotThere otherwise
+    platform = open_platform(Options(state=options.state))
+    try:
+        has_index = not options.without_index
+        results = [result for root in roots for result in take_evacuation(platform, root, has_index=has_index)]
+    finally:
+        platform.store.close()
+    _say(results)
+    return 0 if all(result["word"] in ("committed", "was_here") for result in results) else 1
 
 
 def _pdf(options: argparse.Namespace) -> int:

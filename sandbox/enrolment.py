@@ -42,7 +42,7 @@ def create_code(platform_store: store.PlatformStore, now: int, site: str = "", m
 
 def begin(platform: Platform, text: str, csr: str, hw: object, app: str) -> RowMapping:
     """Return the enrolment of this code and key, made now if new. Raises: Problem 400, 403, 409, 410."""
-    spki = _decode_csr(csr)
+    spki = decode_csr(csr)
     word = text.upper().translate(LOOKALIKES)
     now = platform.now()
     bound = store.enrolment.c.code == word
@@ -156,7 +156,7 @@ def _issue(platform: Platform, enrol_id: str) -> str:
     return answer
 
 
-def _decode_csr(text: str) -> bytes:
+def decode_csr(text: str) -> bytes:
     """Return the SPKI of a P-256 request, PEM or base64url DER, whose own signature holds. Raises: Problem 400."""
     try:
         if text.startswith("-----BEGIN"):

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
 
-from sandbox import signed, store
+from sandbox import couriers, signed, store
 from sandbox.api.common import device_key
 from sandbox.api.uploads import settle_if_whole
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
@@ -53,8 +53,11 @@ class Claim:
     payload: bytes
 
 
-def take(platform: Platform, dev: str, sid: str, body: dict[str, Any]) -> Answer:
-    """Return the answer to PUT /submissions/{sid}: 201, 200 or 202. Raises: Problem 400, 422."""
+def take(platform: Platform, dev: str, sid: str, body: dict[str, Any], carrier: str = "") -> Answer:
+    """Return the answer to PUT /submissions/{sid}: 201, 200 or 202. Raises: Problem 400, 422.
+
+    `dev` is who must have signed the envelope; `carrier` brought it for them, if not they themselves.
+    """
     now = platform.now()
     platform.store.note_request(sid, now)
     claim = _verify_envelope(platform, dev, sid, body.get("envelope"))
@@ -67,7 +70,10 @@ def take(platform: Platform, dev: str, sid: str, body: dict[str, Any]) -> Answer
     if row["state"] == "committed":
         return Answer(200, row["receipt"])
     try:
-        return _commit(platform, claim, body.get("manifest"))
+        answer = _commit(platform, claim, body.get("manifest"), carrier)
+        if carrier and answer.status == 201:
+            couriers.note_carried(platform, dev, sid, carrier)
+        return answer
     except Problem as problem:
         if problem.status == 422:
             platform.store.set_state(dev, sid, "refused", problem.code)
@@ -127,8 +133,8 @@ def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
-    uploads = _find_uploads(platform, claim)
+def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> Answer:
+    uploads = _find_uploads(platform, claim, carrier)
     missing = tuple(part for part in claim.parts if part not in uploads)
     if missing:
         platform.store.set_state(claim.dev, claim.sid, "parts_missing", missing=missing)
@@ -154,9 +160,9 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
     return Answer(201 if is_first else 200, row["receipt"])
 
 
-def _find_uploads(platform: Platform, claim: Claim) -> dict[str, RowMapping]:
+def _find_uploads(platform: Platform, claim: Claim, carrier: str) -> dict[str, RowMapping]:
     """Return the complete uploads of this submission by part, each of the claimed hash and size."""
-    mine = (store.upload.c.dev == claim.dev) & (store.upload.c.sid == claim.sid)
+    mine = store.upload.c.dev.in_((claim.dev, carrier)) & (store.upload.c.sid == claim.sid)
     found: dict[str, RowMapping] = {}
     for row in platform.store.rows(sa.select(store.upload).where(mine)):
         is_claimed = claim.parts.get(row["part"]) == (row["sha256"], row["length"])

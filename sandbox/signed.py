@@ -14,6 +14,8 @@ from sandbox.canonical import NotCanonical, decode_b64url, decode_canonical, enc
 SUBMIT = "kiosk/submit/v1"
 HEARTBEAT = "kiosk/heartbeat/v1"
 ENROL_POP = "kiosk/enrol-pop/v1"
+ROTATE = "kiosk/rotate/v1"
+EVACUATE = "kiosk/evacuate/v1"
 RECEIPT = "kiosk/receipt/v1"
 TIME = "kiosk/time/v1"
 ENROLLED = "kiosk/enrolled/v1"

@@ -10,7 +10,7 @@ from app.commands.enrol import AUDIT, TRUST
 from kiosk.station.audit_format import genesis_hash, lines, read_lines
 from kiosk.station.audit_verify import AuditReport, SignatureCheck, verify
 from kiosk.station.errors import ConfigError
-from kiosk.trust.identity import Device, certificate_spki, load_device
+from kiosk.trust.identity import Device, facts_of, load_device
 from kiosk.trust.signed import TrustFault, signed_bytes, verify_signature
 from offline_queue.api import SignedObject
 
@@ -67,20 +67,20 @@ def verify_log(state: Path, path: Path | None = None) -> AuditReport:
     device = load_device(state / TRUST)
     if device is None:
         raise ConfigError((f"state: {state} holds no enrolled terminal; allowed: a state folder after `enrol`",))
-    genesis = genesis_hash(device.device_id, device.certificate, device.genesis)
+    genesis = genesis_hash(device.device_id, device.first_certificate, device.genesis)
     return verify(_source(state, path), signature_check(device), genesis)
 
 
 def signature_check(device: Device) -> SignatureCheck:
-    """Return a check of checkpoint signatures by the device's certificate."""
-    spki = certificate_spki(device)
+    """Return a check of checkpoint signatures by the device's certificates, former ones included."""
+    keys = dict(facts_of(certificate) for certificate in (*device.former, device.certificate))
 
     def is_signed(signed: SignedObject, purpose: str) -> bool:
         try:
-            verify_signature(signed_bytes(purpose, signed.object), signed.signature, spki)
-        except TrustFault:
+            verify_signature(signed_bytes(purpose, signed.object), signed.signature, keys[signed.kid])
+        except (KeyError, TrustFault):
             return False
-        return signed.kid == device.serial
+        return True
 
     return is_signed
 

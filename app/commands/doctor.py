@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import VERSION
-from app.build import AUDIT, MB, PROFILE, QUEUE, TRUST, catalogue_folder, load_texts
+from app.build import AUDIT, MB, QUEUE, TRUST, catalogue_folder, load_texts
 from app.commands.queue import queue_facts
 from devices.api import Deadline, DeviceError, DeviceKind, Status
 from devices.imaging.eye import Eye
@@ -27,8 +27,8 @@ from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import CatalogueError, ConfigError, KioskError
 from kiosk.station.failures import failure_of
 from kiosk.station.texts import Texts
-from kiosk.trust.identity import KEY_FILE, load_device
-from kiosk.trust.keys import FileKey
+from kiosk.trust.backends import key_place
+from kiosk.trust.identity import load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
 from offline_queue.api import PauseReason, QueueError, SealFault, Unauthorised
@@ -197,7 +197,7 @@ class Doctor:
             return (self._find("network", "fault", "not_enrolled", remedy="doctor.remedy_enrol", code="not_enrolled"),)
         if self._is_held and config.simulation.is_on:  # its platform is the running terminal's own
             return (self._find("network", "care", "in_use", code="—"),)
-        key = FileKey(trust / KEY_FILE, PROFILE)
+        key = key_place(config, trust).key(device.slot)
         ring = KeyRing(load_pinned(config.path(config.platform.pins)))
         ca = config.path(config.platform.ca)
         findings: list[Finding] = []

@@ -17,9 +17,9 @@ from kiosk.station.audit_events import Event
 from kiosk.station.audit_format import genesis_hash
 from kiosk.station.clock import SystemClock
 from kiosk.station.errors import ConfigError
+from kiosk.trust.backends import KeyPlace, key_place
 from kiosk.trust.enrol import EnrolFault, Enrolment
-from kiosk.trust.identity import KEY_FILE, Device, DeviceSigner
-from kiosk.trust.keys import FileKey
+from kiosk.trust.identity import Device, DeviceSigner
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import LearningClock, load_floor
 from offline_queue.api import QueueError, QueueStats
@@ -37,6 +37,7 @@ def enrol(
     state: Path,
     profile: str,
     version: str,
+    keys: KeyPlace | None = None,
     as_json: bool = False,
 ) -> int:
     """Return the exit code: 0 enrolled, 1 refused or not reached, 2 could not start."""
@@ -53,6 +54,7 @@ def enrol(
             state=state,
             profile=profile,
             version=version,
+            keys=keys,
             show_digits=show,
         )
     except ConfigError as fault:
@@ -69,7 +71,6 @@ def enrol(
 def enrol_configured(code: str, config: Path | None, as_json: bool = False) -> int:
     """Enrol the terminal of a configuration at its platform; return the exit code."""
     from app import VERSION
-    from app.build import PROFILE
     from app.setting import load_setting
 
     try:
@@ -87,8 +88,9 @@ def enrol_configured(code: str, config: Path | None, as_json: bool = False) -> i
         ca_path=setting.path(platform.ca),
         pins_path=setting.path(platform.pins),
         state=setting.state_folder,
-        profile=PROFILE,
+        profile=setting.profile,
         version=VERSION,
+        keys=key_place(setting, setting.state_folder / TRUST),
         as_json=as_json,
     )
 
@@ -102,6 +104,7 @@ def enrol_terminal(
     state: Path,
     profile: str,
     version: str,
+    keys: KeyPlace | None = None,
     show_digits: Callable[[str], None],
     clock: LearningClock | None = None,
     patience_s: float = PATIENCE_S,
@@ -113,7 +116,7 @@ def enrol_terminal(
     """
     folder = state / TRUST
     clock = clock or SystemClock(load_floor(folder))
-    key = FileKey(folder / KEY_FILE, profile)
+    key = (keys or KeyPlace("file", folder, profile)).key()
     ring = KeyRing(load_pinned(pins_path))
     client = PlatformClient(url, ca_path, clock, version, timeouts)
     try:
@@ -140,7 +143,7 @@ EMPTY_QUEUE = QueueStats(ready=0, sending=0, delivered=0, shredded=0, dead=0, by
 
 def open_audit(state: Path, device: Device, signer: DeviceSigner, clock: LearningClock) -> AuditLog:
     """Return the audit log of an enrolled terminal."""
-    genesis = genesis_hash(device.device_id, device.certificate, device.genesis)
+    genesis = genesis_hash(device.device_id, device.first_certificate, device.genesis)
     return AuditLog(state / AUDIT, genesis, signer, clock)
 
 

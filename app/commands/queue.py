@@ -1,4 +1,4 @@
-"""`queue list｜stats｜retry｜export`: the outbox from outside, without a word of its content."""
+"""`queue list｜stats｜retry｜export｜import`: the outbox from outside, without a word of its content."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.build import PROFILE, QUEUE, TRUST
+from app.build import QUEUE, TRUST
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import ConfigError, KioskError
 from kiosk.station.texts import own_texts
-from kiosk.trust.identity import KEY_FILE, DeviceSigner, load_device
-from kiosk.trust.keys import FileKey
+from kiosk.trust.backends import key_place
+from kiosk.trust.identity import DeviceSigner, load_device
 from kiosk.trust.time import load_floor
 from offline_queue.api import Outcome, QueueEntry, QueueError, State, StoreBusy
-from offline_queue.lock import LockFile
-from offline_queue.peek import export_sealed, read_entries, read_pause
+from offline_queue.peek import read_entries, read_pause
 from offline_queue.store import QueueStore
 
 if TYPE_CHECKING:
@@ -28,19 +27,24 @@ if TYPE_CHECKING:
 
 EVERYTHING = 1_000_000  # rows; a terminal keeps ten thousand at most
 WAITING = (State.READY, State.CLAIMED, State.SENDING)
-UNDELIVERED = (*WAITING, State.DEAD)
-INDEX = "index.json"
 WORDS = {
     "no_store": "no queue yet at {detail}: this terminal has stored nothing",
     "store_busy": "a terminal is running on this queue: end it first, then try again",
     "unknown_sid": "{detail}: no such submission here; see `queue list`",
     "not_held": "{detail}: is not held, so there is nothing to send again; see `queue list`",
     "not_enrolled": "this terminal is blank: enrol it first",
+    "nothing_there": "{detail}: holds no evacuation; a folder or stick that `queue export` has written, whole",
+    "disk_full": "there is not enough room: nothing was written; free some or take a larger stick",
+    "target_unwritable": "cannot be written there: {detail}",
+    "unreadable": "{detail}: cannot be read",
 }
 
 
 def run_queue(action: str, config: Path | None, as_json: bool, sid: str = "", folder: Path | None = None) -> int:
-    """Do `list`, `stats`, `retry` or `export`. Return 0 when done, 2 when the queue or an argument is not to be had."""
+    """Do `list`, `stats`, `retry`, `export` or `import`.
+
+    Return 0 when done, 1 when something of an evacuation is left, 2 when the queue or an argument is not to be had.
+    """
     from app.setting import load_setting
 
     try:
@@ -51,7 +55,10 @@ def run_queue(action: str, config: Path | None, as_json: bool, sid: str = "", fo
             return _stats(setting, as_json)
         if action == "retry":
             return _retry(setting, sid, as_json)
-        return _export(setting, folder or Path(), as_json)
+        from app.commands import evacuate
+
+        act = evacuate.export if action == "export" else evacuate.carry_in
+        return act(setting, folder or Path(), as_json)
     except ConfigError as error:
         return _refuse(*error.mistakes)
     except (QueueError, KioskError) as error:
@@ -149,31 +156,6 @@ def _chosen(wanted: str, held: dict[str, Outcome], store: QueueStore) -> list[Ou
     return [found]
 
 
-def _export(config: Config, folder: Path, as_json: bool) -> int:
-    """Write one folder a submission and an index. The envelopes carry the device's signature; the index has none."""
-    path = queue_folder(config)
-    if not (path / "queue.db").is_file():
-        raise QueueError("no_store", str(path))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        return _refuse(f"{folder} is there already — a folder that is empty or does not exist")
-    lock = LockFile(path / "queue.lock")  # a row that is being sent must not be copied half
-    try:
-        written = []
-        for entry in read_entries(path, UNDELIVERED, EVERYTHING):
-            files = export_sealed(path, entry.outcome.sid, folder / entry.outcome.intake_number, UNDELIVERED)
-            written.append({**entry_facts(entry), "files": [str(file.relative_to(folder)) for file in files]})
-    finally:
-        lock.release()
-    index = {"terminal": config.station.terminal_no, "sealed": written}
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="ascii")
-    if as_json:
-        print(json.dumps(index))
-    else:
-        print(f"{len(written)} sealed submissions in {folder}; {INDEX} itself is not signed, each envelope is")
-    return 0
-
-
 def queue_folder(config: Config) -> Path:
     """Return where the store lies."""
     return config.state_folder / QUEUE
@@ -189,7 +171,7 @@ def _owned(config: Config) -> Iterator[QueueStore]:
     device = load_device(trust)
     if device is None:
         raise KioskError("not_enrolled")
-    signer = DeviceSigner(FileKey(trust / KEY_FILE, PROFILE), device)
+    signer = DeviceSigner(key_place(config, trust).key(device.slot), device)
     with QueueStore(path, clock=SystemClock(load_floor(trust)), signer=signer) as store:
         yield store
 

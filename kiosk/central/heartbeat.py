@@ -48,19 +48,24 @@ class Heartbeat:
         self._path = folder / COUNTER_FILE
         self._next_n = self._reserved_n = _load_counter(self._path)
 
-    def send(self, pulse: Pulse) -> dict[str, Any]:
+    def send(
+        self, pulse: Pulse, *, client: AuthorisedClient | None = None, signer: DeviceSigner | None = None
+    ) -> dict[str, Any]:
         """Return the platform's verified answer `{now, config_version, commands, ack_results}`.
 
+        `client` and `signer` speak with another key of the same device: the first heartbeat after a rotation.
         Raises: delivery errors; AnswerFault if the answer does not verify; QueueError("signer_unavailable").
         """
         number = self._draw()
         beat = compose_heartbeat(pulse, self._signer.device_id, number, self._time.offset_s)
-        signed = self._signer.sign(Purpose.HEARTBEAT, encode_canonical(beat))
+        signed = (signer or self._signer).sign(Purpose.HEARTBEAT, encode_canonical(beat))
         body = msgspec.json.encode(encode_wire(signed))
         if len(body) > BODY_LIMIT:
             raise QueueError("heartbeat_too_large")
         wire = self._client.client
-        reply = self._client.send("POST", wire.url("/heartbeat"), {"Content-Type": "application/json"}, body)
+        reply = (client or self._client).send(
+            "POST", wire.url("/heartbeat"), {"Content-Type": "application/json"}, body
+        )
         check(reply, wire.clock, 200)
         try:
             answer = self._ring.verify(decode_wire(decode_json(reply.body)), Purpose.TIME, when="now")

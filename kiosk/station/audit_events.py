@@ -36,6 +36,7 @@ class Event(StrEnum):
     APP_STOP = "app.stop"
     CONFIG_LOADED = "config.loaded"
     DEVICE_ENROLLED = "device.enrolled"
+    KEY_ROTATED = "device.key-rotated"
     DEVICE_STATE = "device.state"
     VISIT_START = "visit.start"
     VISIT_END = "visit.end"

@@ -38,6 +38,13 @@ Hours = Annotated[
         extra={"allowed": "two times of day, 22:00-06:00; empty for at any time"},
     ),
 ]
+Tpm = Annotated[
+    str,
+    Meta(
+        pattern=r"^(device:/dev/tpm(rm)?[0-9]|swtpm:host=[0-9A-Za-z.-]+,port=[0-9]{1,5})$",
+        extra={"allowed": "device:/dev/tpmrm0, or swtpm:host=HOST,port=PORT of a software TPM"},
+    ),
+]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -113,7 +120,8 @@ class PlatformConfig(Section, frozen=True, kw_only=True):
     pins: str = ""  # file of the platform's public keys, relative to this file
     profile: Literal["international"] = "international"  # cipher profile; others come with their key backends
     code: str = ""  # one-time enrolment code; used once, then worthless
-    key_backend: Literal["file"] = "file"
+    key_backend: Literal["file", "systemd-creds", "tpm2", "windows"] = "file"  # where the device key lives
+    tpm: Tpm = "device:/dev/tpmrm0"  # which TPM, for key_backend tpm2
 
 
 class SyncConfig(Section, frozen=True, kw_only=True):
@@ -151,6 +159,7 @@ class Config(Section, frozen=True, kw_only=True):
     platform: PlatformConfig = PlatformConfig()
     sync: SyncConfig = SyncConfig()
     simulation: SimulationConfig = SimulationConfig()
+    profile: Literal["development", "production"] = "development"  # production: no device key in a plain file
     catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program
     folder: str = ""
 
@@ -217,6 +226,8 @@ def _conflicts(config: Config) -> list[str]:
     hours = config.sync.large_parts
     if hours and hours[:5] == hours[6:]:
         mistakes.append(f"sync.large_parts: {hours!r} — two different times of day")
+    if config.profile == "production" and config.platform.key_backend == "file":
+        mistakes.append("platform.key_backend: 'file' — tpm2, systemd-creds or windows, when profile is 'production'")
     if config.catalogue and not config.path(config.catalogue).is_dir():
         mistakes.append(f"catalogue: {config.catalogue!r} — an existing folder")
     return mistakes

@@ -179,7 +179,7 @@ def compose_digits(code: str, sas_nonce: str, spki: bytes) -> str:
     return f"{int.from_bytes(hashlib.sha256(covered).digest()[:8], 'big') % 1_000_000:06d}"
 
 
-def check_certificate(answer: dict[str, Any], spki: bytes) -> tuple[bytes, tuple[bytes, ...], str, int]:
+def check_certificate(answer: Any, spki: bytes) -> tuple[bytes, tuple[bytes, ...], str, int]:
     """Return certificate DER, chain DER, serial in hex and end of validity, if all is ours and well-formed.
 
     Raises: EnrolFault("not_trusted") if the certificate is for another key or not issued by the chain.

@@ -11,7 +11,7 @@ import msgspec
 from kiosk.station.errors import ConfigError
 from kiosk.trust.keys import DeviceKey, write_durably
 from kiosk.trust.ring import KeyRing, decode_keys, is_integer
-from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_wire, signed_bytes
+from kiosk.trust.signed import Purpose, TrustFault, decode_wire, encode_wire, from_base64url, signed_bytes
 from offline_queue.api import AnswerFault, QueueError, Receipt, SealingKey, SignedObject
 
 KEY_FILE = "device.key"
@@ -31,6 +31,13 @@ class Device(msgspec.Struct, frozen=True):
     genesis: str  # nonce that the audit chain begins with
     enrolled_s: int
     not_after_s: int  # end of the certificate
+    slot: str = "device"  # where the key of this certificate lies
+    former: tuple[bytes, ...] = ()  # certificates before this one, DER, oldest first: they verify older signatures
+
+    @property
+    def first_certificate(self) -> bytes:
+        """Return the certificate of the enrolment, which the audit chain begins with."""
+        return self.former[0] if self.former else self.certificate
 
 
 def load_device(folder: Path) -> Device | None:
@@ -49,25 +56,42 @@ def load_device(folder: Path) -> Device | None:
 
 def store_device(folder: Path, device: Device) -> None:
     """Write the identity atomically and durably."""
-    write_durably(folder / DEVICE_FILE, msgspec.json.encode(device))
+    write_device(folder / DEVICE_FILE, device)
+
+
+def write_device(path: Path, device: Device) -> None:
+    """Write an identity to a file of any name, atomically and durably."""
+    write_durably(path, msgspec.json.encode(device))
 
 
 class DeviceSigner:
-    """Signs with the device key in the name of the enrolled device; implements `offline_queue.api.Signer`."""
+    """Signs with the device key in the name of the enrolled device; implements `offline_queue.api.Signer`.
+
+    Key and identity are exchanged together (`adopt`). What another thread composed under the former identity and
+    signs a moment later is still signed by the key it names.
+    """
 
     def __init__(self, key: DeviceKey, device: Device) -> None:
-        self._key = key
-        self._device = device
+        self._held = self._former = (key, device)
+
+    def adopt(self, key: DeviceKey, device: Device) -> None:
+        """Sign with another key from now on: a rotation is through. The former key must outlive this process."""
+        self._held, self._former = (key, device), self._held
+
+    @property
+    def device(self) -> Device:
+        """Return the identity in force."""
+        return self._held[1]
 
     @property
     def device_id(self) -> str:
         """Return `K-…`, the enrolled id."""
-        return self._device.device_id
+        return self._held[1].device_id
 
     @property
     def certificate_serial(self) -> str:
         """Return the certificate's serial in lower-case hex."""
-        return self._device.serial
+        return self._held[1].serial
 
     def sign(self, purpose: str, payload: bytes) -> SignedObject:
         """Sign `purpose` ‖ 00 ‖ payload. Raises: QueueError("signer_unavailable")."""
@@ -75,7 +99,8 @@ class DeviceSigner:
             known = Purpose(purpose)
         except ValueError as fault:
             raise QueueError("signer_unavailable", "unknown purpose") from fault
-        return SignedObject(payload, self._device.serial, self._key.sign(signed_bytes(known, payload)))
+        key, device = self._named(b"cert", payload)
+        return SignedObject(payload, device.serial, key.sign(signed_bytes(known, payload)))
 
     def sign_assertion(self, signing_input: bytes) -> bytes:
         """Return the ES256 signature of a compact JWT's `header.claims`.
@@ -85,7 +110,17 @@ class DeviceSigner:
         """
         if not signing_input.startswith(b"eyJ") or signing_input.count(b".") != 1 or b"\x00" in signing_input:
             raise QueueError("signer_unavailable", "not a JWT")
-        return self._key.sign(signing_input)
+        try:
+            header = from_base64url(signing_input.partition(b".")[0].decode("ascii", "replace"))
+        except TrustFault as fault:
+            raise QueueError("signer_unavailable", "not a JWT") from fault
+        return self._named(b"kid", header)[0].sign(signing_input)
+
+    def _named(self, word: bytes, payload: bytes) -> tuple[DeviceKey, Device]:
+        """Return the key in force, or the former one where the payload names its certificate."""
+        key, device = self._former
+        is_former = b'"%s":"%s"' % (word, device.serial.encode("ascii")) in payload
+        return (key, device) if is_former else self._held
 
 
 class ReceiptVerifier:
@@ -178,8 +213,14 @@ class SealingKeys:
 
 def certificate_spki(device: Device) -> bytes:
     """Return the public key of the device's certificate, DER SubjectPublicKeyInfo."""
+    return facts_of(device.certificate)[1]
+
+
+def facts_of(certificate: bytes) -> tuple[str, bytes]:
+    """Return serial, lower-case hex, and public key, DER SubjectPublicKeyInfo, of a DER certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    certificate = x509.load_der_x509_certificate(device.certificate)
-    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    decoded = x509.load_der_x509_certificate(certificate)
+    spki = decoded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"{decoded.serial_number:x}", spki

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from kiosk.station.errors import ConfigError
+from kiosk.trust.soft import decode_pem, generate_pem, sign_with, spki_of
 from offline_queue.api import QueueError
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class FileKey:
 
     def __init__(self, path: Path, profile: str) -> None:
         if profile == PRODUCTION:
-            mistake = "trust.key_backend: 'file' with profile 'production'; allowed there: a backend in hardware"
-            raise ConfigError((mistake,))
+            allowed = "allowed there: tpm2, systemd-creds or windows"
+            raise ConfigError((f"platform.key_backend: 'file' with profile 'production'; {allowed}",))
         self._path = path
         self._lock = threading.Lock()
         self._key: ec.EllipticCurvePrivateKey | None = None
@@ -68,75 +69,39 @@ class FileKey:
 
     def create(self) -> None:
         """Make a new key and write it durably, never over another one."""
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
-        key = ec.generate_private_key(ec.SECP256R1())
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        pem = generate_pem()
         log.info("DEVELOPMENT KEY: the device key lies in a plain file; never put this machine into service")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(file.fileno())
-            sync_folder(self._path.parent)
+            create_durably(self._path, pem)
         except OSError as fault:
             raise QueueError("signer_unavailable", type(fault).__name__) from fault
         with self._lock:
-            self._key = key
+            self._key = decode_pem(pem)
 
     def spki(self) -> bytes:
         """Return DER SubjectPublicKeyInfo, 91 bytes."""
-        from cryptography.hazmat.primitives import serialization
-
-        return (
-            self._load()
-            .public_key()
-            .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
+        return spki_of(self._load())
 
     def sign(self, message: bytes) -> bytes:
         """Return ECDSA P-256 SHA-256 over the message, r‖s, 64 bytes."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, utils
-
-        r, s = utils.decode_dss_signature(self._load().sign(message, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return sign_with(self._load(), message)
 
     def destroy(self) -> None:
         """Overwrite and remove the file. A copy in the disk's spare cells may outlive it: development only."""
         with self._lock:
             self._key = None
-        if not self._path.exists():
-            return
-        with self._path.open("r+b") as file:
-            size = len(file.read())
-            file.seek(0)
-            file.write(bytes(size))
-            file.flush()
-            os.fsync(file.fileno())
-        self._path.unlink()
-        sync_folder(self._path.parent)
+        erase(self._path)
 
     def _load(self) -> ec.EllipticCurvePrivateKey:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-
         with self._lock:
             if self._key is None:
                 try:
                     if self._path.stat().st_mode & 0o077:
                         raise QueueError("signer_unavailable", "key file is readable by others")
-                    key = serialization.load_pem_private_key(self._path.read_bytes(), password=None)
-                except (OSError, ValueError) as fault:
+                    pem = self._path.read_bytes()
+                except OSError as fault:
                     raise QueueError("signer_unavailable", type(fault).__name__) from fault
-                if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-                    raise QueueError("signer_unavailable", "not a P-256 key")
-                self._key = key
+                self._key = decode_pem(pem)
             return self._key
 
 
@@ -156,6 +121,43 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def create_durably(path: Path, data: bytes) -> None:
+    """Make a file that must not be there yet, whole or not at all: 0600, synced, folder synced. Raises: OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    erase(temporary)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # unlike a rename it never replaces
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def erase(path: Path) -> None:
+    """Overwrite and remove a file; nothing happens if there is none. Spare cells of a disk may keep a copy.
+
+    It loses its name first, so that a kill never leaves half of it under that name; what a kill left is removed too.
+    """
+    grave = path.with_name(f".{path.name}.erased")
+    if path.exists():
+        path.rename(grave)
+    elif not grave.exists():
+        return
+    with grave.open("r+b") as file:
+        size = len(file.read())
+        file.seek(0)
+        file.write(bytes(size))
+        file.flush()
+        os.fsync(file.fileno())
+    grave.unlink()
+    sync_folder(path.parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:

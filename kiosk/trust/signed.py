@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     AUDIT = "kiosk/audit/v1"
     ENROL_POP = "kiosk/enrol-pop/v1"
     ROTATE = "kiosk/rotate/v1"
+    EVACUATE = "kiosk/evacuate/v1"
     RECEIPT = "kiosk/receipt/v1"
     TIME = "kiosk/time/v1"
     ENROLLED = "kiosk/enrolled/v1"

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
-from sandbox.api import device, enrol, submissions, token, uploads
+from sandbox.api import certificate, device, enrol, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -23,6 +23,7 @@ WORDS = {404: "not_found", 405: "method_not_allowed"}
 def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
     routes: list[BaseRoute] = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
+    routes += certificate.ROUTES
     app = Starlette(
         routes=[Mount("/v1", routes=routes)],
         middleware=[Middleware(CommonHeaders)],

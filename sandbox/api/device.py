@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import signed, store
+from sandbox import rotation, signed, store
 from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -33,7 +33,7 @@ async def give_time(request: Request) -> Response:
 
 async def give_keys(request: Request) -> Response:
     """Answer with the signed bundle of public keys, or 304."""
-    await authenticate(request, may_drain=True)
+    await authenticate(request)
     text = await run_in_threadpool(keys_bundle, platform_of(request))
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -70,7 +70,9 @@ async def take_heartbeat(request: Request) -> Response:
 
 def _keep_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
-        beat, payload, _ = signed.open_object(body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev))
+        beat, payload, serial = signed.open_object(
+            body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev)
+        )
     except signed.BadSignature as fault:
         raise Problem(403, "bad_signature") from fault
     number = beat.get("n")
@@ -88,6 +90,7 @@ def _keep_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> dict[
             .values(state="active")
         )
         connection.execute(store.enrolment.update().where(store.enrolment.c.dev == dev).values(state="active"))
+    rotation.confirm(platform, dev, serial)
     return beat
 
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import intake
+from sandbox import couriers, intake
 from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json
 from sandbox.problems import Problem
 from sandbox.reader import UUID7
@@ -18,7 +18,10 @@ async def put(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     sid = _sid(request)
     body = await read_json(request, PUT_LIMIT)
-    return _respond(await run_in_threadpool(intake.take, platform_of(request), caller.dev, sid, body))
+    platform = platform_of(request)
+    dev = await run_in_threadpool(couriers.signer_of, platform, caller, body.get("envelope"))
+    carrier = caller.dev if dev != caller.dev else ""
+    return _respond(await run_in_threadpool(intake.take, platform, dev, sid, body, carrier))
 
 
 async def status(request: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import store
+from sandbox import rotation, store
 from sandbox.api.common import JSON_LIMIT, device_key, platform_of, read_body
 from sandbox.canonical import NotCanonical, decode_b64url, decode_json
 from sandbox.platform import Platform
@@ -44,7 +44,7 @@ async def give_token(request: Request) -> Response:
 
 def _exchange(platform: Platform, assertion: str) -> dict[str, Any]:
     now = platform.now()
-    claims = _verify(platform, assertion)
+    claims, serial = _verify(platform, assertion)
     if claims["iat"] > now + EARLY_S or claims["exp"] < now - LATE_S:
         raise Problem(401, "clock_skew")
     dev = claims["sub"]
@@ -54,10 +54,13 @@ def _exchange(platform: Platform, assertion: str) -> dict[str, Any]:
             state = connection.execute(sa.select(store.device.c.state).where(store.device.c.dev == dev)).scalar_one()
             if state == "revoked":
                 raise Problem(401, "device_revoked")
+            standing = rotation.standing_of(connection, serial, now)
+            if standing == "ended":
+                raise Problem(401, "bad_assertion", "This certificate signs in no more.")
             connection.execute(store.assertion.delete().where(store.assertion.c.expires < now - LATE_S))
             connection.execute(store.token.delete().where(store.token.c.expires < now))
             connection.execute(store.assertion.insert().values(dev=dev, jti=claims["jti"], expires=claims["exp"]))
-            scope = "drain" if state == "suspended" else "all"
+            scope = "drain" if state == "suspended" or standing == "expired" else "all"
             values = {"sha256": store.text_sha256(secret), "dev": dev, "scope": scope, "expires": now + TOKEN_LIFE_S}
             connection.execute(store.token.insert().values(**values))
     except IntegrityError as fault:
@@ -65,8 +68,11 @@ def _exchange(platform: Platform, assertion: str) -> dict[str, Any]:
     return {"access_token": secret, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S, "now": now}
 
 
-def _verify(platform: Platform, assertion: str) -> dict[str, Any]:
-    """Return the claims of an assertion whose signature and form hold. Raises: Problem 401 `bad_assertion`."""
+def _verify(platform: Platform, assertion: str) -> tuple[dict[str, Any], str]:
+    """Return the claims of an assertion whose signature and form hold, and its certificate's serial.
+
+    Raises: Problem 401 `bad_assertion`.
+    """
     try:
         head, body, tail = assertion.split(".")
         header, claims = decode_json(decode_b64url(head)), decode_json(decode_b64url(body))
@@ -85,7 +91,7 @@ def _verify(platform: Platform, assertion: str) -> dict[str, Any]:
     is_named = isinstance(jti, str) and 0 < len(jti) <= 128
     if claims.get("iss") != claims["sub"] or not is_short or not is_named or not _is_for_us(claims.get("aud")):
         raise Problem(401, "bad_assertion")
-    return dict(claims)
+    return dict(claims), serial
 
 
 def _is_for_us(audience: object) -> bool:

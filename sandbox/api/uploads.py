@@ -78,7 +78,7 @@ async def create(request: Request) -> Response:
     if platform.blobs.free_bytes() < length + RESERVE_BYTES:
         raise Problem(507, "storage_full")
     key = {"dev": caller.dev, "sid": sid, "part": part, "sha256": sha256}
-    row = await run_in_threadpool(_find_or_create, platform, key, length)
+    row = await run_in_threadpool(find_or_create, platform, key, length)
     headers = {"Location": f"/v1/uploads/{row['id']}", "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=201, headers=headers)
 
@@ -188,7 +188,8 @@ def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
     return row
 
 
-def _find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
+def find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
+    """Return the upload of a device, submission, part and hash, made now if new. Raises: Problem 400."""
     same = sa.and_(*(store.upload.c[name] == value for name, value in key.items()))
     expires = platform.now() + LIFE_S
     try:

@@ -115,13 +115,12 @@ def test_doctor_and_queue_speak_of_a_terminal_from_outside(
     assert run_queue("retry", config, True) == 0
     assert json.loads(capsys.readouterr().out) == []
     assert run_queue("export", config, True, folder=tmp_path / "export") == 0
-    index = json.loads(capsys.readouterr().out)
-    assert index == json.loads((tmp_path / "export" / "index.json").read_text())
-    files = index["sealed"][0]["files"]
-    assert {f"{number}/envelope.json", f"{number}/manifest.ksb1"} <= set(files)
-    assert all((tmp_path / "export" / file).stat().st_size > 0 for file in files)
-    assert run_queue("export", config, False, folder=tmp_path / "export") == 2
-    assert "is there already" in capsys.readouterr().err
+    told = json.loads(capsys.readouterr().out)
+    assert (told["folder"], told["lost"]) == (str(tmp_path / "export"), [])
+    (sealed,) = told["sealed"]
+    assert (sealed["sid"], sealed["number"]) == (sid, number)
+    assert {"envelope.json", "manifest.ksb1"} < set(sealed["files"])
+    assert all((tmp_path / "export" / number / file).stat().st_size > 0 for file in sealed["files"])
     assert run_queue("list", config, False) == 0
     assert number in capsys.readouterr().out
 

@@ -31,6 +31,7 @@ EXAMPLES: dict[Event, dict[str, object]] = {
     Event.APP_STOP: {"reason": "requested", "uptime": 1000},
     Event.CONFIG_LOADED: {"config": DIGEST, "catalogue": "2026.11.2"},
     Event.DEVICE_ENROLLED: {"device": "K-000123", "certificate": DIGEST},
+    Event.KEY_ROTATED: {"device": "K-000123", "certificate": DIGEST},
     Event.DEVICE_STATE: {"kind": "reader", "state": "noDevice"},
     Event.VISIT_START: {"sess": SESS, "elder": True},
     Event.VISIT_END: {"sess": SESS, "disposition": "done", "sid": SID},

@@ -179,3 +179,34 @@ def test_the_commands_show_and_check(tmp_path, capsys):
     assert "state.x: unknown key" in capsys.readouterr().out
     assert command.show(path, as_json=True) == 2
     assert "state.x: unknown key" in json.loads(capsys.readouterr().out)[0]
+
+
+def test_production_wants_a_key_backend_that_keeps_the_key(tmp_path):
+    production = 'profile = "production"\n' + MINIMAL
+    assert mistakes_of(tmp_path, production) == (
+        "platform.key_backend: 'file' — tpm2, systemd-creds or windows, when profile is 'production'",
+    )
+    for backend in ("tpm2", "systemd-creds", "windows"):
+        (tmp_path / "kiosk.toml").write_text(f'{production}[platform]\nkey_backend = "{backend}"\n', "utf-8")
+        config = load_config(tmp_path / "kiosk.toml")
+        assert (config.profile, config.platform.key_backend) == ("production", backend)
+        assert config.platform.tpm == "device:/dev/tpmrm0"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "allowed"),
+    [
+        ('key_backend = "keyring"', "platform.key_backend: 'keyring'", "systemd-creds"),
+        ('tpm = "/dev/tpm0"', "platform.tpm: '/dev/tpm0'", "device:/dev/tpmrm0"),
+        ('tpm = "mssim:host=a,port=1;sh"', "platform.tpm: 'mssim:host=a,port=1;sh'", "swtpm:host=HOST,port=PORT"),
+    ],
+)
+def test_a_key_place_that_cannot_be_is_named(tmp_path, line, key, allowed):
+    (mistake,) = mistakes_of(tmp_path, f"{MINIMAL}[platform]\n{line}\n")
+    assert mistake.startswith(key)
+    assert allowed in mistake
+
+
+def test_a_profile_nobody_knows_is_named(tmp_path):
+    (mistake,) = mistakes_of(tmp_path, 'profile = "live"\n' + MINIMAL)
+    assert mistake == "profile: 'live' — one of 'development', 'production'"

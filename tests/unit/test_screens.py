@@ -12,6 +12,7 @@ from kiosk.session.screens import ending, filling, home, papers
 from kiosk.session.screens.frame import Scene
 from kiosk.session.session import Fault, State
 from kiosk.station.texts import own_texts
+from offline_queue.api import PauseReason
 from tests.fixtures.flow import ELDER, INSURANCE, Walk, make_station, preview_of, ticket_of
 
 
@@ -61,6 +62,7 @@ def test_what_needs_the_network_is_grey_with_the_reason(catalogue):
     [
         ("reader", "读卡暂不可用，请找工作人员"),
         ("queue", "本机暂停收件，您填的内容没有提交"),
+        ("suspended", f"本机暂停服务，请到窗口办理或拨打 {make_station().site.phone}"),
         ("well", ""),
     ],
 )
@@ -68,6 +70,9 @@ def test_apply_is_grey_where_it_could_not_be_finished(catalogue, change, reason)
     walk = Walk(catalogue).go(State.GUIDE)
     if change == "reader":
         walk.station = make_station(away=(DeviceKind.READER,))
+    if change == "suspended":
+        barred = replace(walk.station.queue, is_accepting=False, pause=PauseReason.SUSPENDED)
+        walk.station = replace(walk.station, queue=barred)
     if change == "queue":
         walk.station = replace(walk.station, queue=replace(walk.station.queue, is_accepting=False))
     apply = next(action for action in walk.view.actions if action.id == "apply")

@@ -7,6 +7,9 @@ from kiosk.services.catalogue import Material, ServiceItem
 from kiosk.session.flow.route import can_apply
 from kiosk.session.screens.frame import Scene, standard_actions
 from kiosk.session.view import Action, Field, Note, Row, Tile, View
+from offline_queue.api import PauseReason
+
+BARRED = (PauseReason.SUSPENDED, PauseReason.REVOKED)  # the platform takes nothing new from this terminal
 
 WINDOW_ICONS = {
     "投资项目": "project",
@@ -152,7 +155,9 @@ def guide(scene: Scene) -> View:
     actions: tuple[Action, ...] = ()
     if can_apply(item):
         reason = ""
-        if not scene.station.queue.is_accepting:
+        if scene.station.pause in BARRED:
+            reason = say("guide.out_of_service", phone=scene.station.site.phone)
+        elif not scene.station.queue.is_accepting:
             reason = say("failures.disk_full")
         elif session.identity is None and not scene.station.has(DeviceKind.READER):
             reason = say("failures.reader_away")

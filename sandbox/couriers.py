@@ -1,0 +1,50 @@
+"""Whose submission a request carries: the caller's own, or one that it brings for another terminal.
+
+The envelope decides: it is signed by the terminal that sealed it and verified against that terminal's certificate. The
+token only says who knocks. What a courier uploads lies under its own name, apart from the first terminal's uploads, so
+that it can spoil none of them; both ways end at the same unique key (device, submission).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from sandbox import store
+from sandbox.api.common import Caller
+from sandbox.platform import Platform
+from sandbox.problems import Problem
+
+FOR_EVER = 2**31 - 1  # an upload's expiry once its submission is committed
+
+
+def signer_of(platform: Platform, caller: Caller, wire: object) -> str:
+    """Return the device whose certificate the envelope names, or the caller when it names none we know.
+
+    Raises: Problem 403 for a courier that is suspended, 422 `refused` for a signer that is revoked.
+    """
+    kid = wire.get("kid") if isinstance(wire, dict) else None
+    found = platform.store.one(
+        sa.select(store.certificate.c.dev, store.device.c.state)
+        .join(store.device, store.device.c.dev == store.certificate.c.dev)
+        .where(store.certificate.c.serial == (kid if isinstance(kid, str) else ""))
+    )
+    if found is None or found["dev"] == caller.dev:
+        return caller.dev
+    if caller.scope != "all":
+        raise Problem(403, "device_suspended")
+    check_signer(str(found["state"]))
+    return str(found["dev"])
+
+
+def check_signer(state: str) -> None:
+    """Return if what a device sealed may still come in by hand. Raises: Problem 422 `refused`."""
+    if state == "revoked":
+        raise Problem(422, "refused", "The terminal that signed it is revoked; suspend it instead to take this in.")
+
+
+def note_carried(platform: Platform, dev: str, sid: str, carrier: str) -> None:
+    """Keep the courier's uploads with the committed submission, and tell the officers who brought it."""
+    mine = (store.upload.c.dev == carrier) & (store.upload.c.sid == sid)
+    with platform.store.begin() as connection:
+        connection.execute(store.upload.update().where(mine).values(expires=FOR_EVER))
+    platform.store.add_note(dev, "carried", f"{sid} by {carrier}", platform.now())

@@ -1,0 +1,240 @@
+"""Taking in an evacuation: the sealed submissions of a terminal that came on a stick, through the one intake.
+
+A reader of its own, written from docs/evacuation.md. Index signature, then every file's hash, then the same `take` as
+PUT: the same ids, nothing twice, the same receipt byte for byte, which is written back into the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox import couriers, intake, signed, store
+from sandbox.api import uploads
+from sandbox.api.common import PUT_LIMIT, device_key
+from sandbox.blobs import sync_folder
+from sandbox.canonical import NotCanonical, decode_b64url, decode_json, encode_b64url
+from sandbox.platform import Platform
+from sandbox.problems import Problem
+from sandbox.reader import LIMIT, UUID7
+
+INDEX, RECEIPTS = "index.json", "receipts"
+INDEX_LIMIT = 16 << 20
+FOLDER = re.compile(r"[0-9A-Z][0-9A-Z-]{0,63}")
+PART_FILE = re.compile(r"([a-z0-9][a-z0-9-]{0,47})\.ksb1")
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+READ_BYTES = 1 << 20
+
+
+class Damaged(Exception):
+    """A file of an evacuation is missing, cut, or not what the index says."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission of a verified index."""
+
+    sid: str
+    folder: str
+    files: dict[str, tuple[int, str]]  # name → bytes, hex SHA-256
+
+
+def find_evacuations(folder: Path) -> list[Path]:
+    """Return the evacuations of a folder: itself or those right below it; half-written ones do not count."""
+    found = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    return [one for one in found if not one.name.startswith(".") and (one / INDEX).is_file()]
+
+
+def take_evacuation(platform: Platform, root: Path, *, has_index: bool = True) -> list[dict[str, str]]:
+    """Return what became of each submission: `sid`, `word`, `case_number`.
+
+    Without its index (damaged, or the terminal's key is gone) a folder is taken as it lies there: each envelope still
+    stands for itself, and only what was taken away whole cannot be missed.
+
+    Words: `committed`, `was_here`, `damaged`, `refused_CODE`, `index_damaged`, `index_not_trusted`, each also with
+    `no_room_for_receipt` as `note` where the stick took no receipt. A second import changes nothing.
+    """
+    carrier = f"stick-{secrets.token_hex(4)}"  # uploads of this run, apart from everybody else's
+    if not has_index:
+        return _take_unlisted(platform, root, carrier)
+    try:
+        dev, entries = read_index(platform, root)
+    except Damaged:
+        return [{"sid": "", "word": "index_damaged"}]
+    except signed.BadSignature:
+        return [{"sid": "", "word": "index_not_trusted"}]
+    return [_take(platform, root, dev, entry, carrier) for entry in entries]
+
+
+def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[str, str]]:
+    found: list[tuple[int, str, Entry]] = []
+    results: list[dict[str, str]] = []
+    for folder in sorted(one for one in root.iterdir() if FOLDER.fullmatch(one.name) and one.is_dir()):
+        try:
+            found.append(read_unlisted(folder))
+        except Damaged as fault:
+            results.append({"sid": "", "word": "damaged", "note": f"{folder.name}/{fault}"})
+    for _, dev, entry in sorted(found, key=lambda one: one[:2]):
+        results.append(_take(platform, root, dev, entry, carrier))
+    return results
+
+
+def read_unlisted(folder: Path) -> tuple[int, str, Entry]:
+    """Return number, device and submission as a folder's envelope says; the intake verifies it. Raises: Damaged."""
+    path = folder / "envelope.json"
+    try:
+        value = decode_json(decode_b64url(decode_json(_read(path, PUT_LIMIT))["o"]))
+        files = [{"name": f"{part['part']}.ksb1", **part} for part in value["parts"]]
+        files.append({"name": "manifest.ksb1", **value["manifest"]})
+        size, sha256 = _digest(path)
+        files.append({"name": path.name, "bytes": size, "sha256": sha256})
+        return int(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder.name, "files": files})
+    except (NotCanonical, KeyError, TypeError, ValueError) as fault:
+        raise Damaged(path.name) from fault
+
+
+def read_index(platform: Platform, root: Path) -> tuple[str, list[Entry]]:
+    """Return device and submissions, in the order of their numbers. Raises: Damaged, BadSignature."""
+    try:
+        wire = decode_json(_read(root / INDEX, INDEX_LIMIT))
+    except NotCanonical as fault:
+        raise Damaged(INDEX) from fault
+    value, _, serial = signed.open_object(wire, signed.EVACUATE, lambda kid: device_key(platform, kid))
+    found = platform.store.one(sa.select(store.certificate.c.dev).where(store.certificate.c.serial == serial))
+    if found is None or value.get("dev") != found["dev"] or value.get("typ") != "evacuation" or value.get("v") != 1:
+        raise signed.BadSignature("index")
+    try:
+        entries = sorted(value["entries"], key=lambda one: int(one["seq"]))
+        return str(value["dev"]), [_decode_entry(one) for one in entries]
+    except (TypeError, KeyError, ValueError) as fault:
+        raise signed.BadSignature("entries") from fault
+
+
+def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> dict[str, str]:
+    result = {"sid": entry.sid, "word": "", "case_number": ""}
+    try:
+        answer = _hand_over(platform, root, dev, entry, carrier)
+    except Damaged as fault:
+        return {**result, "word": "damaged", "note": str(fault)}
+    except Problem as problem:
+        return {**result, "word": f"refused_{problem.code}"}
+    if answer.status == 202:
+        return {**result, "word": "waits"}
+    row = platform.store.find_submission(dev, entry.sid)
+    result["word"] = "committed" if answer.status == 201 else "was_here"
+    result["case_number"] = str(row["case_number"]) if row is not None else ""
+    try:
+        _write_receipt(root / RECEIPTS, entry.sid, answer.text)
+    except OSError as fault:
+        result["note"] = f"receipt not written: {fault.strerror}"
+    return result
+
+
+def _hand_over(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> intake.Answer:
+    """Return the intake's answer. Raises: Damaged, Problem."""
+    folder = root / entry.folder
+    for name, facts in entry.files.items():
+        if _digest(folder / name) != facts:
+            raise Damaged(f"{entry.folder}/{name}")
+    state = platform.store.one(sa.select(store.device.c.state).where(store.device.c.dev == dev))
+    couriers.check_signer(str(state["state"]) if state is not None else "revoked")
+    try:
+        envelope = decode_json(_read(folder / "envelope.json", PUT_LIMIT))
+    except NotCanonical as fault:
+        raise Damaged(f"{entry.folder}/envelope.json") from fault
+    body: dict[str, Any] = {
+        "envelope": envelope,
+        "manifest": encode_b64url(_read(folder / "manifest.ksb1", PUT_LIMIT)),
+    }
+    answer = intake.take(platform, dev, entry.sid, body, carrier=carrier)
+    if answer.status != 202:
+        return answer
+    for part in json.loads(answer.text)["missing"]:
+        _upload(platform, folder, entry, part, carrier)
+    return intake.take(platform, dev, entry.sid, body, carrier=carrier)
+
+
+def _upload(platform: Platform, folder: Path, entry: Entry, part: str, carrier: str) -> None:
+    """Put one sealed part where an upload's bytes are gathered, whole."""
+    name = f"{part}.ksb1"
+    if name not in entry.files:
+        raise Damaged(f"{entry.folder}/{name}")
+    size, sha256 = entry.files[name]
+    if size > LIMIT:
+        raise Problem(413, "too_large")
+    if platform.blobs.free_bytes() < size + uploads.RESERVE_BYTES:
+        raise Problem(507, "storage_full")
+    row = uploads.find_or_create(platform, {"dev": carrier, "sid": entry.sid, "part": part, "sha256": sha256}, size)
+    with _open(folder / name) as source, platform.blobs.upload_path(row["id"]).open("wb") as target:
+        shutil.copyfileobj(source, target, READ_BYTES)
+
+
+def _decode_entry(one: dict[str, Any]) -> Entry:
+    files = {str(file["name"]): (int(file["bytes"]), str(file["sha256"])) for file in one["files"]}
+    sid, folder = str(one["sid"]), str(one["folder"])
+    names = set(files) - {"envelope.json"}
+    is_sound = (
+        UUID7.fullmatch(sid)
+        and FOLDER.fullmatch(folder)
+        and {"envelope.json", "manifest.ksb1"} <= set(files)
+        and all(PART_FILE.fullmatch(name) for name in names)
+        and all(SHA256_HEX.fullmatch(sha256) for _, sha256 in files.values())
+    )
+    if not is_sound:
+        raise ValueError("entry")
+    return Entry(sid, folder, files)
+
+
+def _write_receipt(folder: Path, sid: str, text: str) -> None:
+    """Write a receipt whole or not at all."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    draft = folder / f".{sid}.{secrets.token_hex(4)}"
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(folder / f"{sid}.json")
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(folder)
+
+
+def _open(path: Path) -> Any:
+    """Open a plain file of the stick; a link or a device is none. Raises: Damaged."""
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    except OSError as fault:
+        raise Damaged(path.name) from fault
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with _open(path) as file:
+            data: bytes = file.read(limit + 1)
+    except OSError as fault:
+        raise Damaged(path.name) from fault
+    if len(data) > limit:
+        raise Damaged(path.name)
+    return data
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with _open(path) as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+                size += len(block)
+    except OSError as fault:
+        raise Damaged(path.name) from fault
+    return size, digest.hexdigest()
