@@ -24,7 +24,7 @@ from sandbox.faults import Faults, FaultScript
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
 from sandbox.store import PlatformStore, open_engine, utc
-from sandbox.store_view import Places, load_places, store_places
+from sandbox.store_view import SCRATCH, Places, load_places, store_places
 
 HOST = "127.0.0.1"
 DEFAULT_STATE = Path("build") / "sandbox"
@@ -118,7 +118,7 @@ def open_platform(options: Options) -> Platform:
     state = options.state
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = places_of(options)
-    blobs = open_blobs(places.blobs)
+    blobs = open_blobs(places.blobs, state / SCRATCH)
     tables = PlatformStore(open_engine(places.db))
     store_places(state, places)
     keys = load_or_create_keys(state, utc(int(time.time())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sandbox.blobs import BlobFolder
 from sandbox.keys import PlatformKeys
@@ -14,7 +14,7 @@ from sandbox.store import PlatformStore
 
 @dataclass(frozen=True)
 class Platform:
-    """Keys, tables, blobs and the clock. `busy_uploads` holds ids with a PATCH under way in this process."""
+    """Keys, tables, blobs and the clock. No state of any request: another process may serve the next one."""
 
     keys: PlatformKeys
     store: PlatformStore
@@ -24,7 +24,6 @@ class Platform:
         30.0  # a PATCH that brings nothing for so long is let go, so that its upload is not locked for ever
     )
     wall_s: Callable[[], float] = time.time
-    busy_uploads: set[str] = field(default_factory=set)
 
     def now(self) -> int:
         """Return Unix seconds."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from typing import BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
@@ -20,6 +22,7 @@ from starlette.routing import Route
 
 from sandbox import store
 from sandbox.api.common import authenticate, platform_of
+from sandbox.blobs import Held
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import LIMIT, PART, UUID7
@@ -31,6 +34,7 @@ RESERVE_BYTES = 64 << 20  # free disk kept for the database
 SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be right
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 HEADERS = {"Tus-Resumable": TUS}
+EXPIRED_AT_ONCE = 500
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -89,10 +93,9 @@ async def tell_offset(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     platform = platform_of(request)
     row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
-    if row["id"] not in platform.busy_uploads:
-        await run_in_threadpool(settle_if_whole, platform, row)
+    is_whole = await run_in_threadpool(is_settled, platform, row)
     headers = {
-        "Upload-Offset": str(platform.blobs.offset(row["id"])),
+        "Upload-Offset": str(row["length"] if is_whole else platform.blobs.offset(row["id"])),
         "Upload-Length": str(row["length"]),
         "Upload-Expires": formatdate(row["expires"], usegmt=True),
         "Cache-Control": "no-store",
@@ -109,44 +112,48 @@ async def append(request: Request) -> Response:
     platform = platform_of(request)
     row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
     offset = _number(request.headers.get("upload-offset", ""))
-    if row["id"] in platform.busy_uploads:
-        raise Problem(423, "locked", retry_after_s=1)
-    platform.busy_uploads.add(row["id"])
+    if row["is_complete"]:
+        raise _conflict(row["length"])
     try:
-        here = platform.blobs.offset(row["id"])
-        if offset != here:
-            raise Problem(409, "offset_conflict", headers={"Upload-Offset": str(here)})
-        await _write_stream(request, platform, row, offset)
-        await run_in_threadpool(settle_if_whole, platform, row)
-    finally:
-        platform.busy_uploads.discard(row["id"])
-    here = platform.blobs.offset(row["id"])
+        with platform.blobs.hold(row["id"]) as file:
+            here = os.fstat(file.fileno()).st_size
+            if offset != here:
+                raise _conflict(here)
+            here += await _write_stream(request, platform, file, row["length"] - offset)
+            if here == row["length"]:
+                await run_in_threadpool(_settle, platform, row)
+    except Held as fault:
+        raise Problem(423, "locked", retry_after_s=1) from fault
     headers = {"Upload-Offset": str(here), "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=204, headers=headers)
 
 
-async def _write_stream(request: Request, platform: Platform, row: RowMapping, offset: int) -> None:
-    room = row["length"] - offset
-    with platform.blobs.upload_path(row["id"]).open("ab", buffering=0) as file:
-        stream = request.stream()
-        try:
-            while True:
-                async with asyncio.timeout(platform.stall_s):
-                    chunk = await anext(stream, None)
-                if chunk is None:
-                    break
-                if len(chunk) > room:
-                    raise Problem(400, "bad_request", "More bytes than Upload-Length.")
-                file.write(chunk)
-                room -= len(chunk)
-        except ClientDisconnect as fault:
-            raise Problem(400, "bad_request", "The connection was cut.") from fault
-        except TimeoutError as fault:
-            raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
+def _conflict(here: int) -> Problem:
+    return Problem(409, "offset_conflict", headers={"Upload-Offset": str(here)})
 
 
-def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
-    """Whether all bytes are here, durable and of the promised hash; marks the upload complete when they are.
+async def _write_stream(request: Request, platform: Platform, file: BinaryIO, room: int) -> int:
+    """Write what comes, `room` bytes at most, and return how many came."""
+    stream = request.stream()
+    left = room
+    try:
+        while True:
+            async with asyncio.timeout(platform.stall_s):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return room - left
+            if len(chunk) > left:
+                raise Problem(400, "bad_request", "More bytes than Upload-Length.")
+            file.write(chunk)
+            left -= len(chunk)
+    except ClientDisconnect as fault:
+        raise Problem(400, "bad_request", "The connection was cut.") from fault
+    except TimeoutError as fault:
+        raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
+
+
+def is_settled(platform: Platform, row: RowMapping) -> bool:
+    """Whether all bytes are here, durable and of the promised hash. Never while somebody appends.
 
     Raises: Problem 410 when the bytes are spoiled (start again), 422 `hash_mismatch` when they are so again.
     """
@@ -154,8 +161,18 @@ def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
         return True
     if platform.blobs.offset(row["id"]) != row["length"]:
         return False
+    try:
+        with platform.blobs.hold(row["id"]):
+            return platform.blobs.offset(row["id"]) == row["length"] and _settle(platform, row)
+    except Held:
+        return False
+
+
+def _settle(platform: Platform, row: RowMapping) -> bool:
+    """Make a whole upload, which the caller holds, durable and complete. Raises: as `is_settled`."""
     mine = store.upload.c.id == row["id"]
     if platform.blobs.settle(row["id"]) == row["sha256"]:
+        platform.blobs.keep_sealed(row["id"], row["sha256"])
         with platform.store.begin() as connection:
             connection.execute(store.upload.update().where(mine).values(is_complete=True))
         return True
@@ -168,15 +185,22 @@ def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
 
 
 def drop_expired(platform: Platform) -> int:
-    """Delete uploads that expired and belong to no committed submission; return how many."""
-    done = sa.select(store.submission.c.sid).where(store.submission.c.state == "committed")
-    stale = (store.upload.c.expires <= platform.now()) & store.upload.c.sid.not_in(done)
-    found = platform.store.rows(sa.select(store.upload.c.id).where(stale))
-    for row in found:
-        platform.blobs.drop(row["id"])
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
-    return len(found)
+    """Forget uploads that expired, and the bytes of those that belong to no committed submission; return how many."""
+    stale = sa.select(store.upload).where(store.upload.c.expires <= platform.now()).limit(EXPIRED_AT_ONCE)
+    dropped = 0
+    for row in platform.store.rows(stale):
+        found = platform.store.find_submission(row["dev"], row["sid"])
+        try:
+            with platform.blobs.hold(row["id"]), platform.store.begin() as connection:
+                connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
+                if found is not None and found["state"] == "committed":
+                    platform.blobs.release(row["id"])  # its sealed bytes stay, named by the part
+                else:
+                    platform.blobs.drop(row["id"])
+                    dropped += 1
+        except Held:
+            continue
+    return dropped
 
 
 def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
