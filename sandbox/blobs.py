@@ -137,7 +137,7 @@ def open_blobs(url: str, scratch: Path | None = None) -> BlobFolder:
     """
     parts = urlsplit(url)
     if parts.scheme == "s3":
-        from sandbox.bucket import open_bucket  # boto3 takes a third of a second to import
+        from sandbox.bucket import open_bucket  # a terminal's demo needs no botocore
 
         if scratch is None:
             raise ValueError(f"--blobs: {url!r} needs a folder to gather uploads in")

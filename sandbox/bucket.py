@@ -11,15 +11,14 @@ import base64
 import configparser
 import os
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256 as hash_of
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
-from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.blobs import BlobFolder, drop_old
@@ -35,13 +34,23 @@ BUSY_S = 5
 class BlobBucket(BlobFolder):
     """Uploads are gathered in a local folder; sealed and plain objects are kept in the bucket."""
 
-    def __init__(self, client: Any, bucket: str, prefix: str, scratch: Path) -> None:
+    def __init__(self, make_client: Callable[[], Any], bucket: str, prefix: str, scratch: Path) -> None:
         super().__init__(scratch)
-        self._client = client
+        self._make_client = make_client
+        self._lock = threading.Lock()
+        self._made: Any = None
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         for name in ("opening", "fetched"):
             (scratch / name).mkdir(exist_ok=True, mode=0o700)
+
+    @property
+    def _client(self) -> Any:
+        """The one client, made when first needed: it takes a third of a second, and many only read the database."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make_client()
+            return self._made
 
     def keep_sealed(self, upload_id: str, sha256: str) -> None:
         """Send a settled upload to the bucket. The gathered bytes stay until the commit: they save fetching it."""
@@ -129,15 +138,19 @@ def open_bucket(url: str, scratch: Path) -> BlobBucket:
         if place.scheme != "https" and not (place.scheme == "http" and place.hostname in LOOPBACK):
             raise ValueError("--blobs: an endpoint is https, or http on this machine")
     key, secret = _load_credentials(chosen.get("credentials", ""))
-    client = boto3.session.Session(key, secret, region_name=chosen.get("region", "us-east-1")).client(
-        "s3",
-        endpoint_url=endpoint,
-        config=Config(
-            s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 3}, proxies={},
-            max_pool_connections=CONNECTIONS, request_checksum_calculation="when_required", **TIMES_S,
-        ),
+    region = chosen.get("region", "us-east-1")
+    return BlobBucket(lambda: _make_client(key, secret, region, endpoint), parts.netloc, parts.path.strip("/"), scratch)
+
+
+def _make_client(key: str, secret: str, region: str, endpoint: str | None) -> Any:
+    import boto3
+    from botocore.client import Config
+
+    config = Config(
+        s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 3}, proxies={},
+        max_pool_connections=CONNECTIONS, request_checksum_calculation="when_required", **TIMES_S,
     )  # fmt: skip
-    return BlobBucket(client, parts.netloc, parts.path.strip("/"), scratch)
+    return boto3.session.Session(key, secret, region_name=region).client("s3", endpoint_url=endpoint, config=config)
 
 
 def _load_credentials(path: str) -> tuple[str, str]:

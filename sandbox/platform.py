@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sandbox.beats import BeatBook
 from sandbox.blobs import BlobFolder
 from sandbox.keys import PlatformKeys
 from sandbox.signed import sign_object
@@ -24,6 +25,8 @@ class Platform:
         30.0  # a PATCH that brings nothing for so long is let go, so that its upload is not locked for ever
     )
     wall_s: Callable[[], float] = time.time
+    beats: BeatBook = field(default_factory=BeatBook)
+    seen_serials: set[str] = field(default_factory=set)  # saves asking; nothing depends on what it holds
 
     def now(self) -> int:
         """Return Unix seconds."""

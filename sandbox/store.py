@@ -339,6 +339,12 @@ class PlatformStore:
             connection.execute(fresh.on_conflict_do_nothing())  # another process may have been quicker
             return str(connection.execute(look).scalar_one())
 
+    def prepare_months(self) -> None:
+        """Make the partitions of the months to come, where there are any. Raises: Problem."""
+        with self.begin() as connection:
+            if database.is_postgres(connection):
+                database.prepare_months(connection, dt.datetime.now(CHINA).date())
+
     def take_turn(self, name: str, every_s: int, at: int) -> bool:
         """Whether this process may do a thing that is done once in `every_s` seconds, by whichever comes first."""
         with self.begin() as connection:
