@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import queue
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.xdist_group("postgres")
 
 IS_LONG = os.environ.get("JINBAN_CHAOS") == "1"
 REPEATS = 50
+LINES = 10
 CORE = (  # the promises that a store and several processes carry; JINBAN_CHAOS=1 runs the whole contract
     "test_a_submission_becomes_one_case_with_a_signed_receipt",
     "test_putting_twice_gives_the_same_bytes_and_one_commit",
@@ -70,20 +72,27 @@ def platform(tmp_path_factory: pytest.TempPathFactory, places: tuple[str, str]) 
         yield live
 
 
-def at_once(sender: TestTerminal, count: int, act: Callable[[TestTerminal, int], requests.Response]) -> list:
-    """Return the answers of `count` requests sent together, each on a connection of its own."""
-
-    def alone(number: int) -> tuple[int, bytes]:
+def at_once(
+    sender: TestTerminal, count: int, act: Callable[[TestTerminal, int], requests.Response]
+) -> list[tuple[int, bytes]]:
+    """Return the answers of `count` requests, sent by as many threads as there are lines, each over its own."""
+    lines: queue.SimpleQueue[TestTerminal] = queue.SimpleQueue()
+    for _ in range(LINES):
         other = TestTerminal(sender.url, sender.ca, key=sender.key, dev=sender.dev, serial=sender.serial)
         other.token = sender.token
-        try:
-            answer = act(other, number)
-        finally:
-            other.close()
+        lines.put(other)
+
+    def alone(number: int) -> tuple[int, bytes]:
+        other = lines.get()
+        answer = act(other, number)
+        lines.put(other)
         return answer.status_code, answer.content
 
-    with ThreadPoolExecutor(16) as pool:
-        return list(pool.map(alone, range(count)))
+    with ThreadPoolExecutor(LINES) as pool:
+        answers = list(pool.map(alone, range(count)))
+    for _ in range(LINES):
+        lines.get().close()
+    return answers
 
 
 def test_fifty_identical_puts_and_patches_are_one_case(
@@ -136,7 +145,8 @@ def test_objects_go_to_the_store_and_nothing_plain_stays_here(
         f"jinban/plain/{sender.dev}/{consignment.sid}/signature.png",
     ]
     scratch = platform.state / "scratch"
-    assert [path for name in ("uploads", "opening", "plain") for path in (scratch / name).rglob("*")] == []
+    left = [path for name in ("uploads", "opening", "plain") for path in (scratch / name).rglob("*")]
+    assert [path for path in left if path.is_file() and SCAN[0][:64] in path.read_bytes()] == []
     parts = platform.parts(consignment.sid)
     assert {part: found.path.read_bytes() for part, found in parts.items()} == {
         "m-bank-1": SCAN[0],
@@ -144,17 +154,23 @@ def test_objects_go_to_the_store_and_nothing_plain_stays_here(
     }
 
 
-def test_figures_are_of_all_workers_and_name_no_terminal(platform: LivePlatform, sender: TestTerminal) -> None:
-    assert sender.beat(1, queue={"ready": 2, "dead": 1, "oldest_s": 5 * 3600}, faults=["door_open"]).status_code == 200
+def figures(platform: LivePlatform) -> dict[str, float]:
+    """Return the platform's figures by name and labels."""
     page = requests.get(platform.metrics_url, timeout=10).text
-    found = dict(re.findall(r"^(jinban_\S+) (\S+)$", page, re.MULTILINE))
-    assert found['jinban_requests_total{method="POST",route="/v1/heartbeat",status="200"}'] >= "1"
-    assert float(found["jinban_dead_letters"]) == 1
-    assert float(found["jinban_queue_ready"]) == 2
-    assert float(found['jinban_alarms{alarm="unsent_old"}']) == 1
-    assert float(found['jinban_alarms{alarm="door_open"}']) == 1
-    assert float(found['jinban_alarms{alarm="silent"}']) == 0
-    assert sender.dev not in page
+    return {name: float(value) for name, value in re.findall(r"^(jinban_\S+) (\S+)$", page, re.MULTILINE)}
+
+
+def test_figures_are_of_all_workers_and_name_no_terminal(platform: LivePlatform, sender: TestTerminal) -> None:
+    before = figures(platform)
+    assert sender.beat(1, queue={"ready": 2, "dead": 1, "oldest_s": 5 * 3600}, faults=["door_open"]).status_code == 200
+    now = figures(platform)
+    risen = {name: now[name] - before.get(name, 0) for name in now if now[name] != before.get(name, 0)}
+    assert risen['jinban_requests_total{method="POST",route="/v1/heartbeat",status="200"}'] == 1
+    assert (risen["jinban_dead_letters"], risen["jinban_queue_ready"]) == (1, 2)
+    alarms = {name.split('"')[1]: change for name, change in risen.items() if name.startswith("jinban_alarms")}
+    assert alarms == {"dead_letters": 1, "unsent_old": 1, "door_open": 1}
+    assert now["jinban_commits_total"] >= 1
+    assert not [name for name in now if sender.dev in name]
     assert sender.ask("GET", "/metrics").status_code == 404
     assert requests.get(platform.metrics_url + "/x", timeout=10).status_code == 404
 
@@ -162,17 +178,23 @@ def test_figures_are_of_all_workers_and_name_no_terminal(platform: LivePlatform,
 # ── two processes, each with an address of its own ─────────────────────────────────────────
 
 
-@pytest.fixture
-def twins(start_platform: Callable[..., LivePlatform], postgres: PostgresServer) -> tuple[LivePlatform, LivePlatform]:
+@pytest.fixture(scope="module")
+def twins(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> Iterator[tuple[LivePlatform, LivePlatform]]:
     """Two processes of one platform: the same state folder, database and blobs, two ports."""
-    first = start_platform("one", "--auto-approve", "--db", postgres.create_database())
-    return first, start_platform("one", "--auto-approve")
+    state = tmp_path_factory.mktemp("twins")
+    with (
+        running_platform(state, "--auto-approve", "--db", postgres.create_database()) as first,
+        running_platform(state, "--auto-approve") as second,
+    ):
+        yield first, second
 
 
 def test_an_upload_that_one_process_receives_is_locked_in_the_other(twins: tuple[LivePlatform, LivePlatform]) -> None:
     first, second = twins
     sender = TestTerminal(first.base_url, first.ca_path)
-    sender.enrol(first.code)
+    sender.enrol(first.create_code())
     other = replace(sender, url=second.base_url)
     location = sender.create_upload(make_sid(), "m-1", hashlib.sha256(b"12345").hexdigest(), 5).headers["Location"]
 
@@ -197,7 +219,7 @@ def test_a_terminal_may_change_process_at_every_step(twins: tuple[LivePlatform, 
     first, second = twins
     here = TestTerminal(first.base_url, first.ca_path)
     there = replace(here, url=second.base_url)
-    enrolment = here.begin_enrolment(first.code).json()["enrol_id"]
+    enrolment = here.begin_enrolment(first.create_code()).json()["enrol_id"]
     assert there.poll_enrolment(enrolment).content == here.poll_enrolment(enrolment).content
     here.enrol(first.create_code())
     there = replace(here, url=second.base_url)
@@ -218,7 +240,7 @@ def test_months_are_partitions_and_an_id_of_no_month_has_a_place(postgres: Postg
     engine = open_engine(postgres.create_database())
     tables = PlatformStore(engine)
     tables.register("K-000001", make_sid(), 1, b"a", 1)
-    tables.register("K-000001", "ffffffff-0000-7000-8000-000000000001", 2, b"b", 1)  # a clock of the year 10889
+    tables.register("K-000001", "e676e014-f800-7000-8000-000000000001", 2, b"b", 1)  # a clock of the year 9999
     this_month = f"submission_{dt.datetime.now(database.CHINA):%Y%m}"
     with engine.begin() as connection:
         counts = {
@@ -230,7 +252,7 @@ def test_months_are_partitions_and_an_id_of_no_month_has_a_place(postgres: Postg
             "submission_202601",
             "part_202601",
         ]
-        assert database.prepare_months(connection, dt.date(10889, 8, 2), ahead=0) == ["part_1088908"]
+        assert database.prepare_months(connection, dt.date(9999, 11, 30), ahead=0) == ["part_999911"]  # it stays there
     with pytest.raises(store.SeqReused):
         tables.register("K-000001", "ffffffff-0000-7000-8000-000000000002", 2, b"c", 1)
     tables.close()
@@ -253,13 +275,12 @@ def test_a_text_that_no_database_holds_is_a_bad_request(platform: LivePlatform, 
 
 
 def test_a_database_that_is_away_is_busy_and_comes_back(
-    postgres: PostgresServer, start_platform: Callable[..., LivePlatform]
+    twins: tuple[LivePlatform, LivePlatform], postgres: PostgresServer
 ) -> None:
-    url = postgres.create_database()
-    live = start_platform("away", "--auto-approve", "--db", url)
+    live, _ = twins
     sender = TestTerminal(live.base_url, live.ca_path)
-    sender.enrol(live.code)
-    name = sa.make_url(url).database
+    sender.enrol(live.create_code())
+    name = sa.make_url(live.places.db).database
     with postgres.connect() as connection:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
