@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import store
@@ -43,15 +43,18 @@ def platform_of(request: Request) -> Platform:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`."""
+    """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`, 400 when the line was cut."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared) > limit:
         raise Problem(413, "too_large")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(413, "too_large")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Problem(413, "too_large")
+    except ClientDisconnect as fault:
+        raise Problem(400, "bad_request", "The connection was cut.") from fault
     return bytes(body)
 
 
