@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from sandbox import store
 
-PAUSE_S = 0.2  # between two transactions: at 400 beats a second a batch is 80
+PAUSE_S = 0.5  # between two transactions: at 400 beats a second a batch is 200
 COUNT_MAX = 2**31 - 1
 FLAGS = ("door_open", "usb_refused", "receipt_rejected", "disk_reserve", "audit_gap")  # bits of device.alarms
 AUDIT_GAP = 1 << FLAGS.index("audit_gap")
@@ -26,9 +27,10 @@ AUDIT_GAP = 1 << FLAGS.index("audit_gap")
 
 @dataclass(frozen=True)
 class Beat:
-    """One verified heartbeat. `renew_at` is set on a device's first in this process, which may make it active."""
+    """One verified heartbeat. `renew_at` is set on the first under a certificate in this process."""
 
     dev: str
+    serial: str
     n: int
     text: str  # the signed object's JSON
     value: dict[str, Any]
@@ -65,11 +67,8 @@ class BeatBook:
 def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:
     """Store the newest beats, make pending devices active, note an audit chain that is broken. Raises: Problem."""
     ordered = sorted(beats, key=lambda beat: beat.dev)  # two processes lock the same rows in the same order
-    first = [beat.dev for beat in ordered if beat.renew_at]
-    with tables.begin(is_lasting=bool(first)) as connection:
-        devs = [beat.dev for beat in ordered]
-        look = sa.select(store.device.c.dev, store.device.c.heartbeat, store.device.c.alarms)
-        former = {row.dev: row for row in connection.execute(look.where(store.device.c.dev.in_(devs)))}
+    with tables.begin(is_lasting=any(beat.renew_at for beat in ordered)) as connection:
+        former = {row.dev: row for row in connection.execute(_FORMER, {"v_devs": [beat.dev for beat in ordered]})}
         changes = [_compose_change(beat, former.get(beat.dev)) for beat in ordered]
         connection.execute(_KEEP, changes)
         for change, beat in zip(changes, ordered, strict=True):
@@ -79,15 +78,21 @@ def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:
                 connection.execute(store.note.insert().values(**values))
         for beat in ordered:
             if beat.renew_at:
-                renew = store.device.update().where(store.device.c.dev == beat.dev)
-                connection.execute(renew.values(renew_at=beat.renew_at))
-        if first:
-            pending = store.device.c.dev.in_(first) & (store.device.c.state == "pending")
-            connection.execute(store.device.update().where(pending).values(state="active"))
-            closed = store.enrolment.c.dev.in_(first) & (store.enrolment.c.state != "active")
-            connection.execute(store.enrolment.update().where(closed).values(state="active"))
+                _welcome(connection, beat)
 
 
+def _welcome(connection: Connection, beat: Beat) -> None:
+    """Do what a device's first beat under a certificate asks for. Safe to do again."""
+    mine = store.device.c.dev == beat.dev
+    connection.execute(store.device.update().where(mine).values(renew_at=beat.renew_at))
+    connection.execute(store.device.update().where(mine, store.device.c.state == "pending").values(state="active"))
+    closed = (store.enrolment.c.dev == beat.dev) & (store.enrolment.c.state != "active")
+    connection.execute(store.enrolment.update().where(closed).values(state="active"))
+
+
+_FORMER = sa.select(store.device.c.dev, store.device.c.heartbeat, store.device.c.alarms).where(
+    store.device.c.dev.in_(sa.bindparam("v_devs", expanding=True))
+)
 _KEEP = (
     store.device.update()
     .where(store.device.c.dev == sa.bindparam("v_dev"), store.device.c.heartbeat_n < sa.bindparam("v_n"))

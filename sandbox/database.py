@@ -53,6 +53,24 @@ def open_engine(url: str, schema: sa.MetaData) -> Engine:
     return engine
 
 
+def open_reader(engine: Engine) -> Engine:
+    """Return what single statements are read with: on PostgreSQL without a transaction around each."""
+    if not is_postgres(engine):
+        return engine
+    return sa.create_engine(
+        engine.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=POOL, max_overflow=POOL,
+        pool_timeout=POOL_WAIT_S,
+    )  # fmt: skip
+
+
+def open_hasty(engine: Engine) -> Engine:
+    """Return what may lose its last moments in a power cut is written with: it waits for no disk (PostgreSQL only)."""
+    if not is_postgres(engine):
+        return engine
+    hasty = {"options": "-c synchronous_commit=off"}
+    return sa.create_engine(engine.url, connect_args=hasty, pool_size=2, max_overflow=POOL, pool_timeout=POOL_WAIT_S)
+
+
 def is_postgres(bind: Connection | Engine) -> bool:
     """Whether this is PostgreSQL."""
     return bind.dialect.name == "postgresql"

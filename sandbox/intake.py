@@ -137,30 +137,38 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
     rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
     platform.blobs.sync_plain(claim.dev, claim.sid)
     now = platform.now()
+    signed_receipt: list[str] = []
 
     def make_receipt(case_number: str, query_code: str) -> str:
         receipt = {
             "v": 1, "typ": "receipt", "sid": claim.sid, "dev": claim.dev, "seq": claim.seq,
             "manifest_sha256": claim.manifest_sha256, "case_number": case_number, "query_code": query_code, "ts": now,
         }  # fmt: skip
-        return json.dumps(platform.sign("receipt", signed.RECEIPT, receipt))
+        signed_receipt.append(json.dumps(platform.sign("receipt", signed.RECEIPT, receipt)))
+        return signed_receipt[-1]
 
     is_first = platform.store.commit(
         claim.dev, claim.sid, manifest=manifest_bytes, parts=rows, make_receipt=make_receipt, at=now
     )
+    for upload in uploads.values():
+        platform.blobs.release(upload["id"])
+    if is_first:
+        return Answer(201, signed_receipt[-1])
     row = platform.store.find_submission(claim.dev, claim.sid)
     if row is None:
         raise Problem(503, "busy", retry_after_s=RETRY_S)
-    for upload in uploads.values():
-        platform.blobs.release(upload["id"])
-    return Answer(201 if is_first else 200, row["receipt"])
+    return Answer(200, row["receipt"])
+
+
+_UPLOADS = sa.select(store.upload).where(
+    store.upload.c.dev == sa.bindparam("v_dev"), store.upload.c.sid == sa.bindparam("v_sid")
+)
 
 
 def _find_uploads(platform: Platform, claim: Claim) -> dict[str, RowMapping]:
     """Return the complete uploads of this submission by part, each of the claimed hash and size."""
-    mine = (store.upload.c.dev == claim.dev) & (store.upload.c.sid == claim.sid)
     found: dict[str, RowMapping] = {}
-    for row in platform.store.rows(sa.select(store.upload).where(mine)):
+    for row in platform.store.rows(_UPLOADS, {"v_dev": claim.dev, "v_sid": claim.sid}):
         is_claimed = claim.parts.get(row["part"]) == (row["sha256"], row["length"])
         if is_claimed and is_settled(platform, row):
             found[row["part"]] = row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -154,6 +155,8 @@ def _serve_one(
     server = _Server(config, platform, tell_ready)
     if meter is not None and figures is not None:
         server.metrics = (meter, figures)
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: no collection looks at it again
     with listening:
         server.run(sockets=[listening])
     platform.store.close()

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -168,6 +168,11 @@ setting = sa.Table(
 )  # fmt: skip
 
 
+FIND_SUBMISSION = sa.select(submission).where(
+    submission.c.sid == sa.bindparam("v_sid"), submission.c.dev == sa.bindparam("v_dev")
+)
+
+
 class SeqReused(Exception):
     """A sequence number of this device already belongs to another submission."""
 
@@ -186,13 +191,13 @@ class PlatformStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._reader = engine
-        if database.is_postgres(engine):
-            self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")  # one round trip instead of three
+        self._reader = database.open_reader(engine)
+        self._hasty = database.open_hasty(engine)
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._engine.dispose()
+        for engine in {self._engine, self._reader, self._hasty}:
+            engine.dispose()
 
     @contextmanager
     def begin(self, *, is_lasting: bool = True) -> Iterator[Connection]:
@@ -201,27 +206,28 @@ class PlatformStore:
         Not `is_lasting`: a power cut may take back its last moments, so it waits for no disk (PostgreSQL only).
         Raises: Problem 503 when the database is away or too busy, 400 for text that it cannot hold.
         """
-        with _guarded(), self._engine.begin() as connection:
-            if not is_lasting and database.is_postgres(connection):
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        with _guarded(), (self._engine if is_lasting else self._hasty).begin() as connection:
             yield connection
 
-    def one(self, statement: sa.Select[Any]) -> RowMapping | None:
-        """Return the first row, or nothing."""
+    def one(self, statement: sa.Select[Any], values: Mapping[str, Any] | None = None) -> RowMapping | None:
+        """Return the first row, or nothing. A statement built once, with `values` for its parameters, is cheaper."""
         with self._read() as connection:
-            return connection.execute(statement).mappings().first()
+            return connection.execute(statement, values).mappings().first()
 
-    def rows(self, statement: sa.Select[Any]) -> list[RowMapping]:
+    def rows(self, statement: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[RowMapping]:
         """Return all rows."""
         with self._read() as connection:
-            return list(connection.execute(statement).mappings())
+            return list(connection.execute(statement, values).mappings())
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        """A transaction that waits for no writer."""
-        reading = {database.READING: True}
-        with _guarded(), self._reader.connect().execution_options(**reading) as connection, connection.begin():
-            yield connection
+        """A connection that waits for no writer."""
+        with _guarded(), self._reader.connect() as connection:
+            if self._reader is not self._engine:
+                yield connection
+                return
+            with connection.execution_options(**{database.READING: True}).begin():
+                yield connection
 
     # ── submissions ────────────────────────────────────────────────────────────────────────
 
@@ -234,7 +240,7 @@ class PlatformStore:
 
     def find_submission(self, dev: str, sid: str) -> RowMapping | None:
         """Return what is known of a device's submission."""
-        return self.one(sa.select(submission).where(submission.c.dev == dev, submission.c.sid == sid))
+        return self.one(FIND_SUBMISSION, {"v_dev": dev, "v_sid": sid})
 
     def register(self, dev: str, sid: str, seq: int, envelope: bytes, at: int) -> RowMapping:
         """Return the submission's row, made now if new. A gap in `seq` is noted, a reuse refused and alarmed.
@@ -242,23 +248,23 @@ class PlatformStore:
         Raises: SeqReused; IdReused when it is known with another envelope.
         """
         mine = (submission.c.sid == sid) & (submission.c.dev == dev)
-        look = sa.select(submission).where(mine)
+        look, this = FIND_SUBMISSION, {"v_dev": dev, "v_sid": sid}
         try:
             with self.begin() as connection:
-                found = connection.execute(look).mappings().first()
+                found = connection.execute(look, this).mappings().first()
                 if found is not None and found["envelope"] != envelope:
                     raise IdReused  # frozen at the terminal: other bytes under one id are never honest
                 if found is None:
                     _note_gap(connection, dev, seq, at)
-                    connection.execute(sequence.insert().values(dev=dev, seq=seq, sid=sid))
+                    connection.execute(sequence.insert(), {"dev": dev, "seq": seq, "sid": sid})
                     values = {"dev": dev, "sid": sid, "seq": seq, "state": "processing", "envelope": envelope}
-                    connection.execute(submission.insert().values(**values))
+                    connection.execute(submission.insert(), values)
                 elif found["state"] not in ("committed", "processing"):
                     again = submission.update().where(mine, submission.c.state != "committed")
                     connection.execute(again.values(state="processing", code=None, missing="[]"))
                 else:
                     return found
-                return connection.execute(look).mappings().one()
+                return connection.execute(look, this).mappings().one()
         except IntegrityError as fault:
             known = self.find_submission(dev, sid)
             if known is not None and known["seq"] == seq:
@@ -284,10 +290,12 @@ class PlatformStore:
         parts: list[dict[str, Any]],
         make_receipt: Callable[[str, str], str],
         at: int,
+        file_case: Callable[[Connection, str, str], tuple[str, str]] = lambda _, number, query: (number, query),
     ) -> bool:
-        """Commit a submission in one transaction: number, parts, receipt. Return whether this call did it.
+        """Commit a submission in one transaction: number, parts, case, receipt. Return whether this call did it.
 
-        `make_receipt(case_number, query_code)` returns the receipt's wire text. Concurrent commits serialise here.
+        `make_receipt(case_number, query_code)` returns the receipt's wire text; the numbers are what `file_case`
+        returns, because a correction names its case. Concurrent commits serialise here.
         """
         mine = (submission.c.sid == sid) & (submission.c.dev == dev)
         with self.begin() as connection:
@@ -301,11 +309,12 @@ class PlatformStore:
             query_code = f"{secrets.randbelow(1_000_000):06d}"
             day = dt.datetime.fromtimestamp(at, CHINA).date()
             case_number = compose_case_number(day, _count_up(connection, f"case-{day:%Y%m%d}"))  # late: others wait
-            connection.execute(numbered.insert().values(case_number=case_number, dev=dev, sid=sid))
+            connection.execute(numbered.insert(), {"case_number": case_number, "dev": dev, "sid": sid})
+            named = file_case(connection, case_number, query_code)
             connection.execute(
                 submission.update().where(mine).values(
                     manifest=manifest, case_number=case_number, query_code=query_code, committed=at,
-                    receipt=make_receipt(case_number, query_code), code=None, missing="[]",
+                    receipt=make_receipt(*named), code=None, missing="[]",
                 )
             )  # fmt: skip
         return True

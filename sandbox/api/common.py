@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from anyio import CapacityLimiter, to_thread
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +27,9 @@ KIB = 1024
 JSON_LIMIT = 64 * KIB
 HEARTBEAT_LIMIT = 16 * KIB
 PUT_LIMIT = 1024 * KIB
+HEAVY_AT_ONCE = 8
+_HEAVY: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
+Result = TypeVar("Result")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 
 
@@ -40,6 +47,12 @@ def platform_of(request: Request) -> Platform:
     if not isinstance(platform, Platform):
         raise TypeError("application without a platform")
     return platform
+
+
+async def run_heavy(act: Callable[..., Result], *words: Any) -> Result:
+    """Run what waits for disks or opens blobs in a thread, few at a time: heartbeats need the other threads."""
+    limit = _HEAVY.setdefault(asyncio.get_running_loop(), CapacityLimiter(HEAVY_AT_ONCE))
+    return await to_thread.run_sync(act, *words, limiter=limit)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -83,12 +96,16 @@ async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
     return caller
 
 
+_CALLER = (  # built once: this is asked for every request
+    sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
+    .join(store.device, store.device.c.dev == store.token.c.dev)
+    .where(store.token.c.sha256 == sa.bindparam("v_secret"), store.token.c.expires > sa.bindparam("v_now"))
+)
+_CERTIFICATE = sa.select(store.certificate).where(store.certificate.c.serial == sa.bindparam("v_serial"))
+
+
 def _find_caller(platform: Platform, secret: str) -> Caller | None:
-    found = platform.store.one(
-        sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
-        .join(store.device, store.device.c.dev == store.token.c.dev)
-        .where(store.token.c.sha256 == store.text_sha256(secret), store.token.c.expires > platform.now())
-    )
+    found = platform.store.one(_CALLER, {"v_secret": store.text_sha256(secret), "v_now": platform.now()})
     if found is None:
         return None
     if found["state"] == "revoked":
@@ -98,13 +115,18 @@ def _find_caller(platform: Platform, secret: str) -> Caller | None:
 
 def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.EllipticCurvePublicKey:
     """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's."""
-    found = platform.store.one(sa.select(store.certificate).where(store.certificate.c.serial == serial))
+    found = platform.store.one(_CERTIFICATE, {"v_serial": serial})
     if found is None or (dev is not None and found["dev"] != dev):
         raise KeyError(serial)
-    key = x509.load_pem_x509_certificate(found["pem"].encode()).public_key()
+    key = _public_key(found["pem"])
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise KeyError(serial)
     return key
+
+
+@lru_cache(maxsize=4096)
+def _public_key(pem: str) -> object:
+    return x509.load_pem_x509_certificate(pem.encode()).public_key()
 
 
 class CommonHeaders:

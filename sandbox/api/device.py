@@ -66,16 +66,16 @@ async def take_heartbeat(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
-    beat, serial = await run_in_threadpool(_verify_heartbeat, platform, caller.dev, body)
+    beat = await run_in_threadpool(_verify_heartbeat, platform, caller.dev, body)
     await platform.beats.keep(platform.store, beat)
     if len(platform.seen_serials) >= SEEN_MAX:
         platform.seen_serials.clear()
-    platform.seen_serials.add(serial)
+    platform.seen_serials.add(beat.serial)
     answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), "config_version": 1}
     return JSONResponse(platform.sign("time", signed.TIME, {**answer, "commands": [], "ack_results": []}))
 
 
-def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> tuple[Beat, str]:
+def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> Beat:
     try:
         value, payload, serial = signed.open_object(
             body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev)
@@ -86,7 +86,7 @@ def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> tup
     if value.get("dev") != dev or not isinstance(number, int) or isinstance(number, bool):
         raise Problem(400, "bad_request", "A heartbeat names its device and number.")
     renew_at = 0 if serial in platform.seen_serials else _find_renewal(platform, serial)
-    return Beat(dev, number, payload.decode(), value, platform.now(), renew_at), serial
+    return Beat(dev, serial, number, payload.decode(), value, platform.now(), renew_at)
 
 
 def _find_renewal(platform: Platform, serial: str) -> int:

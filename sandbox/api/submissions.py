@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import intake
-from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json
+from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json, run_heavy
 from sandbox.problems import Problem
 from sandbox.reader import UUID7
 
@@ -18,7 +18,7 @@ async def put(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     sid = _sid(request)
     body = await read_json(request, PUT_LIMIT)
-    return _respond(await run_in_threadpool(intake.take, platform_of(request), caller.dev, sid, body))
+    return _respond(await run_heavy(intake.take, platform_of(request), caller.dev, sid, body))
 
 
 async def status(request: Request) -> Response:

@@ -14,14 +14,13 @@ from typing import BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import store
-from sandbox.api.common import authenticate, platform_of
+from sandbox.api.common import authenticate, platform_of, run_heavy
 from sandbox.blobs import Held
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -35,6 +34,7 @@ SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be 
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 HEADERS = {"Tus-Resumable": TUS}
 EXPIRED_AT_ONCE = 500
+AHEAD_BYTES = 1 << 20  # what may wait in memory for the disk, of one upload
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -93,7 +93,7 @@ async def tell_offset(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     platform = platform_of(request)
     row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
-    is_whole = await run_in_threadpool(is_settled, platform, row)
+    is_whole = row["is_complete"] or await run_heavy(is_settled, platform, row)
     headers = {
         "Upload-Offset": str(row["length"] if is_whole else platform.blobs.offset(row["id"])),
         "Upload-Length": str(row["length"]),
@@ -121,7 +121,7 @@ async def append(request: Request) -> Response:
                 raise _conflict(here)
             here += await _write_stream(request, platform, file, row["length"] - offset)
             if here == row["length"]:
-                await run_in_threadpool(_settle, platform, row)
+                await run_heavy(_settle, platform, row)
     except Held as fault:
         raise Problem(423, "locked", retry_after_s=1) from fault
     headers = {"Upload-Offset": str(here), "Upload-Expires": formatdate(row["expires"], usegmt=True)}
@@ -133,23 +133,44 @@ def _conflict(here: int) -> Problem:
 
 
 async def _write_stream(request: Request, platform: Platform, file: BinaryIO, room: int) -> int:
-    """Write what comes, `room` bytes at most, and return how many came."""
+    """Write what comes, `room` bytes at most, and return how many came.
+
+    A full disk queue makes `write` wait, so a thread does it; what comes meanwhile goes into its next call.
+    """
     stream = request.stream()
-    left = room
+    waiting: list[bytes] = []
+    writing: asyncio.Task[None] | None = None
+    come = 0
     try:
         while True:
             async with asyncio.timeout(platform.stall_s):
                 chunk = await anext(stream, None)
             if chunk is None:
-                return room - left
-            if len(chunk) > left:
+                return come
+            come += len(chunk)
+            if come > room:
                 raise Problem(400, "bad_request", "More bytes than Upload-Length.")
-            file.write(chunk)
-            left -= len(chunk)
+            waiting.append(chunk)
+            if writing is not None and (writing.done() or sum(map(len, waiting)) > AHEAD_BYTES):
+                await writing
+                writing = None
+            if writing is None:
+                writing = asyncio.create_task(run_in_threadpool(_write, file, waiting))
+                waiting = []
     except ClientDisconnect as fault:
         raise Problem(400, "bad_request", "The connection was cut.") from fault
     except TimeoutError as fault:
         raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
+    finally:  # whatever came stays, however the request ends
+        if writing is not None:
+            await writing
+        _write(file, waiting)
+
+
+def _write(file: BinaryIO, chunks: list[bytes]) -> None:
+    view = memoryview(b"".join(chunks))
+    while view:
+        view = view[file.write(view) :]
 
 
 def is_settled(platform: Platform, row: RowMapping) -> bool:
@@ -203,8 +224,13 @@ def drop_expired(platform: Platform) -> int:
     return dropped
 
 
+_UPLOAD = sa.select(store.upload).where(
+    store.upload.c.id == sa.bindparam("v_id"), store.upload.c.dev == sa.bindparam("v_dev")
+)
+
+
 def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
-    row = platform.store.one(sa.select(store.upload).where(store.upload.c.id == upload_id, store.upload.c.dev == dev))
+    row = platform.store.one(_UPLOAD, {"v_id": upload_id, "v_dev": dev})
     if row is None:
         raise Problem(404, "not_found")
     if row["expires"] <= platform.now():
@@ -213,17 +239,13 @@ def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
 
 
 def _find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
-    same = sa.and_(*(store.upload.c[name] == value for name, value in key.items()))
     expires = platform.now() + LIFE_S
-    try:
-        with platform.store.begin() as connection:
-            values = {**key, "id": secrets.token_hex(16), "length": length, "expires": expires}
-            connection.execute(store.upload.insert().values(**values))
-    except IntegrityError:  # same device, submission, part and bytes: the same upload, with a new lease
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.update().where(same).values(expires=expires))
-    row = platform.store.one(sa.select(store.upload).where(same))
-    if row is None or row["length"] != length:
+    with platform.store.begin() as connection:
+        values = {**key, "id": secrets.token_hex(16), "length": length, "is_complete": False, "spoiled": 0}
+        fresh = store.insert(connection, store.upload).values(**values, expires=expires)
+        same = fresh.on_conflict_do_update(index_elements=list(key), set_={"expires": expires})
+        row = connection.execute(same.returning(*store.upload.c)).mappings().one()
+    if row["length"] != length:
         raise Problem(400, "bad_request", "The same bytes cannot have two lengths.")
     return row
 
