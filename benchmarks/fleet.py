@@ -1,7 +1,8 @@
-"""What a fleet costs the platform: PostgreSQL, two workers, simulated terminals, all on this machine over loopback.
+"""What a fleet costs the platform: durable PostgreSQL, two workers, simulated terminals, one machine, loopback.
 
 The platform's processor time is read from /proc for its workers, their parent and every PostgreSQL process; the
-generator's own is not in it. Ten times the pace asks of one machine what ten thousand terminals would.
+generator's own is not in it. Ten times the pace asks of one machine what ten thousand terminals would: what it does not
+manage in time is told as late, and is no error.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from sandbox.fleet import Fleet, Pace, make_load, summarise
 from sandbox.fleet_terminal import Tally
 from tests.fixtures.postgres import running_postgres
 
-KIOSKS = 1000
+KIOSKS, SPEEDUP = 500, 2  # the load of a thousand: each does in a minute what a terminal does in two
 WORKERS = 2
 PARTS, PART_KB = 3, 1000  # 3 MB a submission, as the sizing on paper assumes
 REPEAT = 0.02
 MEASURED_MINUTES = 0.6
 PRESSED_MINUTES = 0.35
-PRESSED = 10
+PRESSED = 10  # times that
 GOAL_PERCENT = 25.0
 TICKS = os.sysconf("SC_CLK_TCK")
 END_S = 20
@@ -78,8 +79,8 @@ async def measure(live: Live) -> dict[str, Figure]:
         begun = time.perf_counter()
         await fleet.enrol(live.codes)
         enrolled_s = time.perf_counter() - begun
-        usual = await observe(fleet, live, Pace(minutes=MEASURED_MINUTES), load)
-        pressed = await observe(fleet, live, Pace(minutes=PRESSED_MINUTES, speedup=PRESSED), load)
+        usual = await observe(fleet, live, Pace(minutes=MEASURED_MINUTES, speedup=SPEEDUP), load)
+        pressed = await observe(fleet, live, Pace(minutes=PRESSED_MINUTES, speedup=SPEEDUP * PRESSED), load)
     finally:
         fleet.close()
     faults = usual.faults + pressed.faults
@@ -105,19 +106,23 @@ class Observed:
     postgres: float
     generator: float
     faults: int
+    late: int
 
     @property
     def percent(self) -> float:
         """Return the platform's share of one core."""
         return 100 * (self.workers + self.postgres) / self.seconds
 
+    def _share(self, seconds: float) -> float:
+        return round(100 * seconds / self.seconds, 1)
+
     def figure(self, goal: str, holds: bool) -> Figure:
         """Return the processor figure."""
         beats, submissions = self.seen["heartbeats"], self.seen["submissions"]
         text = (
-            f"workers {100 * self.workers / self.seconds:.1f} %, PostgreSQL {100 * self.postgres / self.seconds:.1f} %, "
-            f"generator apart {100 * self.generator / self.seconds:.0f} %; {beats['per_s']} heartbeats/s and "
-            f"{submissions['per_s']} submissions/s of {submissions['sealed_mb'] / max(1, submissions['count']):.1f} MB"
+            f"workers {self._share(self.workers)} %, PostgreSQL {self._share(self.postgres)} %, "
+            f"generator apart {self._share(self.generator)} %; {beats['per_s']} heartbeats/s and "
+            f"{submissions['per_s']} submissions/s of {PARTS * PART_KB / 1000:g} MB, {self.late} late"
         )
         return figure(round(self.percent, 1), "% of one core", text, goal, holds)
 
@@ -140,7 +145,8 @@ async def observe(fleet: Fleet, live: Live, pace: Pace, load: object) -> Observe
         after.workers - before.workers,
         after.postgres - before.postgres,
         after.generator - before.generator,
-        sum(fleet.tally.errors.values()) + fleet.tally.mismatches,
+        fleet.tally.errors.total() - fleet.tally.errors["late"] + fleet.tally.mismatches,
+        fleet.tally.errors["late"],
     )
 
 

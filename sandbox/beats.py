@@ -15,7 +15,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from starlette.concurrency import run_in_threadpool
 
 from sandbox import store
 
@@ -61,7 +60,7 @@ class BeatBook:
         await asyncio.sleep(max(0.0, self._last + self.pause_s - now))
         self._last = max(now, self._last + self.pause_s)
         beats, self._waiting, self._round = list(self._waiting.values()), {}, None
-        await run_in_threadpool(store_beats, tables, beats)
+        await asyncio.get_running_loop().run_in_executor(None, store_beats, tables, beats)
 
 
 def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:

@@ -15,6 +15,7 @@ import json
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine
 
 from sandbox.cases import CHINA
@@ -26,6 +27,7 @@ LOCK = 0x4A696E62616E  # "Jinban": the advisory lock under which a schema is pre
 POOL = 8  # connections a process keeps; as many again when it is pressed
 POOL_WAIT_S = 10
 MONTHS_AHEAD = 13  # a platform is restarted once a year at least; rows of a month nobody prepared go to `_rest`
+DIALECTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 PARTITIONED = ("submission", "part")
 
 
@@ -64,16 +66,34 @@ def open_reader(engine: Engine) -> Engine:
 
 
 def open_hasty(engine: Engine) -> Engine:
-    """Return what may lose its last moments in a power cut is written with: it waits for no disk (PostgreSQL only)."""
+    """Return what single statements are written with that may lose their last moments in a power cut.
+
+    On PostgreSQL each is a transaction of its own and waits for no disk.
+    """
     if not is_postgres(engine):
         return engine
-    hasty = {"options": "-c synchronous_commit=off"}
-    return sa.create_engine(engine.url, connect_args=hasty, pool_size=2, max_overflow=POOL, pool_timeout=POOL_WAIT_S)
+    return sa.create_engine(
+        engine.url, connect_args={"options": "-c synchronous_commit=off"}, isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None, pool_size=POOL // 2, max_overflow=POOL, pool_timeout=POOL_WAIT_S,
+    )  # fmt: skip
 
 
 def is_postgres(bind: Connection | Engine) -> bool:
     """Whether this is PostgreSQL."""
     return bind.dialect.name == "postgresql"
+
+
+def insert(connection: Connection, table: sa.Table) -> Any:
+    """Return an INSERT that knows ON CONFLICT, for the dialect at hand."""
+    return DIALECTS[connection.dialect.name](table)
+
+
+def upsert(table: sa.Table, make_insert: Any) -> Any:
+    """Return an INSERT that counts `n` up where the row is there, and takes the other values as they come."""
+    fresh = make_insert(table)
+    named = [column.name for column in table.primary_key]
+    others = {c.name: fresh.excluded[c.name] for c in table.c if c.name not in (*named, "n")}
+    return fresh.on_conflict_do_update(index_elements=named, set_={"n": table.c.n + 1, **others})
 
 
 def _decode_url(url: str) -> URL:

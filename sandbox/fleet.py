@@ -69,6 +69,8 @@ class Fleet:
     async def run(self, pace: Pace, load: Load) -> float:
         """Let the fleet work; return the seconds it took. What is under way at the end is finished."""
         self._left = pace.submissions_max
+        for terminal in self._terminals:
+            terminal.hurry(pace.speedup)
         begun = time.monotonic()
         until = begun + pace.minutes * 60
         beat_s = pace.heartbeat_s / pace.speedup

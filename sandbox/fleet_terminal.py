@@ -77,12 +77,20 @@ class Terminal:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._token = ""
         self._token_until = 0.0
+        self._speedup = 1.0
+        self._first_share = rng.random()  # terminals that enrol together do not ask for tokens together
         self._receipt_keys: dict[str, ec.EllipticCurvePublicKey] = {}
         self._recipients: list[Recipient] = []
         self.dev = ""
         self._serial = ""
         self._seq = 0
         self._beat_n = 0
+
+    def hurry(self, speedup: float) -> None:
+        """Let tokens age so much faster, as the rest of the day does."""
+        left_s = max(0.0, self._token_until - time.monotonic()) * self._speedup
+        self._speedup = speedup
+        self._token_until = time.monotonic() + left_s / speedup
 
     def hang_up(self) -> None:
         """Close the line and hand in its figures."""
@@ -139,7 +147,9 @@ class Terminal:
             if reply.status != 200:
                 raise Cut
             self._token = reply.json()["access_token"]
-            self._token_until = time.monotonic() + reply.json()["expires_in"] - TOKEN_MARGIN_S
+            life_s = (reply.json()["expires_in"] - TOKEN_MARGIN_S) / self._speedup
+            self._token_until = time.monotonic() + life_s * self._first_share
+            self._first_share = 1.0
         return {"Authorization": f"Bearer {self._token}"}
 
     # ── what it does all day ───────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import json
 import logging
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +24,11 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox import enrolment
+from sandbox import database, enrolment
 from sandbox.api import build_app
 from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
+from sandbox.cases import CHINA
 from sandbox.faults import Faults, FaultScript
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 DEFAULT_STATE = Path("build") / "sandbox"
 GRACE_S = 1  # what a request under way may take when we are told to end
 KEEP_ALIVE_S = 75  # longer than a terminal's pause between two heartbeats
+THREADS = 16  # for questions to the database: as many as its pool has connections
 HOUSE_S = 60
 MONTHS_S = 24 * 3600
 
@@ -71,6 +75,8 @@ class _Server(uvicorn.Server):
         self.metrics: tuple[Meter, socket.socket] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quick")
+        asyncio.get_running_loop().set_default_executor(threads)
         await super().startup(sockets)
         if self.metrics is not None:
             from sandbox.metrics import serve_metrics
@@ -191,10 +197,16 @@ async def keep_house(platform: Platform) -> None:
             if await asyncio.to_thread(platform.store.take_turn, "house", HOUSE_S, platform.now()):
                 await asyncio.to_thread(drop_expired, platform)
             if await asyncio.to_thread(platform.store.take_turn, "months", MONTHS_S, platform.now()):
-                await asyncio.to_thread(platform.store.prepare_months)
+                await asyncio.to_thread(_prepare_months, platform)
             await asyncio.to_thread(platform.blobs.sweep)
         except (Problem, OSError) as fault:  # the database or the disk is away: the next round finds them again
             log.warning("housekeeping put off: %s", fault)
+
+
+def _prepare_months(platform: Platform) -> None:
+    with platform.store.begin() as connection:
+        if database.is_postgres(connection):
+            database.prepare_months(connection, dt.datetime.now(CHINA).date())
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from sandbox.beats import BeatBook
 from sandbox.blobs import BlobFolder
 from sandbox.keys import PlatformKeys
@@ -26,6 +28,7 @@ class Platform:
     )
     wall_s: Callable[[], float] = time.time
     beats: BeatBook = field(default_factory=BeatBook)
+    device_keys: dict[str, tuple[str, ec.EllipticCurvePublicKey]] = field(default_factory=dict)  # by serial
     seen_serials: set[str] = field(default_factory=set)  # saves asking; nothing depends on what it holds
 
     def now(self) -> int:

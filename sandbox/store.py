@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from sandbox import database
 from sandbox.cases import CHINA, compose_case_number
+from sandbox.database import DIALECTS, insert, upsert
 from sandbox.problems import Problem
 
 SCHEMA = sa.MetaData()
@@ -173,6 +173,9 @@ FIND_SUBMISSION = sa.select(submission).where(
 )
 
 
+_REGISTER = submission.insert().returning(*submission.c)
+
+
 class SeqReused(Exception):
     """A sequence number of this device already belongs to another submission."""
 
@@ -203,11 +206,22 @@ class PlatformStore:
     def begin(self, *, is_lasting: bool = True) -> Iterator[Connection]:
         """One transaction; the modules of the API write their own statements in it.
 
-        Not `is_lasting`: a power cut may take back its last moments, so it waits for no disk (PostgreSQL only).
+        Not `is_lasting`: nothing promised hangs on it. On PostgreSQL its statements stand alone and wait for no disk.
         Raises: Problem 503 when the database is away or too busy, 400 for text that it cannot hold.
         """
-        with _guarded(), (self._engine if is_lasting else self._hasty).begin() as connection:
+        with self._guarded(), (self._engine if is_lasting else self._hasty).begin() as connection:
             yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, sa.exc.TimeoutError) as fault:  # away, restarting, locked for long, a deadlock
+            if isinstance(fault, OperationalError) and fault.connection_invalidated:
+                self.close()  # the connections that lie in the pools are no better
+            raise Problem(503, "busy", retry_after_s=BUSY_S) from fault
+        except (DataError, UnicodeEncodeError) as fault:  # a NUL, half a surrogate, longer than any id of ours
+            raise Problem(400, "bad_request", "A text is not of a form that can be kept.") from fault
 
     def one(self, statement: sa.Select[Any], values: Mapping[str, Any] | None = None) -> RowMapping | None:
         """Return the first row, or nothing. A statement built once, with `values` for its parameters, is cheaper."""
@@ -222,7 +236,7 @@ class PlatformStore:
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         """A connection that waits for no writer."""
-        with _guarded(), self._reader.connect() as connection:
+        with self._guarded(), self._reader.connect() as connection:
             if self._reader is not self._engine:
                 yield connection
                 return
@@ -234,9 +248,7 @@ class PlatformStore:
     def note_request(self, sid: str, at: int) -> None:
         """Count one PUT that arrived, whatever becomes of it."""
         with self.begin(is_lasting=False) as connection:
-            fresh = insert(connection, arrival).values(sid=sid, n=1, at=at)
-            again = {"n": arrival.c.n + 1, "at": at}
-            connection.execute(fresh.on_conflict_do_update(index_elements=[arrival.c.sid], set_=again))
+            connection.execute(_ARRIVE[connection.dialect.name], {"sid": sid, "n": 1, "at": at})
 
     def find_submission(self, dev: str, sid: str) -> RowMapping | None:
         """Return what is known of a device's submission."""
@@ -258,13 +270,12 @@ class PlatformStore:
                     _note_gap(connection, dev, seq, at)
                     connection.execute(sequence.insert(), {"dev": dev, "seq": seq, "sid": sid})
                     values = {"dev": dev, "sid": sid, "seq": seq, "state": "processing", "envelope": envelope}
-                    connection.execute(submission.insert(), values)
-                elif found["state"] not in ("committed", "processing"):
+                    return connection.execute(_REGISTER, values).mappings().one()
+                if found["state"] not in ("committed", "processing"):
                     again = submission.update().where(mine, submission.c.state != "committed")
                     connection.execute(again.values(state="processing", code=None, missing="[]"))
-                else:
-                    return found
-                return connection.execute(look, this).mappings().one()
+                    return connection.execute(look, this).mappings().one()
+                return found
         except IntegrityError as fault:
             known = self.find_submission(dev, sid)
             if known is not None and known["seq"] == seq:
@@ -348,12 +359,6 @@ class PlatformStore:
             connection.execute(fresh.on_conflict_do_nothing())  # another process may have been quicker
             return str(connection.execute(look).scalar_one())
 
-    def prepare_months(self) -> None:
-        """Make the partitions of the months to come, where there are any. Raises: Problem."""
-        with self.begin() as connection:
-            if database.is_postgres(connection):
-                database.prepare_months(connection, dt.datetime.now(CHINA).date())
-
     def take_turn(self, name: str, every_s: int, at: int) -> bool:
         """Whether this process may do a thing that is done once in `every_s` seconds, by whichever comes first."""
         with self.begin() as connection:
@@ -362,19 +367,8 @@ class PlatformStore:
             return connection.execute(fresh.on_conflict_do_update(index_elements=["name"], **due)).rowcount > 0
 
 
-@contextmanager
-def _guarded() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, sa.exc.TimeoutError) as fault:  # away, restarting, locked for long, a deadlock
-        raise Problem(503, "busy", retry_after_s=BUSY_S) from fault
-    except (DataError, UnicodeEncodeError) as fault:  # a NUL, half a surrogate, longer than any id of ours
-        raise Problem(400, "bad_request", "A text is not of a form that can be kept.") from fault
-
-
-def insert(connection: Connection, table: sa.Table) -> Any:
-    """Return an INSERT that knows ON CONFLICT, for the dialect at hand."""
-    return postgresql.insert(table) if database.is_postgres(connection) else sqlite.insert(table)
+_ARRIVE = {name: upsert(arrival, make) for name, make in DIALECTS.items()}
+_COUNT = {name: upsert(counter, make).returning(counter.c.n) for name, make in DIALECTS.items()}
 
 
 def text_sha256(text: str) -> str:
@@ -383,13 +377,14 @@ def text_sha256(text: str) -> str:
 
 
 def _count_up(connection: Connection, name: str) -> int:
-    fresh = insert(connection, counter).values(name=name, n=1)
-    raised = fresh.on_conflict_do_update(index_elements=[counter.c.name], set_={"n": counter.c.n + 1})
-    return int(connection.execute(raised.returning(counter.c.n)).scalar_one())
+    return int(connection.execute(_COUNT[connection.dialect.name], {"name": name, "n": 1}).scalar_one())
+
+
+_LAST_SEQ = sa.select(sa.func.max(sequence.c.seq)).where(sequence.c.dev == sa.bindparam("v_dev"))
 
 
 def _note_gap(connection: Connection, dev: str, seq: int, at: int) -> None:
-    last = connection.execute(sa.select(sa.func.max(sequence.c.seq)).where(sequence.c.dev == dev)).scalar() or 0
+    last = connection.execute(_LAST_SEQ, {"v_dev": dev}).scalar() or 0
     if seq > last + 1:
         values = {"at": at, "dev": dev, "kind": "seq_gap", "detail": f"{last + 1}..{seq - 1}"}
         connection.execute(note.insert().values(**values))

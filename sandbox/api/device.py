@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox import signed, store
-from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json
+from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json, run_quick
 from sandbox.beats import Beat
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -66,7 +66,7 @@ async def take_heartbeat(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
-    beat = await run_in_threadpool(_verify_heartbeat, platform, caller.dev, body)
+    beat = await run_quick(_verify_heartbeat, platform, caller.dev, body)
     await platform.beats.keep(platform.store, beat)
     if len(platform.seen_serials) >= SEEN_MAX:
         platform.seen_serials.clear()

@@ -8,9 +8,10 @@ import binascii
 import os
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
@@ -20,8 +21,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import store
-from sandbox.api.common import authenticate, platform_of, run_heavy
+from sandbox.api.common import authenticate, platform_of, run_heavy, run_quick
 from sandbox.blobs import Held
+from sandbox.database import DIALECTS
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import LIMIT, PART, UUID7
@@ -34,6 +36,8 @@ SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be 
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 HEADERS = {"Tus-Resumable": TUS}
 EXPIRED_AT_ONCE = 500
+SLOW_WRITE_S = 0.01
+SLOW_FOR_S = 10.0
 AHEAD_BYTES = 1 << 20  # what may wait in memory for the disk, of one upload
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -82,7 +86,7 @@ async def create(request: Request) -> Response:
     if platform.blobs.free_bytes() < length + RESERVE_BYTES:
         raise Problem(507, "storage_full")
     key = {"dev": caller.dev, "sid": sid, "part": part, "sha256": sha256}
-    row = await run_in_threadpool(_find_or_create, platform, key, length)
+    row = await run_quick(_find_or_create, platform, key, length)
     headers = {"Location": f"/v1/uploads/{row['id']}", "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=201, headers=headers)
 
@@ -92,7 +96,7 @@ async def tell_offset(request: Request) -> Response:
     """Say how many bytes are here."""
     caller = await authenticate(request, may_drain=True)
     platform = platform_of(request)
-    row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
+    row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
     is_whole = row["is_complete"] or await run_heavy(is_settled, platform, row)
     headers = {
         "Upload-Offset": str(row["length"] if is_whole else platform.blobs.offset(row["id"])),
@@ -110,7 +114,7 @@ async def append(request: Request) -> Response:
     if request.headers.get("content-type") != "application/offset+octet-stream":
         raise Problem(415, "bad_request", "PATCH carries application/offset+octet-stream.")
     platform = platform_of(request)
-    row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
+    row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
     offset = _number(request.headers.get("upload-offset", ""))
     if row["is_complete"]:
         raise _conflict(row["length"])
@@ -135,7 +139,8 @@ def _conflict(here: int) -> Problem:
 async def _write_stream(request: Request, platform: Platform, file: BinaryIO, room: int) -> int:
     """Write what comes, `room` bytes at most, and return how many came.
 
-    A full disk queue makes `write` wait, so a thread does it; what comes meanwhile goes into its next call.
+    While the disk keeps up, a write is a copy into memory. When one had to wait, threads write for a while, and what
+    comes meanwhile goes into their next call.
     """
     stream = request.stream()
     waiting: list[bytes] = []
@@ -151,6 +156,10 @@ async def _write_stream(request: Request, platform: Platform, file: BinaryIO, ro
             if come > room:
                 raise Problem(400, "bad_request", "More bytes than Upload-Length.")
             waiting.append(chunk)
+            if writing is None and not _DISK.is_slow():
+                _DISK.write(file, waiting)
+                waiting = []
+                continue
             if writing is not None and (writing.done() or sum(map(len, waiting)) > AHEAD_BYTES):
                 await writing
                 writing = None
@@ -173,6 +182,28 @@ def _write(file: BinaryIO, chunks: list[bytes]) -> None:
         view = view[file.write(view) :]
 
 
+class _Disk:
+    """Whether writes had to wait of late, as this process saw it. A hint about speed, nothing else."""
+
+    def __init__(self) -> None:
+        self._slow_until = 0.0
+
+    def is_slow(self) -> bool:
+        """Whether the loop should keep its hands off the disk."""
+        return time.monotonic() < self._slow_until
+
+    def write(self, file: BinaryIO, chunks: list[bytes]) -> None:
+        """Write in the loop, and see how long it took."""
+        begun = time.monotonic()
+        _write(file, chunks)
+        now = time.monotonic()
+        if now - begun > SLOW_WRITE_S:
+            self._slow_until = now + SLOW_FOR_S
+
+
+_DISK = _Disk()
+
+
 def is_settled(platform: Platform, row: RowMapping) -> bool:
     """Whether all bytes are here, durable and of the promised hash. Never while somebody appends.
 
@@ -189,13 +220,16 @@ def is_settled(platform: Platform, row: RowMapping) -> bool:
         return False
 
 
+_COMPLETE = store.upload.update().where(store.upload.c.id == sa.bindparam("v_id")).values(is_complete=True)
+
+
 def _settle(platform: Platform, row: RowMapping) -> bool:
     """Make a whole upload, which the caller holds, durable and complete. Raises: as `is_settled`."""
     mine = store.upload.c.id == row["id"]
     if platform.blobs.settle(row["id"]) == row["sha256"]:
         platform.blobs.keep_sealed(row["id"], row["sha256"])
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.update().where(mine).values(is_complete=True))
+        with platform.store.begin(is_lasting=False) as connection:  # lost, it would be found out again
+            connection.execute(_COMPLETE, {"v_id": row["id"]})
         return True
     platform.blobs.drop(row["id"])
     with platform.store.begin() as connection:
@@ -238,13 +272,22 @@ def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
     return row
 
 
+def _open_or_find(make_insert: Any) -> Any:
+    fresh = make_insert(store.upload)
+    key = ("dev", "sid", "part", "sha256")
+    same = fresh.on_conflict_do_update(index_elements=key, set_={"expires": fresh.excluded.expires})
+    return same.returning(*store.upload.c)
+
+
+_OPEN = {name: _open_or_find(make) for name, make in DIALECTS.items()}
+
+
 def _find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
     expires = platform.now() + LIFE_S
-    with platform.store.begin() as connection:
-        values = {**key, "id": secrets.token_hex(16), "length": length, "is_complete": False, "spoiled": 0}
-        fresh = store.insert(connection, store.upload).values(**values, expires=expires)
-        same = fresh.on_conflict_do_update(index_elements=list(key), set_={"expires": expires})
-        row = connection.execute(same.returning(*store.upload.c)).mappings().one()
+    fresh = {**key, "id": secrets.token_hex(16), "length": length, "is_complete": False, "spoiled": 0}
+    with platform.store.begin(is_lasting=False) as connection:
+        opened = connection.execute(_OPEN[connection.dialect.name], {**fresh, "expires": expires})
+        row = opened.mappings().one()
     if row["length"] != length:
         raise Problem(400, "bad_request", "The same bytes cannot have two lengths.")
     return row

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +25,9 @@ from tests.fixtures.platform import ROOT, LivePlatform
 from tests.fixtures.platform_terminal import TestTerminal
 
 SCAN = (b"\xff\xd8\xff a scan that no picture library knows", "image/jpeg")
+
+
+PATIENCE = 200_000  # looks at /proc
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -115,6 +120,40 @@ def test_it_imports_nothing_of_the_product() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_worker_that_dies_is_replaced_and_none_outlives_its_parent(
+    start_platform: Callable[..., LivePlatform],
+) -> None:
+    live = start_platform("crew", "--auto-approve", "--workers", "2")
+    before = live.worker_pids
+    assert len(before) == 2
+    lost = min(before)
+    os.kill(lost, signal.SIGKILL)
+    for _ in range(PATIENCE):
+        if len(live.worker_pids - {lost}) == 2:
+            break
+    assert len(live.worker_pids - before) == 1
+    made = TestTerminal(live.base_url, live.ca_path)
+    made.enrol(live.code)
+    assert made.beat().status_code == 200
+    made.close()
+    workers = live.worker_pids
+    live.kill()
+    for _ in range(PATIENCE):
+        if not any(is_alive(pid) for pid in workers):
+            break
+    assert not any(is_alive(pid) for pid in workers)
+    live.start()  # the port is free again
+    assert live.stop() == 0
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 # ── in process, with a clock of our own ────────────────────────────────────────────────────
