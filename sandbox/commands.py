@@ -15,8 +15,10 @@ from sandbox import enrolment, store
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.keys import KeysBroken
 from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
+from sandbox.problems import Problem
 from sandbox.store_view import NotThere, load_places, open_view
 
+WORKERS_MAX = 64
 DEVICE_STATES = ("active", "suspended", "revoked")
 
 
@@ -28,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         return action(options)
     except NotThere as fault:
         return _complain(f"nothing is known of {fault}", 1)
-    except (OSError, ValueError, KeysBroken, sa.exc.SQLAlchemyError) as fault:
+    except (OSError, ValueError, KeysBroken, Problem, sa.exc.SQLAlchemyError) as fault:
         return _complain(str(fault).splitlines()[0], 2)
 
 
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     code = add("code", "print a new one-time enrolment code", _code)
     code.add_argument("--site", default="")
     code.add_argument("--model", default="")
+    code.add_argument("--count", type=int, default=1, help="so many, with --out")
+    code.add_argument("--out", type=Path, help="write them there, one a line, and print only how many")
     add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
     add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
     add("reject", "the six digits differ: refuse and burn the code", _decide(is_same=False)).add_argument("enrol_id")
@@ -76,10 +80,21 @@ def _port(text: str) -> int:
     return port
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"{text} — 1 to {WORKERS_MAX}")
+    return count
+
+
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="keys, database, blobs, fault script")
-    parser.add_argument("--db", default="", help="SQLAlchemy URL; default SQLite in the state folder")
-    parser.add_argument("--blobs", default="", help="folder of blobs; default in the state folder")
+    parser.add_argument("--db", default="", help="sqlite:///FILE or postgresql://…; default SQLite in the state folder")
+    parser.add_argument("--blobs", default="", help="a folder, or s3://BUCKET/PREFIX?endpoint=URL; default as --db")
+    parser.add_argument("--workers", type=_count, default=1, help="processes that share the port; wants PostgreSQL")
+    parser.add_argument(
+        "--metrics-port", type=_port, help="serve Prometheus /metrics on 127.0.0.1 there; 0: a free one"
+    )
     parser.add_argument("--port", type=_port, default=0, help="default: a free one")
     parser.add_argument("--auto-approve", action="store_true", help="enrol without comparing the six digits")
     parser.add_argument("--code-file", type=Path, help="also write the first enrolment code there")
@@ -96,6 +111,8 @@ def _serve(options: argparse.Namespace) -> int:
             is_auto_approving=options.auto_approve,
             code_file=options.code_file,
             is_tethered=options.tethered,
+            workers=options.workers,
+            metrics_port=options.metrics_port,
         )
     )
 
@@ -106,9 +123,14 @@ def _tables(options: argparse.Namespace) -> store.PlatformStore:
 
 def _code(options: argparse.Namespace) -> int:
     tables = _tables(options)
-    fresh = enrolment.create_code(tables, int(time.time()), options.site, options.model)
-    tables.close()
-    return _say({"code": fresh})
+    try:
+        if options.out is None:
+            return _say({"code": enrolment.create_code(tables, int(time.time()), options.site, options.model)})
+        fresh = enrolment.create_codes(tables, int(time.time()), options.count, options.site, options.model)
+    finally:
+        tables.close()
+    options.out.write_text("".join(f"{one}\n" for one in fresh))
+    return _say({"codes": len(fresh), "out": str(options.out)})
 
 
 def _waiting(options: argparse.Namespace) -> int:

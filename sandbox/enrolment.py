@@ -33,10 +33,17 @@ OFFLINE_MAX_DAYS = 30
 
 def create_code(platform_store: store.PlatformStore, now: int, site: str = "", model: str = "") -> str:
     """Return a new one-time code for a kiosk, good for a day."""
-    fresh = "".join(secrets.choice(CROCKFORD) for _ in range(CODE_LENGTH))
+    return create_codes(platform_store, now, 1, site, model)[0]
+
+
+def create_codes(
+    platform_store: store.PlatformStore, now: int, count: int, site: str = "", model: str = ""
+) -> list[str]:
+    """Return new one-time codes for as many kiosks, good for a day."""
+    fresh = ["".join(secrets.choice(CROCKFORD) for _ in range(CODE_LENGTH)) for _ in range(count)]
+    common = {"site": site, "model": model, "expires": now + CODE_LIFE_S}
     with platform_store.begin() as connection:
-        values = {"code": fresh, "site": site, "model": model, "expires": now + CODE_LIFE_S}
-        connection.execute(store.code.insert().values(**values))
+        connection.execute(store.code.insert(), [{"code": one, **common} for one in fresh])
     return fresh
 
 
@@ -47,7 +54,8 @@ def begin(platform: Platform, text: str, csr: str, hw: object, app: str) -> RowM
     now = platform.now()
     bound = store.enrolment.c.code == word
     with platform.store.begin() as connection:
-        known = connection.execute(sa.select(store.code).where(store.code.c.code == word)).mappings().first()
+        look = sa.select(store.code).where(store.code.c.code == word)
+        known = connection.execute(look.with_for_update()).mappings().first()
         if known is None or known["is_burnt"]:
             raise Problem(403, "code_invalid")
         found = connection.execute(sa.select(store.enrolment).where(bound)).mappings().first()
@@ -126,7 +134,7 @@ def _issue(platform: Platform, enrol_id: str) -> str:
     """Make device, certificate and signed answer in one transaction; the same answer if another poll was quicker."""
     mine = store.enrolment.c.enrol_id == enrol_id
     with platform.store.begin() as connection:
-        row = connection.execute(sa.select(store.enrolment).where(mine)).mappings().one()
+        row = connection.execute(sa.select(store.enrolment).where(mine).with_for_update()).mappings().one()
         if row["answer"]:
             return str(row["answer"])
         key = serialization.load_der_public_key(row["spki"])

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +17,8 @@ from sqlalchemy.engine import RowMapping
 
 from sandbox import couriers, signed, store
 from sandbox.api.common import device_key
-from sandbox.api.uploads import settle_if_whole
+from sandbox.api.uploads import is_settled
+from sandbox.blobs import plain_key
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -143,30 +143,40 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
     rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
     platform.blobs.sync_plain(claim.dev, claim.sid)
     now = platform.now()
+    signed_receipt: list[str] = []
 
     def make_receipt(case_number: str, query_code: str) -> str:
         receipt = {
             "v": 1, "typ": "receipt", "sid": claim.sid, "dev": claim.dev, "seq": claim.seq,
             "manifest_sha256": claim.manifest_sha256, "case_number": case_number, "query_code": query_code, "ts": now,
         }  # fmt: skip
-        return json.dumps(platform.sign("receipt", signed.RECEIPT, receipt))
+        signed_receipt.append(json.dumps(platform.sign("receipt", signed.RECEIPT, receipt)))
+        return signed_receipt[-1]
 
     is_first = platform.store.commit(
         claim.dev, claim.sid, manifest=manifest_bytes, parts=rows, make_receipt=make_receipt, at=now
     )
+    for upload in uploads.values():
+        platform.blobs.release(upload["id"])
+    if is_first:
+        return Answer(201, signed_receipt[-1])
     row = platform.store.find_submission(claim.dev, claim.sid)
     if row is None:
         raise Problem(503, "busy", retry_after_s=RETRY_S)
-    return Answer(201 if is_first else 200, row["receipt"])
+    return Answer(200, row["receipt"])
+
+
+_UPLOADS = sa.select(store.upload).where(
+    store.upload.c.dev.in_(sa.bindparam("v_devs", expanding=True)), store.upload.c.sid == sa.bindparam("v_sid")
+)
 
 
 def _find_uploads(platform: Platform, claim: Claim, carrier: str) -> dict[str, RowMapping]:
     """Return the complete uploads of this submission by part, each of the claimed hash and size."""
-    mine = store.upload.c.dev.in_((claim.dev, carrier)) & (store.upload.c.sid == claim.sid)
     found: dict[str, RowMapping] = {}
-    for row in platform.store.rows(sa.select(store.upload).where(mine)):
+    for row in platform.store.rows(_UPLOADS, {"v_devs": [claim.dev, carrier], "v_sid": claim.sid}):
         is_claimed = claim.parts.get(row["part"]) == (row["sha256"], row["length"])
-        if is_claimed and row["id"] not in platform.busy_uploads and settle_if_whole(platform, row):
+        if is_claimed and is_settled(platform, row):
             found[row["part"]] = row
     return found
 
@@ -206,10 +216,12 @@ def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dic
     mime = listed.get("mime")
     if not isinstance(mime, str) or not MIME.fullmatch(mime):
         raise Problem(422, "unreadable")
-    target = platform.blobs.plain_path(claim.dev, claim.sid, upload["part"], mime)
-    origin = Origin(claim.sid, claim.dev, claim.seq, upload["part"])
+    part = upload["part"]
+    target = platform.blobs.plain_path(claim.dev, claim.sid, part, mime)
+    origin = Origin(claim.sid, claim.dev, claim.seq, part)
     try:
-        opened = open_file(platform.blobs.upload_path(upload["id"]), target, platform.keys.sealing, origin)
+        with platform.blobs.sealed_file(upload["id"]) as sealed:
+            opened = open_file(sealed, target, platform.keys.sealing, origin)
     except Bad as fault:
         raise Problem(422, "unreadable") from fault
     sizes = (opened.plain_bytes, opened.sealed_bytes)  # the manifest may count either
@@ -218,14 +230,17 @@ def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dic
     ):
         target.unlink(missing_ok=True)
         raise Problem(422, "hash_mismatch")
+    key = plain_key(claim.dev, claim.sid, part, mime)
+    platform.blobs.keep_plain(target, key, opened.plain_sha256)
     return {
         "dev": claim.dev,
-        "part": upload["part"],
+        "part": part,
         "mime": mime,
         "plain_sha256": opened.plain_sha256,
         "sealed_sha256": opened.sealed_sha256,
         "size": opened.plain_bytes,
-        "path": str(Path(*target.parts[len(platform.blobs.root.parts) :])),
+        "path": key,
+        "sealed_path": platform.blobs.sealed_key(upload["id"]),
     }
 
 

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sandbox.beats import BeatBook
 from sandbox.blobs import BlobFolder
 from sandbox.keys import PlatformKeys
 from sandbox.signed import sign_object
@@ -14,7 +17,7 @@ from sandbox.store import PlatformStore
 
 @dataclass(frozen=True)
 class Platform:
-    """Keys, tables, blobs and the clock. `busy_uploads` holds ids with a PATCH under way in this process."""
+    """Keys, tables, blobs and the clock. No state of any request: another process may serve the next one."""
 
     keys: PlatformKeys
     store: PlatformStore
@@ -24,7 +27,9 @@ class Platform:
         30.0  # a PATCH that brings nothing for so long is let go, so that its upload is not locked for ever
     )
     wall_s: Callable[[], float] = time.time
-    busy_uploads: set[str] = field(default_factory=set)
+    beats: BeatBook = field(default_factory=BeatBook)
+    device_keys: dict[str, tuple[str, ec.EllipticCurvePublicKey]] = field(default_factory=dict)  # by serial
+    seen_serials: set[str] = field(default_factory=set)  # saves asking; nothing depends on what it holds
 
     def now(self) -> int:
         """Return Unix seconds."""

@@ -74,13 +74,10 @@ def rotate(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]
     return _answer(platform, pem)
 
 
-def confirm(platform: Platform, dev: str, serial: str) -> None:
+def confirm(connection: Connection, dev: str, serial: str, at: int) -> None:
     """Note the first heartbeat with a new key. Called with every heartbeat whose certificate may be new here."""
     mine = (rotation.c.serial == serial) & (rotation.c.dev == dev) & rotation.c.confirmed.is_(None)
-    if platform.store.one(sa.select(rotation.c.serial).where(mine)) is None:
-        return
-    with platform.store.begin() as connection:
-        connection.execute(rotation.update().where(mine).values(confirmed=platform.now()))
+    connection.execute(rotation.update().where(mine).values(confirmed=at))
 
 
 def standing_of(connection: Connection, serial: str, now: int) -> str:

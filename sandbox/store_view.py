@@ -15,6 +15,7 @@ from sandbox.blobs import BlobFolder, open_blobs
 from sandbox.cases import compose_intake_number
 
 PLACES_FILE = "sandbox.json"  # where a state folder's database and blobs are
+SCRATCH = "scratch"  # where uploads to an object store are gathered
 
 
 class NotThere(Exception):
@@ -68,7 +69,7 @@ class StoreView:
 
     def requests(self, sid: str) -> int:
         """Return how many PUTs of this submission arrived."""
-        found = self._tables.one(sa.select(sa.func.count().label("n")).where(store.request.c.sid == sid))
+        found = self._tables.one(sa.select(store.arrival.c.n).where(store.arrival.c.sid == sid))
         return int(found["n"]) if found else 0
 
     def sids(self) -> list[str]:
@@ -90,14 +91,17 @@ class StoreView:
     def parts(self, sid: str) -> dict[str, PlainPart]:
         """Return the opened parts by name. Raises: NotThere."""
         row = self._committed(sid)
-        mine = sa.select(store.part).where(store.part.c.dev == row["dev"], store.part.c.sid == sid)
         return {
             found["part"]: PlainPart(
                 found["part"], found["mime"], found["plain_sha256"], found["sealed_sha256"], found["size"],
-                self._blobs.root / found["path"],
+                self._blobs.plain_file(found["path"]),
             )
-            for found in self._tables.rows(mine.order_by(store.part.c.part))
+            for found in self._part_rows(row["dev"], sid)
         }  # fmt: skip
+
+    def _part_rows(self, dev: str, sid: str) -> list[RowMapping]:
+        mine = sa.select(store.part).where(store.part.c.sid == sid, store.part.c.dev == dev)
+        return self._tables.rows(mine.order_by(store.part.c.part))
 
     def show(self, sid: str) -> dict[str, Any]:
         """Return the facts of a submission, without a word of its content. Raises: NotThere."""
@@ -117,8 +121,8 @@ class StoreView:
             "commits": self.commits(sid),
             "requests": self.requests(sid),
             "parts": [
-                {"part": part.part, "mime": part.mime, "size": part.size, "plain_sha256": part.plain_sha256}
-                for part in (self.parts(sid) if row["state"] == "committed" else {}).values()
+                {key: part[key] for key in ("part", "mime", "size", "plain_sha256")}
+                for part in self._part_rows(row["dev"], sid)
             ],
         }
 
@@ -165,7 +169,7 @@ class StoreView:
 def open_view(state: Path) -> StoreView:
     """Return a view of the platform whose state folder this is, running or not. Raises: NotThere."""
     places = load_places(state)
-    return StoreView(store.PlatformStore(store.open_engine(places.db)), open_blobs(places.blobs))
+    return StoreView(store.PlatformStore(store.open_engine(places.db)), open_blobs(places.blobs, state / SCRATCH))
 
 
 def load_places(state: Path) -> Places:

@@ -11,7 +11,21 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 
-AREAS = ("queue", "platform", "central", "trust", "reader", "printer", "camera", "services", "ui", "kiosk", "flow")
+AREAS = (
+    "queue",
+    "platform",
+    "postgres",
+    "s3",
+    "central",
+    "trust",
+    "reader",
+    "printer",
+    "camera",
+    "services",
+    "ui",
+    "kiosk",
+    "flow",
+)
 pytest_plugins = [
     f"tests.fixtures.{area}" for area in AREAS if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
 ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from anyio import CapacityLimiter, to_thread
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import store
@@ -23,6 +25,10 @@ KIB = 1024
 JSON_LIMIT = 64 * KIB
 HEARTBEAT_LIMIT = 16 * KIB
 PUT_LIMIT = 1024 * KIB
+HEAVY_AT_ONCE = 8
+KEYS_KEPT = 100_000
+_HEAVY: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
+Result = TypeVar("Result")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 
 
@@ -42,16 +48,30 @@ def platform_of(request: Request) -> Platform:
     return platform
 
 
+async def run_quick(act: Callable[..., Result], *words: Any) -> Result:
+    """Run a question to the database in a thread. The loop's own executor costs half of what anyio's threads do."""
+    return await asyncio.get_running_loop().run_in_executor(None, act, *words)
+
+
+async def run_heavy(act: Callable[..., Result], *words: Any) -> Result:
+    """Run what waits for disks or opens blobs in a thread, few at a time: heartbeats need the other threads."""
+    limit = _HEAVY.setdefault(asyncio.get_running_loop(), CapacityLimiter(HEAVY_AT_ONCE))
+    return await to_thread.run_sync(act, *words, limiter=limit)
+
+
 async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`."""
+    """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`, 400 when the line was cut."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared) > limit:
         raise Problem(413, "too_large")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Problem(413, "too_large")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Problem(413, "too_large")
+    except ClientDisconnect as fault:
+        raise Problem(400, "bad_request", "The connection was cut.") from fault
     return bytes(body)
 
 
@@ -72,7 +92,7 @@ async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
     platform = platform_of(request)
     caller = None
     if scheme.lower() == "bearer" and secret:
-        caller = await run_in_threadpool(_find_caller, platform, secret.strip())
+        caller = await run_quick(_find_caller, platform, secret.strip())
     if caller is None:
         raise Problem(401, "token_expired", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
     if caller.scope == "drain" and not may_drain:
@@ -80,12 +100,16 @@ async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
     return caller
 
 
+_CALLER = (  # built once: this is asked for every request
+    sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
+    .join(store.device, store.device.c.dev == store.token.c.dev)
+    .where(store.token.c.sha256 == sa.bindparam("v_secret"), store.token.c.expires > sa.bindparam("v_now"))
+)
+_CERTIFICATE = sa.select(store.certificate).where(store.certificate.c.serial == sa.bindparam("v_serial"))
+
+
 def _find_caller(platform: Platform, secret: str) -> Caller | None:
-    found = platform.store.one(
-        sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
-        .join(store.device, store.device.c.dev == store.token.c.dev)
-        .where(store.token.c.sha256 == store.text_sha256(secret), store.token.c.expires > platform.now())
-    )
+    found = platform.store.one(_CALLER, {"v_secret": store.text_sha256(secret), "v_now": platform.now()})
     if found is None:
         return None
     if found["state"] == "revoked":
@@ -94,14 +118,24 @@ def _find_caller(platform: Platform, secret: str) -> Caller | None:
 
 
 def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.EllipticCurvePublicKey:
-    """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's."""
-    found = platform.store.one(sa.select(store.certificate).where(store.certificate.c.serial == serial))
-    if found is None or (dev is not None and found["dev"] != dev):
+    """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's.
+
+    A certificate never changes, so what was found once is not asked for again.
+    """
+    known = platform.device_keys.get(serial)
+    if known is None:
+        found = platform.store.one(_CERTIFICATE, {"v_serial": serial})
+        if found is None:
+            raise KeyError(serial)
+        key = x509.load_pem_x509_certificate(found["pem"].encode()).public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise KeyError(serial)
+        if len(platform.device_keys) >= KEYS_KEPT:
+            platform.device_keys.clear()
+        known = platform.device_keys[serial] = (found["dev"], key)
+    if dev is not None and known[0] != dev:
         raise KeyError(serial)
-    key = x509.load_pem_x509_certificate(found["pem"].encode()).public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise KeyError(serial)
-    return key
+    return known[1]
 
 
 class CommonHeaders:

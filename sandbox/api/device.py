@@ -8,17 +8,20 @@ import re
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography import x509
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import rotation, signed, store
-from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json
+from sandbox import signed, store
+from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json, run_quick
+from sandbox.beats import Beat
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
 NONCE = re.compile(r"[0-9A-Za-z_-]{16,64}")  # 128 bits are 22 characters of base64url or 32 hex digits
+SEEN_MAX = 200_000
 KEYS_VERSION = 1  # rises with every change of the key set; this platform rotates none yet
 
 
@@ -63,35 +66,37 @@ async def take_heartbeat(request: Request) -> Response:
     caller = await authenticate(request, may_drain=True)
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
-    beat = await run_in_threadpool(_keep_heartbeat, platform, caller.dev, body)
-    answer = {"typ": "heartbeat", "n": beat["n"], "now": platform.now(), "config_version": 1}
+    beat = await run_quick(_verify_heartbeat, platform, caller.dev, body)
+    await platform.beats.keep(platform.store, beat)
+    if len(platform.seen_serials) >= SEEN_MAX:
+        platform.seen_serials.clear()
+    platform.seen_serials.add(beat.serial)
+    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), "config_version": 1}
     return JSONResponse(platform.sign("time", signed.TIME, {**answer, "commands": [], "ack_results": []}))
 
 
-def _keep_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]:
+def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> Beat:
     try:
-        beat, payload, serial = signed.open_object(
+        value, payload, serial = signed.open_object(
             body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev)
         )
     except signed.BadSignature as fault:
         raise Problem(403, "bad_signature") from fault
-    number = beat.get("n")
-    if beat.get("dev") != dev or not isinstance(number, int) or isinstance(number, bool):
+    number = value.get("n")
+    if value.get("dev") != dev or not isinstance(number, int) or isinstance(number, bool):
         raise Problem(400, "bad_request", "A heartbeat names its device and number.")
-    with platform.store.begin() as connection:
-        connection.execute(
-            store.device.update()
-            .where(store.device.c.dev == dev, store.device.c.heartbeat_n < number)
-            .values(heartbeat_n=number, heartbeat=payload.decode(), heartbeat_at=platform.now())
-        )
-        connection.execute(
-            store.device.update()
-            .where(store.device.c.dev == dev, store.device.c.state == "pending")
-            .values(state="active")
-        )
-        connection.execute(store.enrolment.update().where(store.enrolment.c.dev == dev).values(state="active"))
-    rotation.confirm(platform, dev, serial)
-    return beat
+    renew_at = 0 if serial in platform.seen_serials else _find_renewal(platform, serial)
+    return Beat(dev, serial, number, payload.decode(), value, platform.now(), renew_at)
+
+
+def _find_renewal(platform: Platform, serial: str) -> int:
+    """Return when two thirds of a certificate's life are over; asked until a beat with it is stored."""
+    found = platform.store.one(sa.select(store.certificate.c.pem).where(store.certificate.c.serial == serial))
+    if found is None:
+        return 0
+    certificate = x509.load_pem_x509_certificate(found["pem"].encode())
+    begin, end = (int(m.timestamp()) for m in (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
+    return begin + (end - begin) * 2 // 3
 
 
 def last_heartbeat(platform_store: store.PlatformStore, dev: str) -> dict[str, Any] | None:

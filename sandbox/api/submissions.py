@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import couriers, intake
-from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json
+from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json, run_heavy, run_quick
 from sandbox.problems import Problem
 from sandbox.reader import UUID7
 
@@ -19,9 +19,9 @@ async def put(request: Request) -> Response:
     sid = _sid(request)
     body = await read_json(request, PUT_LIMIT)
     platform = platform_of(request)
-    dev = await run_in_threadpool(couriers.signer_of, platform, caller, body.get("envelope"))
+    dev = await run_quick(couriers.signer_of, platform, caller, body.get("envelope"))
     carrier = caller.dev if dev != caller.dev else ""
-    return _respond(await run_in_threadpool(intake.take, platform, dev, sid, body, carrier))
+    return _respond(await run_heavy(intake.take, platform, dev, sid, body, carrier))
 
 
 async def status(request: Request) -> Response:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import store
-from sandbox.api.common import authenticate, platform_of
+from sandbox.api.common import authenticate, platform_of, run_heavy, run_quick
+from sandbox.blobs import Held
+from sandbox.database import DIALECTS
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import LIMIT, PART, UUID7
@@ -31,6 +35,10 @@ RESERVE_BYTES = 64 << 20  # free disk kept for the database
 SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be right
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 HEADERS = {"Tus-Resumable": TUS}
+EXPIRED_AT_ONCE = 500
+SLOW_WRITE_S = 0.01
+SLOW_FOR_S = 10.0
+AHEAD_BYTES = 1 << 20  # what may wait in memory for the disk, of one upload
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -78,7 +86,7 @@ async def create(request: Request) -> Response:
     if platform.blobs.free_bytes() < length + RESERVE_BYTES:
         raise Problem(507, "storage_full")
     key = {"dev": caller.dev, "sid": sid, "part": part, "sha256": sha256}
-    row = await run_in_threadpool(find_or_create, platform, key, length)
+    row = await run_quick(find_or_create, platform, key, length)
     headers = {"Location": f"/v1/uploads/{row['id']}", "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=201, headers=headers)
 
@@ -88,11 +96,10 @@ async def tell_offset(request: Request) -> Response:
     """Say how many bytes are here."""
     caller = await authenticate(request, may_drain=True)
     platform = platform_of(request)
-    row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
-    if row["id"] not in platform.busy_uploads:
-        await run_in_threadpool(settle_if_whole, platform, row)
+    row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
+    is_whole = row["is_complete"] or await run_heavy(is_settled, platform, row)
     headers = {
-        "Upload-Offset": str(platform.blobs.offset(row["id"])),
+        "Upload-Offset": str(row["length"] if is_whole else platform.blobs.offset(row["id"])),
         "Upload-Length": str(row["length"]),
         "Upload-Expires": formatdate(row["expires"], usegmt=True),
         "Cache-Control": "no-store",
@@ -107,46 +114,98 @@ async def append(request: Request) -> Response:
     if request.headers.get("content-type") != "application/offset+octet-stream":
         raise Problem(415, "bad_request", "PATCH carries application/offset+octet-stream.")
     platform = platform_of(request)
-    row = await run_in_threadpool(_find, platform, caller.dev, request.path_params["upload_id"])
+    row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
     offset = _number(request.headers.get("upload-offset", ""))
-    if row["id"] in platform.busy_uploads:
-        raise Problem(423, "locked", retry_after_s=1)
-    platform.busy_uploads.add(row["id"])
+    if row["is_complete"]:
+        raise _conflict(row["length"])
     try:
-        here = platform.blobs.offset(row["id"])
-        if offset != here:
-            raise Problem(409, "offset_conflict", headers={"Upload-Offset": str(here)})
-        await _write_stream(request, platform, row, offset)
-        await run_in_threadpool(settle_if_whole, platform, row)
-    finally:
-        platform.busy_uploads.discard(row["id"])
-    here = platform.blobs.offset(row["id"])
+        with platform.blobs.hold(row["id"]) as file:
+            here = os.fstat(file.fileno()).st_size
+            if offset != here:
+                raise _conflict(here)
+            here += await _write_stream(request, platform, file, row["length"] - offset)
+            if here == row["length"]:
+                await run_heavy(_settle, platform, row)
+    except Held as fault:
+        raise Problem(423, "locked", retry_after_s=1) from fault
     headers = {"Upload-Offset": str(here), "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=204, headers=headers)
 
 
-async def _write_stream(request: Request, platform: Platform, row: RowMapping, offset: int) -> None:
-    room = row["length"] - offset
-    with platform.blobs.upload_path(row["id"]).open("ab", buffering=0) as file:
-        stream = request.stream()
-        try:
-            while True:
-                async with asyncio.timeout(platform.stall_s):
-                    chunk = await anext(stream, None)
-                if chunk is None:
-                    break
-                if len(chunk) > room:
-                    raise Problem(400, "bad_request", "More bytes than Upload-Length.")
-                file.write(chunk)
-                room -= len(chunk)
-        except ClientDisconnect as fault:
-            raise Problem(400, "bad_request", "The connection was cut.") from fault
-        except TimeoutError as fault:
-            raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
+def _conflict(here: int) -> Problem:
+    return Problem(409, "offset_conflict", headers={"Upload-Offset": str(here)})
 
 
-def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
-    """Whether all bytes are here, durable and of the promised hash; marks the upload complete when they are.
+async def _write_stream(request: Request, platform: Platform, file: BinaryIO, room: int) -> int:
+    """Write what comes, `room` bytes at most, and return how many came.
+
+    While the disk keeps up, a write is a copy into memory. When one had to wait, threads write for a while, and what
+    comes meanwhile goes into their next call.
+    """
+    stream = request.stream()
+    waiting: list[bytes] = []
+    writing: asyncio.Task[None] | None = None
+    come = 0
+    try:
+        while True:
+            async with asyncio.timeout(platform.stall_s):
+                chunk = await anext(stream, None)
+            if chunk is None:
+                return come
+            come += len(chunk)
+            if come > room:
+                raise Problem(400, "bad_request", "More bytes than Upload-Length.")
+            waiting.append(chunk)
+            if writing is None and not _DISK.is_slow():
+                _DISK.write(file, waiting)
+                waiting = []
+                continue
+            if writing is not None and (writing.done() or sum(map(len, waiting)) > AHEAD_BYTES):
+                await writing
+                writing = None
+            if writing is None:
+                writing = asyncio.create_task(run_in_threadpool(_write, file, waiting))
+                waiting = []
+    except ClientDisconnect as fault:
+        raise Problem(400, "bad_request", "The connection was cut.") from fault
+    except TimeoutError as fault:
+        raise Problem(408, "stalled", headers={"Connection": "close"}) from fault
+    finally:  # whatever came stays, however the request ends
+        if writing is not None:
+            await writing
+        _write(file, waiting)
+
+
+def _write(file: BinaryIO, chunks: list[bytes]) -> None:
+    view = memoryview(b"".join(chunks))
+    while view:
+        view = view[file.write(view) :]
+
+
+class _Disk:
+    """Whether writes had to wait of late, as this process saw it. A hint about speed, nothing else."""
+
+    def __init__(self) -> None:
+        self._slow_until = 0.0
+
+    def is_slow(self) -> bool:
+        """Whether the loop should keep its hands off the disk."""
+        return time.monotonic() < self._slow_until
+
+    def write(self, file: BinaryIO, chunks: list[bytes]) -> None:
+        """Write in the loop, and see how long it took."""
+        begun = time.monotonic()
+        _write(file, chunks)
+        now = time.monotonic()
+        if now - begun > SLOW_WRITE_S:
+            self._slow_until = now + SLOW_FOR_S
+
+
+_DISK = _Disk()
+
+
+def is_settled(platform: Platform, row: RowMapping) -> bool:
+    """Whether all bytes are here, durable and of the promised hash. Never while somebody appends.
 
     Raises: Problem 410 when the bytes are spoiled (start again), 422 `hash_mismatch` when they are so again.
     """
@@ -154,10 +213,23 @@ def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
         return True
     if platform.blobs.offset(row["id"]) != row["length"]:
         return False
+    try:
+        with platform.blobs.hold(row["id"]):
+            return platform.blobs.offset(row["id"]) == row["length"] and _settle(platform, row)
+    except Held:
+        return False
+
+
+_COMPLETE = store.upload.update().where(store.upload.c.id == sa.bindparam("v_id")).values(is_complete=True)
+
+
+def _settle(platform: Platform, row: RowMapping) -> bool:
+    """Make a whole upload, which the caller holds, durable and complete. Raises: as `is_settled`."""
     mine = store.upload.c.id == row["id"]
     if platform.blobs.settle(row["id"]) == row["sha256"]:
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.update().where(mine).values(is_complete=True))
+        platform.blobs.keep_sealed(row["id"], row["sha256"])
+        with platform.store.begin(is_lasting=False) as connection:  # lost, it would be found out again
+            connection.execute(_COMPLETE, {"v_id": row["id"]})
         return True
     platform.blobs.drop(row["id"])
     with platform.store.begin() as connection:
@@ -168,19 +240,31 @@ def settle_if_whole(platform: Platform, row: RowMapping) -> bool:
 
 
 def drop_expired(platform: Platform) -> int:
-    """Delete uploads that expired and belong to no committed submission; return how many."""
-    done = sa.select(store.submission.c.sid).where(store.submission.c.state == "committed")
-    stale = (store.upload.c.expires <= platform.now()) & store.upload.c.sid.not_in(done)
-    found = platform.store.rows(sa.select(store.upload.c.id).where(stale))
-    for row in found:
-        platform.blobs.drop(row["id"])
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
-    return len(found)
+    """Forget uploads that expired, and the bytes of those that belong to no committed submission; return how many."""
+    stale = sa.select(store.upload).where(store.upload.c.expires <= platform.now()).limit(EXPIRED_AT_ONCE)
+    dropped = 0
+    for row in platform.store.rows(stale):
+        found = platform.store.find_submission(row["dev"], row["sid"])
+        try:
+            with platform.blobs.hold(row["id"]), platform.store.begin() as connection:
+                connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
+                if found is not None and found["state"] == "committed":
+                    platform.blobs.release(row["id"])  # its sealed bytes stay, named by the part
+                else:
+                    platform.blobs.drop(row["id"])
+                    dropped += 1
+        except Held:
+            continue
+    return dropped
+
+
+_UPLOAD = sa.select(store.upload).where(
+    store.upload.c.id == sa.bindparam("v_id"), store.upload.c.dev == sa.bindparam("v_dev")
+)
 
 
 def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
-    row = platform.store.one(sa.select(store.upload).where(store.upload.c.id == upload_id, store.upload.c.dev == dev))
+    row = platform.store.one(_UPLOAD, {"v_id": upload_id, "v_dev": dev})
     if row is None:
         raise Problem(404, "not_found")
     if row["expires"] <= platform.now():
@@ -188,19 +272,24 @@ def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
     return row
 
 
+def _open_or_find(make_insert: Any) -> Any:
+    fresh = make_insert(store.upload)
+    key = ("dev", "sid", "part", "sha256")
+    same = fresh.on_conflict_do_update(index_elements=key, set_={"expires": fresh.excluded.expires})
+    return same.returning(*store.upload.c)
+
+
+_OPEN = {name: _open_or_find(make) for name, make in DIALECTS.items()}
+
+
 def find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
     """Return the upload of a device, submission, part and hash, made now if new. Raises: Problem 400."""
-    same = sa.and_(*(store.upload.c[name] == value for name, value in key.items()))
     expires = platform.now() + LIFE_S
-    try:
-        with platform.store.begin() as connection:
-            values = {**key, "id": secrets.token_hex(16), "length": length, "expires": expires}
-            connection.execute(store.upload.insert().values(**values))
-    except IntegrityError:  # same device, submission, part and bytes: the same upload, with a new lease
-        with platform.store.begin() as connection:
-            connection.execute(store.upload.update().where(same).values(expires=expires))
-    row = platform.store.one(sa.select(store.upload).where(same))
-    if row is None or row["length"] != length:
+    fresh = {**key, "id": secrets.token_hex(16), "length": length, "is_complete": False, "spoiled": 0}
+    with platform.store.begin(is_lasting=False) as connection:
+        opened = connection.execute(_OPEN[connection.dialect.name], {**fresh, "expires": expires})
+        row = opened.mappings().one()
+    if row["length"] != length:
         raise Problem(400, "bad_request", "The same bytes cannot have two lengths.")
     return row
 

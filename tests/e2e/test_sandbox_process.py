@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox.api.uploads import LIFE_S, _find, _find_or_create, drop_expired
+from sandbox.api.uploads import LIFE_S, _find, drop_expired, find_or_create
 from sandbox.enrolment import create_code
 from sandbox.faults import Fault, FaultScript
 from sandbox.main import Options, open_platform
@@ -23,6 +25,9 @@ from tests.fixtures.platform import ROOT, LivePlatform
 from tests.fixtures.platform_terminal import TestTerminal
 
 SCAN = (b"\xff\xd8\xff a scan that no picture library knows", "image/jpeg")
+
+
+PATIENCE = 200_000  # looks at /proc
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -117,6 +122,40 @@ def test_it_imports_nothing_of_the_product() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_worker_that_dies_is_replaced_and_none_outlives_its_parent(
+    start_platform: Callable[..., LivePlatform],
+) -> None:
+    live = start_platform("crew", "--auto-approve", "--workers", "2")
+    before = live.worker_pids
+    assert len(before) == 2
+    lost = min(before)
+    os.kill(lost, signal.SIGKILL)
+    for _ in range(PATIENCE):
+        if len(live.worker_pids - {lost}) == 2:
+            break
+    assert len(live.worker_pids - before) == 1
+    made = TestTerminal(live.base_url, live.ca_path)
+    made.enrol(live.code)
+    assert made.beat().status_code == 200
+    made.close()
+    workers = live.worker_pids
+    live.kill()
+    for _ in range(PATIENCE):
+        if not any(is_alive(pid) for pid in workers):
+            break
+    assert not any(is_alive(pid) for pid in workers)
+    live.start()  # the port is free again
+    assert live.stop() == 0
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 # ── in process, with a clock of our own ────────────────────────────────────────────────────
 
 
@@ -139,7 +178,7 @@ def test_codes_enrolments_and_uploads_expire(tmp_path: Path) -> None:
     code = create_code(platform.store, platform.now())
     new = TestTerminal("https://127.0.0.1:1", platform.keys.ca_path)
     key = {"dev": "K-000001", "sid": "s", "part": "p", "sha256": "0" * 64}
-    row = _find_or_create(platform, key, 5)
+    row = find_or_create(platform, key, 5)
     platform.blobs.upload_path(row["id"]).write_bytes(b"123")
     clock.s += LIFE_S - 1
     assert drop_expired(platform) == 0
@@ -169,7 +208,7 @@ def test_a_patch_that_stalls_is_let_go_and_keeps_what_arrived(tmp_path: Path) ->
         connection.execute(device.insert().values(dev="K-000001", state="active"))
         values = {"sha256": text_sha256("t"), "dev": "K-000001", "scope": "all", "expires": platform.now() + 600}
         connection.execute(token.insert().values(**values))
-    row = _find_or_create(platform, {"dev": "K-000001", "sid": "s", "part": "p", "sha256": "0" * 64}, 50)
+    row = find_or_create(platform, {"dev": "K-000001", "sid": "s", "part": "p", "sha256": "0" * 64}, 50)
     headers = {
         "authorization": "Bearer t", "tus-resumable": "1.0.0", "upload-offset": "0",
         "content-type": "application/offset+octet-stream",
@@ -190,7 +229,8 @@ def test_a_patch_that_stalls_is_let_go_and_keeps_what_arrived(tmp_path: Path) ->
     asyncio.run(build_app(platform)(scope, receive, send))
     assert sent[0]["status"] == 408
     assert platform.blobs.offset(row["id"]) == 5
-    assert platform.busy_uploads == set()
+    with platform.blobs.hold(row["id"]) as file:  # let go: the next one may append
+        assert file.tell() == 5
     platform.store.close()
 
 

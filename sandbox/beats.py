@@ -1,0 +1,145 @@
+"""Heartbeats, stored in batches: what arrives within a moment is one transaction, and a beat is answered once stored.
+
+Nothing waits in memory unanswered, so a process may end at any moment; the newest beat of a device wins, in whatever
+order and through whichever process they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sandbox import rotation, store
+
+PAUSE_S = 0.5  # between two transactions: at 400 beats a second a batch is 200
+COUNT_MAX = 2**31 - 1
+FLAGS = ("door_open", "usb_refused", "receipt_rejected", "disk_reserve", "audit_gap")  # bits of device.alarms
+AUDIT_GAP = 1 << FLAGS.index("audit_gap")
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One verified heartbeat. `renew_at` is set on the first under a certificate in this process."""
+
+    dev: str
+    serial: str
+    n: int
+    text: str  # the signed object's JSON
+    value: dict[str, Any]
+    at: int
+    renew_at: int = 0
+
+
+@dataclass
+class BeatBook:
+    """Gathers the beats of one process."""
+
+    pause_s: float = PAUSE_S
+    _waiting: dict[str, Beat] = field(default_factory=dict)
+    _round: asyncio.Task[None] | None = None
+    _last: float = float("-inf")
+
+    async def keep(self, tables: store.PlatformStore, beat: Beat) -> None:
+        """Return once this beat, or a newer one of the device, is stored. Raises: Problem."""
+        other = self._waiting.get(beat.dev, beat)
+        newest = beat if beat.n > other.n else other
+        self._waiting[beat.dev] = replace(newest, renew_at=max(beat.renew_at, other.renew_at))
+        if self._round is None:
+            self._round = asyncio.create_task(self._store(tables))
+        await asyncio.shield(self._round)
+
+    async def _store(self, tables: store.PlatformStore) -> None:
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, self._last + self.pause_s - now))
+        self._last = max(now, self._last + self.pause_s)
+        beats, self._waiting, self._round = list(self._waiting.values()), {}, None
+        await asyncio.get_running_loop().run_in_executor(None, store_beats, tables, beats)
+
+
+def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:
+    """Store the newest beats, make pending devices active, note an audit chain that is broken. Raises: Problem."""
+    ordered = sorted(beats, key=lambda beat: beat.dev)  # two processes lock the same rows in the same order
+    with tables.begin(is_lasting=any(beat.renew_at for beat in ordered)) as connection:
+        former = {row.dev: row for row in connection.execute(_FORMER, {"v_devs": [beat.dev for beat in ordered]})}
+        changes = [_compose_change(beat, former.get(beat.dev)) for beat in ordered]
+        connection.execute(_KEEP, changes)
+        for change, beat in zip(changes, ordered, strict=True):
+            known = former.get(beat.dev)
+            if known is not None and change["v_alarms"] & AUDIT_GAP & ~(known.alarms or 0):
+                values = {"at": beat.at, "dev": beat.dev, "kind": "audit_gap", "detail": f"heartbeat {beat.n}"}
+                connection.execute(store.note.insert().values(**values))
+        for beat in ordered:
+            if beat.renew_at:
+                _welcome(connection, beat)
+
+
+def _welcome(connection: Connection, beat: Beat) -> None:
+    """Do what a device's first beat under a certificate asks for. Safe to do again."""
+    mine = store.device.c.dev == beat.dev
+    connection.execute(store.device.update().where(mine).values(renew_at=beat.renew_at))
+    connection.execute(store.device.update().where(mine, store.device.c.state == "pending").values(state="active"))
+    closed = (store.enrolment.c.dev == beat.dev) & (store.enrolment.c.state != "active")
+    connection.execute(store.enrolment.update().where(closed).values(state="active"))
+    rotation.confirm(connection, beat.dev, beat.serial, beat.at)
+
+
+_FORMER = sa.select(store.device.c.dev, store.device.c.heartbeat, store.device.c.alarms).where(
+    store.device.c.dev.in_(sa.bindparam("v_devs", expanding=True))
+)
+_KEEP = (
+    store.device.update()
+    .where(store.device.c.dev == sa.bindparam("v_dev"), store.device.c.heartbeat_n < sa.bindparam("v_n"))
+    .values(
+        heartbeat_n=sa.bindparam("v_n"), heartbeat=sa.bindparam("v_text"), heartbeat_at=sa.bindparam("v_at"),
+        ready=sa.bindparam("v_ready"), dead=sa.bindparam("v_dead"), oldest_at=sa.bindparam("v_oldest"),
+        clock_off_s=sa.bindparam("v_clock"), app=sa.bindparam("v_app"), alarms=sa.bindparam("v_alarms"),
+    )
+)  # fmt: skip
+
+
+def _compose_change(beat: Beat, former: Any) -> dict[str, Any]:
+    """Return the values of a device's row; whatever a terminal writes in an odd place counts as nought."""
+    value = beat.value
+    queue = value.get("queue") if isinstance(value.get("queue"), dict) else {}
+    faults = value.get("faults") if isinstance(value.get("faults"), list) else []
+    oldest = _decode_moment(queue.get("oldest")) or (beat.at - _number(queue["oldest_s"]) if "oldest_s" in queue else 0)
+    alarms = sum(1 << bit for bit, word in enumerate(FLAGS) if word in faults)
+    if _is_audit_broken(value.get("audit"), former.heartbeat if former is not None else None):
+        alarms |= AUDIT_GAP
+    return {
+        "v_dev": beat.dev, "v_n": beat.n, "v_text": beat.text, "v_at": beat.at,
+        "v_ready": _number(queue.get("ready")), "v_dead": _number(queue.get("dead")),
+        "v_oldest": oldest if oldest > 0 and _number(queue.get("ready")) else None,
+        "v_clock": _number(value.get("clk_offset_ms")) // 1000,
+        "v_app": str(value.get("app", ""))[:64], "v_alarms": alarms,
+    }  # fmt: skip
+
+
+def _is_audit_broken(audit: object, former_text: str | None) -> bool:
+    """Whether the chain's number fell, or its head changed under the same number."""
+    former = json.loads(former_text).get("audit") if former_text else None
+    if not isinstance(audit, dict) or not isinstance(former, dict):
+        return False
+    here, before = _number(audit.get("n")), _number(former.get("n"))
+    return here < before or (here == before and audit.get("h") != former.get("h"))
+
+
+def _decode_moment(value: object) -> int:
+    """Return Unix seconds of an ISO time or of a number; 0 for anything else."""
+    try:
+        return int(dt.datetime.fromisoformat(value).timestamp()) if isinstance(value, str) else _number(value)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return max(-COUNT_MAX, min(value, COUNT_MAX))
