@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sandbox import rotation, store
+from sandbox import rotations, store
 
 PAUSE_S = 0.5  # between two transactions: at 400 beats a second a batch is 200
 COUNT_MAX = 2**31 - 1
@@ -87,7 +87,7 @@ def _welcome(connection: Connection, beat: Beat) -> None:
     connection.execute(store.device.update().where(mine, store.device.c.state == "pending").values(state="active"))
     closed = (store.enrolment.c.dev == beat.dev) & (store.enrolment.c.state != "active")
     connection.execute(store.enrolment.update().where(closed).values(state="active"))
-    rotation.confirm(connection, beat.dev, beat.serial, beat.at)
+    rotations.confirm(connection, beat.dev, beat.serial, beat.at)
 
 
 _FORMER = sa.select(store.device.c.dev, store.device.c.heartbeat, store.device.c.alarms).where(

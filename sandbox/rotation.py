@@ -20,19 +20,10 @@ from sandbox.enrolment import decode_csr
 from sandbox.keys import certificate_pem, serial_of
 from sandbox.platform import Platform
 from sandbox.problems import Problem
+from sandbox.rotations import rotation
 
 BOTH_S = 7 * 24 * 3600  # security.md §6.3
 RETRY_S = 3600
-
-rotation = sa.Table(
-    "rotation", store.SCHEMA,
-    sa.Column("serial", sa.String(40), primary_key=True),  # of the new certificate
-    sa.Column("old_serial", sa.String(40), nullable=False, index=True),
-    sa.Column("dev", sa.String(14), nullable=False, index=True),
-    sa.Column("spki", sa.LargeBinary, nullable=False),
-    sa.Column("issued", sa.Integer, nullable=False),
-    sa.Column("confirmed", sa.Integer),  # when the first heartbeat with the new key came
-)  # fmt: skip
 
 
 def rotate(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -72,12 +63,6 @@ def rotate(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]
         pem = _issue(platform, connection, dev, spki, serial, now)
     platform.store.add_note(dev, "key_rotation", f"after {serial[:16]}", now)
     return _answer(platform, pem)
-
-
-def confirm(connection: Connection, dev: str, serial: str, at: int) -> None:
-    """Note the first heartbeat with a new key. Called with every heartbeat whose certificate may be new here."""
-    mine = (rotation.c.serial == serial) & (rotation.c.dev == dev) & rotation.c.confirmed.is_(None)
-    connection.execute(rotation.update().where(mine).values(confirmed=at))
 
 
 def standing_of(connection: Connection, serial: str, now: int) -> str:

@@ -13,8 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox import enrolment, rotation, store
-from sandbox.api.device import _keep_heartbeat
+from sandbox.api.device import _verify_heartbeat
 from sandbox.api.token import _exchange
+from sandbox.beats import store_beats
 from sandbox.blobs import open_blobs
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
@@ -77,7 +78,8 @@ class Bench:
     def beat(self, terminal: TestTerminal) -> None:
         """Send a heartbeat."""
         body = {"n": self.platform.now() - BEGIN + 1, "dev": terminal.dev}
-        _keep_heartbeat(self.platform, terminal.dev, terminal.sign_object("kiosk/heartbeat/v1", body))
+        signed = terminal.sign_object("kiosk/heartbeat/v1", body)
+        store_beats(self.platform.store, [_verify_heartbeat(self.platform, terminal.dev, signed)])
 
     def days(self, count: float) -> None:
         """Let days pass."""
