@@ -201,4 +201,4 @@ def test_blobs_are_a_folder_by_path_or_url(tmp_path: Path) -> None:
     assert open_blobs(str(tmp_path / "a")).root == tmp_path / "a"
     assert open_blobs(f"file://{tmp_path}/b%20c").root == tmp_path / "b c"
     with pytest.raises(ValueError, match="allowed"):
-        open_blobs("s3://bucket")
+        open_blobs("ftp://bucket")
