@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
-from sandbox import signed, store
+from sandbox import casework, signed, store
 from sandbox.api.common import device_key
 from sandbox.api.uploads import settle_if_whole
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
@@ -46,6 +46,7 @@ class Claim:
     sid: str
     dev: str
     seq: int
+    kind: str
     item: str
     manifest_sha256: str
     manifest_bytes: int
@@ -109,7 +110,9 @@ def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Cl
     if not is_whole or not isinstance(manifest, dict):
         raise Problem(422, "unreadable")
     parts = _decode_parts(value.get("parts"))
-    return Claim(sid, dev, value["seq"], str(item), manifest["sha256"], manifest["bytes"], parts, payload)
+    return Claim(
+        sid, dev, value["seq"], str(value["kind"]), str(item), manifest["sha256"], manifest["bytes"], parts, payload
+    )
 
 
 def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
@@ -133,7 +136,7 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
     if missing:
         platform.store.set_state(claim.dev, claim.sid, "parts_missing", missing=missing)
         return Answer(202, json.dumps({"state": "parts_missing", "missing": list(missing)}), RETRY_S)
-    manifest_bytes, listed = _open_manifest(platform, claim, sealed)
+    manifest_bytes, manifest, listed = _open_manifest(platform, claim, sealed)
     rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
     platform.blobs.sync_plain(claim.dev, claim.sid)
     now = platform.now()
@@ -145,9 +148,24 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
         }  # fmt: skip
         return json.dumps(platform.sign("receipt", signed.RECEIPT, receipt))
 
-    is_first = platform.store.commit(
-        claim.dev, claim.sid, manifest=manifest_bytes, parts=rows, make_receipt=make_receipt, at=now
-    )
+    def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
+        return casework.file_case(
+            connection, dev=claim.dev, sid=claim.sid, kind=claim.kind, manifest=manifest, case_number=case_number,
+            query_code=query_code, at=now,
+        )  # fmt: skip
+
+    try:
+        is_first = platform.store.commit(
+            claim.dev,
+            claim.sid,
+            manifest=manifest_bytes,
+            parts=rows,
+            make_receipt=make_receipt,
+            at=now,
+            file_case=file_case,
+        )
+    except casework.CorrectionClosed as fault:
+        raise Problem(422, "correction_closed") from fault
     row = platform.store.find_submission(claim.dev, claim.sid)
     if row is None:
         raise Problem(503, "busy", retry_after_s=RETRY_S)
@@ -165,8 +183,10 @@ def _find_uploads(platform: Platform, claim: Claim) -> dict[str, RowMapping]:
     return found
 
 
-def _open_manifest(platform: Platform, claim: Claim, sealed: object) -> tuple[bytes, dict[str, dict[str, Any]]]:
-    """Return the plain manifest and its list of parts by name. Raises: Problem 422."""
+def _open_manifest(
+    platform: Platform, claim: Claim, sealed: object
+) -> tuple[bytes, dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the manifest, as bytes and opened, and its list of parts by name. Raises: Problem 422."""
     try:
         blob = decode_b64url(sealed if isinstance(sealed, str) else "!")
     except NotCanonical as fault:
@@ -192,7 +212,7 @@ def _open_manifest(platform: Platform, claim: Claim, sealed: object) -> tuple[by
         part: sha256 for part, (sha256, _) in claim.parts.items()
     }:
         raise Problem(422, "hash_mismatch")
-    return plain, listed
+    return plain, value, listed
 
 
 def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dict[str, Any]) -> dict[str, Any]:

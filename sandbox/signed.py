@@ -18,6 +18,7 @@ RECEIPT = "kiosk/receipt/v1"
 TIME = "kiosk/time/v1"
 ENROLLED = "kiosk/enrolled/v1"
 BUNDLE = "kiosk/bundle/v1"
+RESULT = "kiosk/result/v1"  # the hash of a case's document, key of use `notice`
 
 P256_BYTES = 32
 

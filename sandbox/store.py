@@ -253,10 +253,12 @@ class PlatformStore:
         parts: list[dict[str, Any]],
         make_receipt: Callable[[str, str], str],
         at: int,
+        file_case: Callable[[Connection, str, str], tuple[str, str]] = lambda _, number, query: (number, query),
     ) -> bool:
-        """Commit a submission in one transaction: number, parts, receipt. Return whether this call did it.
+        """Commit a submission in one transaction: number, parts, case, receipt. Return whether this call did it.
 
-        `make_receipt(case_number, query_code)` returns the receipt's wire text. Concurrent commits serialise here.
+        `make_receipt(case_number, query_code)` returns the receipt's wire text; the numbers are what `file_case`
+        returns, because a correction names its case. Concurrent commits serialise here.
         """
         mine = (submission.c.dev == dev) & (submission.c.sid == sid)
         with self.begin() as connection:
@@ -270,10 +272,11 @@ class PlatformStore:
             query_code = f"{secrets.randbelow(1_000_000):06d}"
             for values in parts:
                 connection.execute(part.insert().values(sid=sid, **values))
+            named = file_case(connection, case_number, query_code)
             connection.execute(
                 submission.update().where(mine).values(
                     manifest=manifest, case_number=case_number, query_code=query_code, committed=at,
-                    receipt=make_receipt(case_number, query_code), code=None, missing="[]",
+                    receipt=make_receipt(*named), code=None, missing="[]",
                 )
             )  # fmt: skip
         return True
