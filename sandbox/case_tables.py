@@ -18,6 +18,7 @@ case_file = sa.Table(
     sa.Column("item", sa.String(64), nullable=False),
     sa.Column("window_class", sa.String(32), nullable=False),
     sa.Column("person", sa.String(64), nullable=False),  # see person_of; empty for an anonymous one
+    sa.Column("applicant", sa.String(40), nullable=False),  # masked: it stands in lists
     sa.Column("query_code", sa.String(6), nullable=False),
     sa.Column("state", sa.String(24), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),  # the number of the last move
@@ -65,3 +66,11 @@ case_document = sa.Table(
     sa.Column("at", sa.Integer, nullable=False),
     sa.Column("prints", sa.Integer, nullable=False, default=0),
 )  # fmt: skip
+evidence = sa.Table(  # the device's signature over the envelope, so that it can be verified again in years
+    "evidence",
+    SCHEMA,
+    sa.Column("dev", sa.String(14), primary_key=True),
+    sa.Column("sid", sa.String(36), primary_key=True),
+    sa.Column("kid", sa.String(40), nullable=False),  # serial of the certificate
+    sa.Column("sig", sa.String(88), nullable=False),
+)

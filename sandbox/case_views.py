@@ -120,7 +120,7 @@ def tell_case(tables: PlatformStore, case_number: str, now: int) -> dict[str, An
     return {
         **_summary(row, now),
         "applicant": {
-            "name": mask_name(str(known.get("name", ""))),
+            "name": row["applicant"],
             "id_number": mask_number(str(known.get("id_number", ""))),
         },
         "acceptance_number": acceptance_number(case_number) if accepted else "",
@@ -150,13 +150,6 @@ def manifest_of(tables: PlatformStore, row: RowMapping) -> dict[str, Any]:
 def acceptance_number(case_number: str) -> str:
     """Return the 受理回执号 of an accepted case."""
     return f"SL-{case_number.removeprefix('SIM-')}"
-
-
-def mask_name(name: str) -> str:
-    """Return 王*, 王*明, 欧**娜: first and last only."""
-    if len(name) <= 1:
-        return name
-    return f"{name[0]}*" if len(name) == 2 else f"{name[0]}{'*' * (len(name) - 2)}{name[-1]}"
 
 
 def mask_number(number: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from sandbox.case_tables import case_document, case_file, case_move, case_request
+from sandbox.case_tables import case_document, case_file, case_move, case_request, evidence
 from sandbox.items import find_item
 from sandbox.store import PlatformStore, setting, submission
 
@@ -131,12 +131,18 @@ def file_case(
         connection.execute(
             case_file.insert().values(
                 case_number=case_number, dev=dev, sid=sid, kind=kind, item=str(manifest.get("item", ""))[:64],
-                window_class=item.window_class, person=person_of(manifest.get("identity")), query_code=query_code,
+                window_class=item.window_class, person=person_of(manifest.get("identity")),
+                applicant=mask_name(_name_of(manifest.get("identity"))), query_code=query_code,
                 state=CaseState.DELIVERED, step=1, received=at, changed=at,
             )
         )  # fmt: skip
         _write_move(connection, case_number, 1, Move.RECEIVE, CaseState.DELIVERED, at)
     return case_number, query_code
+
+
+def keep_evidence(connection: Connection, dev: str, sid: str, kid: str, signature: str) -> None:
+    """Keep the device's signature over the envelope, in the transaction of the commit."""
+    connection.execute(evidence.insert().values(dev=dev, sid=sid, kid=kid, sig=signature))
 
 
 def _answer(connection: Connection, dev: str, sid: str, manifest: Mapping[str, Any], at: int) -> tuple[str, str]:
@@ -165,6 +171,17 @@ def person_of(identity: object) -> str:
     if not isinstance(value, str) or not value:
         return ""
     return hashlib.sha256(b"kiosk/person/v1\0" + value.strip().upper().encode()).hexdigest()
+
+
+def _name_of(identity: object) -> str:
+    return str(identity.get("name", "")) if isinstance(identity, Mapping) else ""
+
+
+def mask_name(name: str) -> str:
+    """Return 王*, 王*明, 欧**娜: first and last only."""
+    if len(name) <= 1:
+        return name
+    return f"{name[0]}*" if len(name) == 2 else f"{name[0]}{'*' * min(len(name) - 2, 30)}{name[-1]}"
 
 
 # ── what an officer does ───────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""Documents of a case: PDF or picture bytes in the blob store, their hash signed by the platform.
+"""Documents of a case: PDF or PNG bytes in the blob store, their hash signed by the platform.
 
 Signed object, purpose `kiosk/result/v1`, key of use `notice`: `{v, typ:"document", case_number, kind, mime, bytes,
 sha256, ts}`. A terminal verifies it against its pinned keys and the bytes against the hash before it shows a page.
@@ -18,11 +18,11 @@ from sandbox.casework import KeptDocument
 from sandbox.platform import Platform
 
 DOCUMENT_LIMIT = 10 * 1024 * 1024
-HEADS = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+HEADS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
 class BadDocument(ValueError):
-    """Bytes that are no PDF, JPEG or PNG, or too many of them."""
+    """Bytes that are neither PDF nor PNG, or too many of them."""
 
 
 def keep_document(platform: Platform, case_number: str, kind: str, data: bytes, *, dev: str, sid: str) -> KeptDocument:
@@ -64,4 +64,4 @@ def media_type(data: bytes) -> str:
     for head, mime in HEADS.items():
         if data.startswith(head):
             return mime
-    raise BadDocument("neither PDF nor JPEG nor PNG")
+    raise BadDocument("neither PDF nor PNG")

@@ -52,6 +52,8 @@ class Claim:
     manifest_bytes: int
     parts: dict[str, tuple[str, int]]  # part → sealed sha256, sealed bytes
     payload: bytes
+    kid: str
+    signature: str
 
 
 def take(platform: Platform, dev: str, sid: str, body: dict[str, Any]) -> Answer:
@@ -111,8 +113,9 @@ def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Cl
         raise Problem(422, "unreadable")
     parts = _decode_parts(value.get("parts"))
     return Claim(
-        sid, dev, value["seq"], str(value["kind"]), str(item), manifest["sha256"], manifest["bytes"], parts, payload
-    )
+        sid, dev, value["seq"], str(value["kind"]), str(item), manifest["sha256"], manifest["bytes"], parts, payload,
+        kid, wire["sig"] if isinstance(wire, dict) else "",
+    )  # fmt: skip
 
 
 def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
@@ -149,6 +152,7 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
         return json.dumps(platform.sign("receipt", signed.RECEIPT, receipt))
 
     def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
+        casework.keep_evidence(connection, claim.dev, claim.sid, claim.kid, claim.signature)
         return casework.file_case(
             connection, dev=claim.dev, sid=claim.sid, kind=claim.kind, manifest=manifest, case_number=case_number,
             query_code=query_code, at=now,

@@ -21,13 +21,21 @@ from sandbox.case_views import (
     find_open_request,
     list_cases,
     manifest_of,
-    mask_name,
     mask_number,
     moves_of,
     requests_of,
     tell_case,
 )
-from sandbox.casework import CaseState, CorrectionClosed, IllegalMove, KeptDocument, NoCase, Wanted, person_of
+from sandbox.casework import (
+    CaseState,
+    CorrectionClosed,
+    IllegalMove,
+    KeptDocument,
+    NoCase,
+    Wanted,
+    mask_name,
+    person_of,
+)
 from sandbox.items import find_item, load_items
 from sandbox.store import PlatformStore, open_engine, submission
 
