@@ -12,8 +12,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 
 AREAS = ("queue", "platform", "central", "reader", "printer", "camera", "services", "ui", "kiosk", "flow")
+DESK = ("console", "browser")
 pytest_plugins = [
-    f"tests.fixtures.{area}" for area in AREAS if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
+    f"tests.fixtures.{area}"
+    for area in (*AREAS, *DESK)
+    if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
 ]
 
 

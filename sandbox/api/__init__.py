@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount
 
 from sandbox.api import device, enrol, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
+from sandbox.console import mount_console
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -24,7 +25,7 @@ def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
     routes: list[BaseRoute] = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
     app = Starlette(
-        routes=[Mount("/v1", routes=routes)],
+        routes=[Mount("/v1", routes=routes), mount_console(platform)],
         middleware=[Middleware(CommonHeaders)],
         exception_handlers={Problem: _answer_problem, HTTPException: _answer_http},
     )
