@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from sandbox import casework, signed, store
+from sandbox import casework, ratings, signed, store
 from sandbox.api.common import device_key
 from sandbox.api.uploads import settle_if_whole
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
@@ -48,6 +48,7 @@ class Claim:
     seq: int
     kind: str
     item: str
+    after: str
     manifest_sha256: str
     manifest_bytes: int
     parts: dict[str, tuple[str, int]]  # part → sealed sha256, sealed bytes
@@ -113,8 +114,8 @@ def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Cl
         raise Problem(422, "unreadable")
     parts = _decode_parts(value.get("parts"))
     return Claim(
-        sid, dev, value["seq"], str(value["kind"]), str(item), manifest["sha256"], manifest["bytes"], parts, payload,
-        kid, wire["sig"] if isinstance(wire, dict) else "",
+        sid, dev, value["seq"], str(value["kind"]), str(item), str(value.get("after", "")), manifest["sha256"],
+        manifest["bytes"], parts, payload, kid, wire["sig"] if isinstance(wire, dict) else "",
     )  # fmt: skip
 
 
@@ -153,6 +154,10 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
 
     def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
         casework.keep_evidence(connection, claim.dev, claim.sid, claim.kid, claim.signature)
+        if claim.kind == "rating":
+            ratings.file_rating(
+                connection, dev=claim.dev, sid=claim.sid, after=claim.after, manifest=manifest, at=now
+            )  # fmt: skip
         return casework.file_case(
             connection, dev=claim.dev, sid=claim.sid, kind=claim.kind, manifest=manifest, case_number=case_number,
             query_code=query_code, at=now,
@@ -170,6 +175,12 @@ def _commit(platform: Platform, claim: Claim, sealed: object) -> Answer:
         )
     except casework.CorrectionClosed as fault:
         raise Problem(422, "correction_closed") from fault
+    except ratings.AlreadyRated as fault:
+        raise Problem(422, "already_rated") from fault
+    except ratings.NotHereYet as fault:
+        raise Problem(409, "in_progress", retry_after_s=RETRY_S) from fault
+    except (ratings.NothingToRate, ratings.Unrated) as fault:
+        raise Problem(422, "refused") from fault
     row = platform.store.find_submission(claim.dev, claim.sid)
     if row is None:
         raise Problem(503, "busy", retry_after_s=RETRY_S)

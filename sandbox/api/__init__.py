@@ -12,25 +12,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
-from sandbox.api import device, enrol, submissions, token, uploads
+from sandbox.api import cases, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
+from sandbox.api.contract import Endpoint
 from sandbox.console import mount_console
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
+SERVED: tuple[Endpoint, ...] = (*public.ENDPOINTS, *persons.ENDPOINTS, *cases.ENDPOINTS, *errands.ENDPOINTS)
 WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 
 def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
-    routes: list[BaseRoute] = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
     app = Starlette(
-        routes=[Mount("/v1", routes=routes), mount_console(platform)],
+        routes=[Mount("/v1", routes=api_routes()), mount_console(platform)],
         middleware=[Middleware(CommonHeaders)],
         exception_handlers={Problem: _answer_problem, HTTPException: _answer_http},
     )
     app.state.platform = platform
     return app
+
+
+def api_routes() -> list[BaseRoute]:
+    """Return every route below /v1: what openapi.json is held against."""
+    former = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
+    return [*former, *(endpoint.route() for endpoint in SERVED)]
 
 
 async def _answer_problem(_: Request, problem: Exception) -> Response:
@@ -42,4 +49,5 @@ async def _answer_problem(_: Request, problem: Exception) -> Response:
 async def _answer_http(_: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
-    return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request")).response()
+    headers = dict(fault.headers or {})
+    return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request"), headers=headers).response()

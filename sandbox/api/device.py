@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import signed, store
+from sandbox import device_commands, signed, store
 from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -59,13 +59,14 @@ def keys_bundle(platform: Platform) -> str:
 
 
 async def take_heartbeat(request: Request) -> Response:
-    """Keep the newest heartbeat of a device and answer with signed time and, later, commands."""
+    """Keep the newest heartbeat of a device and answer with signed time, commands due and results taken."""
     caller = await authenticate(request, may_drain=True)
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
     beat = await run_in_threadpool(_keep_heartbeat, platform, caller.dev, body)
-    answer = {"typ": "heartbeat", "n": beat["n"], "now": platform.now(), "config_version": 1}
-    return JSONResponse(platform.sign("time", signed.TIME, {**answer, "commands": [], "ack_results": []}))
+    told = await run_in_threadpool(device_commands.answer_beat, platform, caller.dev, beat)
+    answer = {"typ": "heartbeat", "n": beat["n"], "now": platform.now(), **told}
+    return JSONResponse(platform.sign("time", signed.TIME, answer))
 
 
 def _keep_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]:
