@@ -52,6 +52,13 @@ class BlobFolder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / f"{part}.{EXTENSIONS.get(mime, 'bin')}"
 
+    def keep_plain(self, path: Path, key: str, sha256: str) -> None:
+        """Keep a file written at `plain_path` under its key: here it lies there already."""
+
+    def plain_file(self, key: str) -> Path:
+        """Return a kept plain part as a local file."""
+        return self.root / key
+
     def sync_plain(self, dev: str, sid: str) -> None:
         """Make the names of a submission's plain parts durable, up to the root."""
         for folder in (Path(dev, sid), Path(dev), Path()):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 
 from sqlalchemy.engine import RowMapping
 
 from sandbox import signed
-from sandbox.blobs import sync_folder
+from sandbox.blobs import EXTENSIONS
 from sandbox.casework import KeptDocument
 from sandbox.platform import Platform
 
@@ -32,26 +33,28 @@ def keep_document(platform: Platform, case_number: str, kind: str, data: bytes, 
     """
     mime = media_type(data)
     digest = hashlib.sha256(data).hexdigest()
-    path = platform.blobs.plain_path(dev, sid, f"doc-{digest[:32]}", mime)
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        fresh.write_bytes(data)
-        with fresh.open("rb+") as file:
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        sync_folder(path.parent)
-        platform.blobs.sync_plain(dev, sid)
+    name = f"doc-{digest[:32]}"
+    path = platform.blobs.plain_path(dev, sid, name, mime)
+    key = f"plain/{dev}/{sid}/{name}.{EXTENSIONS[mime]}"
+    fresh = path.with_suffix(f".{secrets.token_hex(4)}.new")
+    with fresh.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    platform.blobs.keep_plain(path, key, digest)
+    platform.blobs.sync_plain(dev, sid)
     value = {
         "v": 1, "typ": "document", "case_number": case_number, "kind": kind, "mime": mime, "bytes": len(data),
         "sha256": digest, "ts": platform.now(),
     }  # fmt: skip
     wire = json.dumps(platform.sign("notice", signed.RESULT, value))
-    return KeptDocument(kind, mime, len(data), digest, str(path.relative_to(platform.blobs.root)), wire)
+    return KeptDocument(kind, mime, len(data), digest, key, wire)
 
 
 def read_document(platform: Platform, row: RowMapping) -> bytes:
     """Return the bytes of a document's row, checked against its hash. Raises: BadDocument if they are others."""
-    data = (platform.blobs.root / row["path"]).read_bytes()
+    data = platform.blobs.plain_file(row["path"]).read_bytes()
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         raise BadDocument(row["doc"])
     return data

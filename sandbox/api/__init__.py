@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute, Mount
 from sandbox.api import cases, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
 from sandbox.api.contract import Endpoint
-from sandbox.console import mount_console
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -25,6 +24,8 @@ WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
+    from sandbox.console import mount_console  # it reads bodies as we do: loaded with us, neither could be first
+
     app = Starlette(
         routes=[Mount("/v1", routes=api_routes()), mount_console(platform)],
         middleware=[Middleware(CommonHeaders)],

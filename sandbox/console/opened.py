@@ -114,7 +114,7 @@ def compose_opened(platform: Platform, row: RowMapping) -> Opened:
 
 def read_part(platform: Platform, row: RowMapping) -> bytes:
     """Return the bytes of a part's row. Raises: OSError."""
-    return (platform.blobs.root / row["path"]).read_bytes()
+    return platform.blobs.plain_file(row["path"]).read_bytes()
 
 
 def parts_of(platform: Platform, dev: str, sid: str) -> dict[str, RowMapping]:
@@ -129,7 +129,7 @@ def plain_parts(platform: Platform, dev: str, sid: str) -> dict[str, PlainPart]:
     return {
         name: PlainPart(
             name, row["mime"], row["plain_sha256"], row["sealed_sha256"], row["size"],
-            platform.blobs.root / row["path"],
+            platform.blobs.plain_file(row["path"]),
         )
         for name, row in parts_of(platform, dev, sid).items()
     }  # fmt: skip
