@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount
 from sandbox.api import cases, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
 from sandbox.api.contract import Endpoint
+from sandbox.console.record import prepare_record
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -24,8 +25,9 @@ WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
-    from sandbox.console import mount_console  # it reads bodies as we do: loaded with us, neither could be first
+    from sandbox.console.mount import mount_console  # it reads bodies as we do: neither could be loaded first
 
+    prepare_record(platform.store)
     app = Starlette(
         routes=[Mount("/v1", routes=api_routes()), mount_console(platform)],
         middleware=[Middleware(CommonHeaders)],

@@ -34,6 +34,20 @@ DEVICE_WORDS = {
     "camera": ("高拍仪", "Camera"),
     "printer": ("凭条打印机", "Slip printer"),
 }
+STATUS_WORDS = {  # XFS4IoT words as a heartbeat says them
+    "online": ("正常", "online"),
+    "offline": ("离线", "offline"),
+    "powerOff": ("断电", "power off"),
+    "noDevice": ("未接", "no device"),
+    "hardwareError": ("硬件故障", "hardware error"),
+    "userError": ("待处理", "user error"),
+    "deviceBusy": ("忙", "busy"),
+    "full": ("充足", "full"),
+    "low": ("将尽", "low"),
+    "out": ("已尽", "out"),
+    "jammed": ("卡纸", "jammed"),
+    "unknown": ("未知", "unknown"),
+}
 
 
 def list_terminals(call: Call) -> Response:
@@ -76,6 +90,7 @@ def show_terminal(call: Call) -> Response:
         taken=taken,
         changes=CHANGES.get(row["state"], ()) if call.who.may(Right.MANAGE) else (),
         state_words={state: call.word(*words) for state, words in STATE_WORDS.items()},
+        status_words={word: call.word(*words) for word, words in STATUS_WORDS.items()},
         device_words={kind: call.word(*words) for kind, words in DEVICE_WORDS.items()},
     )
 

@@ -242,6 +242,8 @@ def day(at: int) -> str:
 
 def size_words(size: int) -> str:
     """Return bytes as people read them."""
+    if size >= 1 << 30:
+        return f"{size / (1 << 30):.1f} GB"
     return f"{size / 1_048_576:.1f} MB" if size >= 1_048_576 else f"{max(1, round(size / 1024))} KB"
 
 

@@ -33,7 +33,7 @@ from tests.fixtures.platform import enrolled_terminal
 ROOT = Path(__file__).resolve().parents[2]
 OWN = "nan-hu-hong-chuan-26"
 PICTURE_IS_SHOWN = "return [...document.querySelectorAll(arguments[0])].every(i => i.complete && i.naturalWidth > 50)"
-pytestmark = CUT_WHILE_GREETING
+pytestmark = [CUT_WHILE_GREETING, pytest.mark.xdist_group("browser")]
 
 
 def command(state: Path, *words: str) -> dict[str, Any]:

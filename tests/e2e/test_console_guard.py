@@ -29,6 +29,8 @@ COOKIE = "__Secure-jinban-console"
 PAGES = ("/cases", "/terminals", "/enrolment", "/record")
 PDF = b"%PDF-1.7\n%%EOF\n"
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 
 @pytest.fixture(scope="module")
 def number(console: Console, desk_terminal: TestTerminal) -> str:

@@ -16,6 +16,7 @@ from tests.fixtures.console import Console, hand_over
 from tests.fixtures.platform import enrolled_terminal
 from tests.fixtures.platform_terminal import TestTerminal
 
+pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all of them
 SIZES = ((1366, 768), (1920, 1080))
 # text on its ground: every piece of text against the nearest ground that is painted, WCAG 2.2 relative luminance
 FAINT = """
@@ -79,7 +80,9 @@ def test_every_page_is_readable_at_both_sizes_and_in_both_languages(
                 desk.open(path)
                 for details in desk.all("details"):
                     desk.script("arguments[0].open = true", details)
-                for size in SIZES:
+                for size in (
+                    SIZES if language == "zh" else SIZES[:1]
+                ):  # English is longer: the small one is the hard one
                     desk.resize(*size)
                     assert desk.script(CRAMPED) == [], (path, language, size)
                 assert desk.script(FAINT) == [], (path, language)
@@ -167,6 +170,7 @@ def test_a_terminal_shows_its_health_and_can_be_stopped(console: Console, desk: 
         alarms = desk.text(".alarms")
         said = "2 件需要处理|已等 5 小时|上报暂停：device_revoked|磁盘余量不足|时钟偏差|故障：printer|11 分钟没有心跳"
         assert [words for words in said.split("|") if words not in alarms] == []
+        console.clock.ahead_s = 0.0
         desk.click("#change details:nth-of-type(1) summary")
         desk.press("#to-suspended")
         assert desk.text("#device-state") == "已暂停"
