@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 
 from sandbox.api import cases, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
@@ -49,8 +49,16 @@ async def _answer_problem(_: Request, problem: Exception) -> Response:
     return problem.response()
 
 
-async def _answer_http(_: Request, fault: Exception) -> Response:
+async def _answer_http(request: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
-    headers = dict(fault.headers or {})
+    headers = {"Allow": _allowed(request)} if fault.status_code == 405 else {}
     return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request"), headers=headers).response()
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of this path: Starlette names only those of the first route that fits."""
+    path = request.url.path.removeprefix("/v1")
+    fitting = [route for route in api_routes() if isinstance(route, Route) and route.path_regex.match(path)]
+    exact = [route for route in fitting if route.path == path]
+    return ", ".join(sorted({method for route in exact or fitting for method in route.methods or ()}))

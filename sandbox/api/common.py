@@ -93,6 +93,12 @@ def _find_caller(platform: Platform, secret: str) -> Caller | None:
     return Caller(found["dev"], "drain" if found["state"] == "suspended" else found["scope"])
 
 
+def is_current(if_none_match: str, etag: str) -> bool:
+    """Whether a caller's If-None-Match holds our ETag: one, several, weak ones or `*` (RFC 9110 §13.1.2)."""
+    known = [text.strip().removeprefix("W/") for text in if_none_match.split(",")]
+    return etag in known or known == ["*"]
+
+
 def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.EllipticCurvePublicKey:
     """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's."""
     found = platform.store.one(sa.select(store.certificate).where(store.certificate.c.serial == serial))

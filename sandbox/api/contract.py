@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import persons
-from sandbox.api.common import JSON_LIMIT, Caller, authenticate, platform_of, read_json
+from sandbox.api.common import JSON_LIMIT, Caller, authenticate, is_current, platform_of, read_json
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -83,7 +83,8 @@ class Endpoint:
     path: str
     summary: str
     answers: Mapping[int, Yes]
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # beside those that its form, its body and its authority bring
+    statuses: Mapping[str, int] = field(default_factory=dict)  # of a code whose usual status is another
     auth: Auth = Auth.DEVICE
     body: Any = None
     body_media: str = JSON
@@ -146,7 +147,7 @@ class Endpoint:
             return None
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != self.body_media:
             raise Problem(415, "bad_request", f"The body is {self.body_media}.")
-        return _convert(await read_json(request, self.body_limit), self.body)
+        return _convert(_whole(await read_json(request, self.body_limit)), self.body)
 
     def _header(self, name: str, kind: Any, request: Request) -> str:
         text = request.headers.get(name, "")
@@ -167,9 +168,18 @@ def etagged(call: Call, value: Any) -> Answer:
     data = value if isinstance(value, bytes) else msgspec.json.encode(value)
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if call.headers.get("if-none-match") == etag:
+    if is_current(call.headers.get("if-none-match", ""), etag):
         return Answer(304, headers=headers)
     return Answer(200, data, headers)
+
+
+def _whole(value: Any) -> Any:
+    """Return JSON with `7.0` as the integer that it is to JSON Schema; signed objects allow only `7`."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(inner) for key, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _convert(value: Any, kind: Any, *, strict: bool = True) -> Any:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox import device_commands, signed, store
-from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json
+from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, is_current, platform_of, read_json
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -37,7 +37,7 @@ async def give_keys(request: Request) -> Response:
     text = await run_in_threadpool(keys_bundle, platform_of(request))
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if request.headers.get("if-none-match") == etag:
+    if is_current(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return Response(text, media_type="application/json", headers=headers)
 

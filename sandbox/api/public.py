@@ -8,9 +8,9 @@ import msgspec
 
 from sandbox import published, signed
 from sandbox.api.contract import Answer, Auth, Call, Endpoint, Yes, etagged
-from sandbox.api.words import Count, ETag, Id, Seconds, Sha256, Signed
+from sandbox.api.words import Count, ETags, Id, Seconds, Sha256, Signed
 
-IF_NONE_MATCH = {"If-None-Match": ETag}
+IF_NONE_MATCH = {"If-None-Match": ETags}
 NOT_MODIFIED = Yes("what you have is current", media=(), headers=("ETag",))
 
 

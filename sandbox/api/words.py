@@ -19,7 +19,7 @@ Word = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + END, max_length=32)
 Id = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}" + END, max_length=64)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END, max_length=64)]
 Key = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{8,64}" + END, max_length=64)]
-ETag = Annotated[str, Meta(pattern='^(W/)?"[^"]{0,64}"' + END, max_length=68)]
+ETags = Annotated[str, Meta(max_length=1000, description="an ETag, several, or *; others match nothing")]
 Date = Annotated[str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])" + END, max_length=10)]
 Seconds = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Unix seconds")]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -33,15 +33,15 @@ CODES: dict[str, tuple[tuple[int, ...], str]] = {
     "not_found": ((404,), "nothing of that name here, or not the caller's"),
     "method_not_allowed": ((405,), "the path exists, the method does not"),
     "token_expired": ((401,), "no valid device token: fetch a new one, once"),
-    "device_suspended": ((401, 403), "the device may only drain its queue"),
-    "device_revoked": ((401, 403), "the device may do nothing more"),
+    "device_suspended": ((403, 401), "the device may only drain its queue"),
+    "device_revoked": ((403, 401), "the device may do nothing more"),
     "bad_assertion": ((401,), "the token assertion does not verify, is used, or is not for us"),
     "clock_skew": ((401,), "the assertion's times are off: take signed time first"),
     "bad_csr": ((400,), "the certificate request cannot be used"),
     "code_invalid": ((403,), "no such enrolment code, or burnt"),
     "code_bound": ((409,), "the code belongs to another key"),
     "code_expired": ((410,), "the code or the enrolment is over"),
-    "refused": ((403, 422), "the platform says no, for good"),
+    "refused": ((422, 403), "the platform says no, for good"),
     "rotation_pending": ((409,), "another key change is under way"),
     "tus_version": ((412,), "another version of tus"),
     "storage_full": ((507,), "no room now"),
@@ -52,9 +52,9 @@ CODES: dict[str, tuple[tuple[int, ...], str]] = {
     "upload_spoiled": ((410,), "the bytes do not have the promised hash: create it again"),
     "unknown_submission": ((404,), "the platform has nothing of this submission: send it"),
     "in_progress": ((409,), "what this refers to is not here yet, or is being worked on"),
-    "busy": ((429, 503), "wait"),
+    "busy": ((503, 429), "wait"),
     "id_reused": ((422,), "the id is known with other content"),
-    "bad_signature": ((403, 422), "the signature does not verify"),
+    "bad_signature": ((422, 403), "the signature does not verify"),
     "hash_mismatch": ((422,), "bytes and promised hash differ"),
     "unreadable": ((422,), "cannot be opened or read"),
     "seq_reused": ((422,), "the sequence number belongs to another submission"),
@@ -71,7 +71,7 @@ CODES: dict[str, tuple[tuple[int, ...], str]] = {
     "slot_taken": ((409,), "nobody can be booked there any more"),
     "too_late": ((409,), "the time for this is over"),
 }
-"""Every problem code of this platform: its statuses and what it says. A test holds the terminal's table against it."""
+"""Every problem code of this platform: its statuses, the usual one first, and what it says."""
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
