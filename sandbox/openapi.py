@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, drawn from the routes and from the types their handlers use.
 
-`python -m sandbox.openapi` writes docs/openapi.json; a test keeps it current.
+`python -m sandbox.openapi` writes docs/openapi.json and the drawn parts of docs/platform-api.md; tests keep both
+current.
 """
 
 from __future__ import annotations
@@ -217,6 +218,14 @@ def compose_text() -> str:
     return json.dumps(compose_document(), ensure_ascii=False, indent=1) + "\n"
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write the document, and fill the drawn parts of the page for implementers."""
+    from sandbox import page  # it stands on this module
+
     PATH.write_text(compose_text(), "utf-8")
-    sys.stdout.write(f"{PATH}\n")
+    page.PATH.write_text(page.fill(page.PATH.read_text("utf-8")), "utf-8")
+    sys.stdout.write(f"{PATH}\n{page.PATH}\n")
+
+
+if __name__ == "__main__":
+    write()

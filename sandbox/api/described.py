@@ -12,6 +12,7 @@ from sandbox.api.common import HEARTBEAT_LIMIT, PUT_LIMIT
 from sandbox.api.contract import Auth, Endpoint, Yes
 from sandbox.api.public import IF_NONE_MATCH, NOT_MODIFIED, Bundle
 from sandbox.api.words import END, UUID_PATTERN, CaseNumber, Count, Id, Seconds, Sha256, Short, Signed, Uuid, Word
+from sandbox.reader import LIMIT
 
 Sid = Annotated[str, Meta(pattern=UUID_PATTERN.replace("[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
                           "7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), max_length=36)]  # fmt: skip
@@ -344,7 +345,7 @@ ENDPOINTS = (
         {204: Yes("appended", media=(), headers=(*TUS_ANSWER, "Upload-Offset", "Upload-Expires"))},
         ("not_found", "upload_expired", "upload_spoiled", "tus_version", "hash_mismatch", "offset_conflict", "locked",
          "stalled"),
-        may_drain=True, body=bytes, body_media="application/offset+octet-stream",
+        may_drain=True, body=bytes, body_media="application/offset+octet-stream", body_limit=LIMIT,
         headers={**TUS, "Upload-Offset": Number}, params=UPLOAD, repeat="a wrong offset is harmless",
     ),
     Endpoint(
