@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sandbox import signed, store
 from sandbox.platform import Platform
+from sandbox.published import config_version
 
 WORDS = (
     "refresh", "restart_app", "reboot", "out_of_service", "in_service", "self_test", "upload_logs", "rotate_key",
@@ -74,12 +75,6 @@ def results(platform: Platform, dev: str) -> dict[str, str]:
     """Return the outcome of every command of a device by its id; empty while there is none."""
     rows = platform.store.rows(sa.select(command).where(command.c.dev == dev).order_by(command.c.counter))
     return {row["id"]: row["outcome"] or "" for row in rows}
-
-
-def config_version(platform: Platform) -> int:
-    """Return a number that rises whenever anything published changes: it is the sum of the published versions."""
-    rows = platform.store.rows(sa.select(store.setting.c.v).where(store.setting.c.k.like("version-%")))
-    return 1 + sum(int(row["v"]) for row in rows)
 
 
 def _take_results(platform: Platform, dev: str, listed: object) -> list[str]:

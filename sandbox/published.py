@@ -1,7 +1,7 @@
 """What the platform publishes signed: catalogue, policy, notices. Each change of content is a new version, signed once.
 
 Sources: `STATE/public/catalogue/*.yaml` (else the item files beside this package), `STATE/public/policy.json`,
-`STATE/public/notices.json`. A file that cannot be used raises: nothing half-read is ever signed.
+`STATE/public/notices.json`. Nothing half-read is ever signed: a file that cannot be used leaves the last good version.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,11 @@ from sqlalchemy.exc import IntegrityError
 from sandbox import signed, store
 from sandbox.canonical import encode_canonical
 from sandbox.platform import Platform
+from sandbox.problems import Problem
 
+UNUSABLE = (OSError, ValueError, msgspec.DecodeError)
+VERSIONS = ("version-catalogue", "version-policy", "version-notices")
+STAMP = "published-stamp"
 OWN_CATALOGUE = Path(__file__).resolve().parents[1] / "assets" / "services"
 
 
@@ -59,33 +64,41 @@ class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"f
 
 
 def catalogue_bundle(platform: Platform) -> str:
-    """Return the signed catalogue. Raises: OSError, UnicodeDecodeError."""
-    own = public_folder(platform) / "catalogue"
-    folder = own if own.is_dir() else OWN_CATALOGUE
-    files = [
-        {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "text": path.read_text("utf-8")}
-        for path in sorted(folder.glob("*.yaml"))
-    ]
-    return _publish(platform, "catalogue", {"files": files})
+    """Return the signed catalogue: of what is on disk, or the last good one. Raises: Problem 503 if there is none."""
+    return _bundle(platform, "catalogue", lambda: {"files": _load_files(platform)})
 
 
 def policy_bundle(platform: Platform) -> str:
-    """Return the signed policy. Raises: OSError, msgspec.DecodeError for a file that is no policy."""
-    path = public_folder(platform) / "policy.json"
-    policy = msgspec.json.decode(path.read_bytes(), type=Policy) if path.exists() else Policy()
-    return _publish(platform, "policy", {"policy": msgspec.to_builtins(policy)})
+    """Return the signed policy: of what is on disk, or the last good one. Raises: Problem 503 if there is none."""
+    return _bundle(platform, "policy", lambda: {"policy": msgspec.to_builtins(_load_policy(platform))})
 
 
 def notices_for(platform: Platform, dev: str) -> list[dict[str, str]]:
-    """Return the signed notices in force for a device. Raises: OSError, msgspec.DecodeError."""
-    path = public_folder(platform) / "notices.json"
-    notices = msgspec.json.decode(path.read_bytes(), type=tuple[Notice, ...]) if path.exists() else ()
+    """Return the signed notices in force for a device. Raises: Problem 503 while the file cannot be read."""
+    try:
+        notices = _load_notices(platform)
+    except UNUSABLE as fault:
+        raise Problem(503, "busy", retry_after_s=60) from fault
     now = platform.now()
     return [
         json.loads(_notice_wire(platform, notice))
         for notice in notices
         if notice.until > now and (not notice.scope or dev in notice.scope)
     ]
+
+
+def config_version(platform: Platform) -> int:
+    """Return a number that rises whenever catalogue, policy or notices change on disk.
+
+    Called with every heartbeat: it looks at the files' times, and reads them only when those changed.
+    """
+    stamp = _stamp(platform)
+    kept = _versions(platform)
+    if kept.pop("stamp", "") != stamp:
+        _publish_all(platform, stamp)
+        kept = _versions(platform)
+        kept.pop("stamp", "")
+    return 1 + sum(int(version) for version in kept.values())
 
 
 def public_folder(platform: Platform) -> Path:
@@ -104,7 +117,15 @@ def _notice_wire(platform: Platform, notice: Notice) -> str:
     return _newest(platform, name, encode_canonical(content), sign)
 
 
-def _publish(platform: Platform, name: str, content: dict[str, Any]) -> str:
+def _bundle(platform: Platform, name: str, load: Callable[[], dict[str, Any]]) -> str:
+    try:
+        content = load()
+    except UNUSABLE as fault:
+        kept = _settings(platform, _keys(name))
+        if not kept:
+            raise Problem(503, "busy", retry_after_s=60) from fault
+        return kept["wire"]
+
     def sign(version: int) -> str:
         value = {"v": 1, "typ": name, "version": version, "ts": platform.now(), **content}
         return json.dumps(platform.sign("bundle", signed.BUNDLE, value))
@@ -112,10 +133,72 @@ def _publish(platform: Platform, name: str, content: dict[str, Any]) -> str:
     return _newest(platform, name, encode_canonical(content), sign)
 
 
+def _load_files(platform: Platform) -> list[dict[str, str]]:
+    return [
+        {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "text": path.read_text("utf-8")}
+        for path in _catalogue_paths(platform)
+    ]
+
+
+def _load_policy(platform: Platform) -> Policy:
+    path = public_folder(platform) / "policy.json"
+    return msgspec.json.decode(path.read_bytes(), type=Policy) if path.exists() else Policy()
+
+
+def _load_notices(platform: Platform) -> tuple[Notice, ...]:
+    path = public_folder(platform) / "notices.json"
+    return msgspec.json.decode(path.read_bytes(), type=tuple[Notice, ...]) if path.exists() else ()
+
+
+def _catalogue_paths(platform: Platform) -> list[Path]:
+    own = public_folder(platform) / "catalogue"
+    return sorted((own if own.is_dir() else OWN_CATALOGUE).glob("*.yaml"))
+
+
+def _stamp(platform: Platform) -> str:
+    """Return a text that changes with any of the published files."""
+    folder = public_folder(platform)
+    digest = hashlib.sha256()
+    for path in (*_catalogue_paths(platform), folder / "policy.json", folder / "notices.json"):
+        try:
+            facts = path.stat()
+        except OSError:
+            continue
+        digest.update(f"{path.name} {facts.st_mtime_ns} {facts.st_size}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _publish_all(platform: Platform, stamp: str) -> None:
+    """Bring every version up to what is on disk; a file that cannot be used is noted once and changes nothing."""
+    for load in (_load_files, _load_policy, _load_notices):
+        try:
+            load(platform)
+        except UNUSABLE as fault:
+            platform.store.add_note("", "unpublishable", type(fault).__name__, platform.now())
+    for publish in (catalogue_bundle, policy_bundle, _publish_list):
+        with suppress(Problem, *UNUSABLE):
+            publish(platform)
+    with platform.store.begin() as connection:
+        table = store.setting
+        if connection.execute(table.update().where(table.c.k == STAMP).values(v=stamp)).rowcount == 0:
+            connection.execute(table.insert().values(k=STAMP, v=stamp))
+
+
+def _publish_list(platform: Platform) -> str:
+    """Give the list of notices a version: one that is withdrawn is a change, too."""
+    return _newest(platform, "notices", encode_canonical(msgspec.to_builtins(_load_notices(platform))), lambda _: "")
+
+
+def _versions(platform: Platform) -> dict[str, str]:
+    table = store.setting
+    rows = platform.store.rows(sa.select(table).where(table.c.k.in_((*VERSIONS, STAMP))))
+    return {"stamp" if row["k"] == STAMP else row["k"]: row["v"] for row in rows}
+
+
 def _newest(platform: Platform, name: str, content: bytes, sign: Callable[[int], str]) -> str:
     """Return the wire text of this content: the kept one, or a new version of it."""
     digest = hashlib.sha256(content).hexdigest()
-    keys = {word: f"{word}-{name}" for word in ("content", "wire", "version")}
+    keys = _keys(name)
     kept = _settings(platform, keys)
     if kept.get("content") == digest:
         return kept["wire"]
@@ -139,6 +222,10 @@ def _replace(connection: Connection, keys: dict[str, str], kept: dict[str, str],
         raise _QuickerFound
     for word in ("content", "wire"):
         connection.execute(table.update().where(table.c.k == keys[word]).values(v=fresh[word]))
+
+
+def _keys(name: str) -> dict[str, str]:
+    return {word: f"{word}-{name}" for word in ("content", "wire", "version")}
 
 
 def _settings(platform: Platform, keys: dict[str, str]) -> dict[str, str]:

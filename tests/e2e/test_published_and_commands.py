@@ -123,16 +123,35 @@ def test_each_change_of_the_policy_is_a_new_version(terminal, platform, tmp_path
     link, ring = terminal
     path = platform.state / "public" / "policy.json"
     policy = BundleRefresh(link.authorised, ring, tmp_path, "policy")
+
+    def told() -> int:
+        return int(beat(link, CommandInbox(tmp_path, ring, link.signer.device_id))["config_version"])
+
     assert policy.refresh()
-    before = beat(link, CommandInbox(tmp_path, ring, link.signer.device_id))["config_version"]
     assert policy.bundle.content["idle_s"] == Policy().idle_s
     for idle_s in (90, 60):  # also the way back is a step forward
-        version = policy.bundle.version
+        version, before = policy.bundle.version, told()
         path.write_text(json.dumps({"idle_s": idle_s}))
+        assert told() == before + 1  # the heartbeat says so before anybody asked
         assert policy.refresh()
         assert (policy.bundle.version, policy.bundle.content["idle_s"]) == (version + 1, idle_s)
-    after = beat(link, CommandInbox(tmp_path, ring, link.signer.device_id))["config_version"]
-    assert after == before + 2
+        assert told() == before + 1
+
+
+@pytest.mark.parametrize("broken", ["{", '{"idle_s": 0}', '{"idle_s": 60, "unknown": 1}', "\udcff"])
+def test_a_policy_that_cannot_be_used_leaves_the_last_good_one(terminal, platform, tmp_path, broken):
+    link, ring = terminal
+    path = platform.state / "public" / "policy.json"
+    inbox = CommandInbox(tmp_path, ring, link.signer.device_id)
+    policy = BundleRefresh(link.authorised, ring, tmp_path, "policy")
+    policy.refresh()
+    before = beat(link, inbox)["config_version"]
+    path.write_bytes(broken.encode("utf-8", "surrogateescape"))
+    assert beat(link, inbox)["config_version"] == before
+    again = BundleRefresh(link.authorised, ring, tmp_path / "again", "policy")
+    assert again.refresh()
+    assert again.bundle == policy.bundle
+    assert ("", "unpublishable") in [(dev, kind) for dev, kind, _ in platform.notes()]
 
 
 def test_an_older_bundle_and_a_strangers_are_not_believed(link, server, signer: PlatformSigner, tmp_path: Path):
@@ -172,7 +191,7 @@ def test_an_older_bundle_and_a_strangers_are_not_believed(link, server, signer: 
             catalogue.refresh()
 
 
-def test_notices_reach_those_they_are_for(terminal, platform, office):
+def test_notices_reach_those_they_are_for(terminal, platform, office, tmp_path):
     link, ring = terminal
     device_id = link.signer.device_id
     board = NoticeRefresh(link.authorised, ring, device_id)
@@ -186,11 +205,14 @@ def test_notices_reach_those_they_are_for(terminal, platform, office):
         Notice("over", "info", NoticeTexts("过去", "Past"), now - 60, now - 1),
     ]
     (platform.state / "public" / "notices.json").write_bytes(msgspec.json.encode(notices))
+    before = beat(link, CommandInbox(tmp_path, ring, device_id))["config_version"]
     assert board.refresh()
     assert [(one.id, one.level, one.zh) for one in board.notices] == [
         ("all", "info", "今天停电"), ("us", "urgent", "请休息"),
     ]  # fmt: skip
     assert not board.refresh()
+    (platform.state / "public" / "notices.json").write_bytes(msgspec.json.encode(notices[1:]))  # one is withdrawn
+    assert beat(link, CommandInbox(tmp_path, ring, device_id))["config_version"] == before + 1
 
 
 def test_one_bad_notice_and_the_board_stays(link, server, signer: PlatformSigner):
