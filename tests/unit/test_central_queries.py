@@ -152,6 +152,14 @@ def test_any_json_is_a_value_or_one_error(raw: Any) -> None:
             assert isinstance(decode_value(kind, raw), kind)
 
 
+def test_an_ended_ticket_costs_no_device_token(queries, server):
+    server.say("GET", "cases", problem(401, "ticket_expired"))
+    for _ in range(2):
+        with pytest.raises(Unauthorised, match="ticket_expired"):
+            queries.case(TICKET, NUMBER)
+    assert (server.tokens, len(server.seen("GET", "cases"))) == (1, 2)
+
+
 # ── documents ──────────────────────────────────────────────────────────────────────────────
 
 
