@@ -19,7 +19,7 @@ Word = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,31}" + END, max_length=32)
 Id = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}" + END, max_length=64)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}" + END, max_length=64)]
 Key = Annotated[str, Meta(pattern="^[A-Za-z0-9-]{8,64}" + END, max_length=64)]
-ETags = Annotated[str, Meta(max_length=1000, description="an ETag, several, or *; others match nothing")]
+ETags = Annotated[str, Meta(description="an ETag, several, or *; others match nothing")]
 Date = Annotated[str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])" + END, max_length=10)]
 Seconds = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Unix seconds")]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]

@@ -389,7 +389,8 @@ def test_the_whole_tool_finds_nothing(world: World, tmp_path: Path) -> None:
     """The command line of schemathesis with its boundary values; more of them under JINBAN_CHAOS."""
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(_config(world, tmp_path)), "run",
-        str(PATH), "--phases", "coverage,fuzzing" if IS_CHAOS else "coverage", "--max-examples", str(EXAMPLES),
+        str(PATH), "--phases", "coverage,fuzzing" if IS_CHAOS else "coverage",
+        "--max-examples", "20" if IS_CHAOS else "4",
         "--seed", "1", "--no-color", "--continue-on-failure", "--suppress-health-check", "all",
         *([] if IS_CHAOS else ["--include-operation-id", "post-consultations-search"]),
     ]  # fmt: skip
@@ -405,7 +406,9 @@ def _config(world: World, folder: Path) -> Path:
     A request that is well formed can still be refused for what it says (400 and 422 of the older endpoints, 422 of
     the newer); tus answers 412 before anything else; a path that could be a booking's is looked up as one.
     """
-    headers = world.headers("", "")
+    world.sender.fetch_token()  # the tests before may have used up most of the other's ten minutes
+    token, ticket = world.sender.token, open_ticket(world.sender, "the-tool")
+    headers = {"Authorization": f"Bearer {token}", "Jinban-Ticket": ticket}
     path = folder / "schemathesis.toml"
     path.write_text(
         f'base-url = "{world.platform.base_url}/v1"\n'
@@ -415,8 +418,10 @@ def _config(world: World, folder: Path) -> Path:
         + '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 410, 422]\n'
         '[checks.negative_data_rejection]\nexpected-statuses = ["4xx"]\n'
         '[checks.missing_required_header]\nexpected-statuses = ["4xx"]\n'
-        '[[operations]]\ninclude-path-regex = "^/(enrol|token|uploads|submissions|heartbeat)"\n'
+        '[[operations]]\ninclude-path-regex = "^/(enrol|token|submissions|heartbeat)"\n'
         "checks.positive_data_acceptance.enabled = false\n"
+        '[[operations]]\ninclude-path-regex = "^/uploads"\n'
+        "checks.missing_required_header.enabled = false\nchecks.positive_data_acceptance.enabled = false\n"
         '[[operations]]\ninclude-path-regex = "^/(appointments/s|cases/search)"\n'
         "checks.unsupported_method.enabled = false\n"
         '[[operations]]\ninclude-name = "DELETE /persons/ticket"\nenabled = false\n'
