@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from sandbox import enrolment, store
+from sandbox.console.commands import add_commands
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.keys import KeysBroken
 from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")
     pdf.add_argument("out", type=Path)
+    add_commands(add)
     return parser
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
-from sandbox import couriers, signed, store
+from sandbox import casework, couriers, ratings, signed, store
 from sandbox.api.common import device_key
 from sandbox.api.uploads import is_settled
 from sandbox.blobs import plain_key
@@ -46,11 +46,15 @@ class Claim:
     sid: str
     dev: str
     seq: int
+    kind: str
     item: str
+    after: str
     manifest_sha256: str
     manifest_bytes: int
     parts: dict[str, tuple[str, int]]  # part → sealed sha256, sealed bytes
     payload: bytes
+    kid: str
+    signature: str
 
 
 def take(platform: Platform, dev: str, sid: str, body: dict[str, Any], carrier: str = "") -> Answer:
@@ -115,7 +119,10 @@ def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Cl
     if not is_whole or not isinstance(manifest, dict):
         raise Problem(422, "unreadable")
     parts = _decode_parts(value.get("parts"))
-    return Claim(sid, dev, value["seq"], str(item), manifest["sha256"], manifest["bytes"], parts, payload)
+    return Claim(
+        sid, dev, value["seq"], str(value["kind"]), str(item), str(value.get("after", "")), manifest["sha256"],
+        manifest["bytes"], parts, payload, kid, wire["sig"] if isinstance(wire, dict) else "",
+    )  # fmt: skip
 
 
 def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
@@ -139,7 +146,7 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
     if missing:
         platform.store.set_state(claim.dev, claim.sid, "parts_missing", missing=missing)
         return Answer(202, json.dumps({"state": "parts_missing", "missing": list(missing)}), RETRY_S)
-    manifest_bytes, listed = _open_manifest(platform, claim, sealed)
+    manifest_bytes, manifest, listed = _open_manifest(platform, claim, sealed)
     rows = [_open_part(platform, claim, uploads[part], listed[part]) for part in claim.parts]
     platform.blobs.sync_plain(claim.dev, claim.sid)
     now = platform.now()
@@ -153,9 +160,35 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
         signed_receipt.append(json.dumps(platform.sign("receipt", signed.RECEIPT, receipt)))
         return signed_receipt[-1]
 
-    is_first = platform.store.commit(
-        claim.dev, claim.sid, manifest=manifest_bytes, parts=rows, make_receipt=make_receipt, at=now
-    )
+    def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
+        casework.keep_evidence(connection, claim.dev, claim.sid, claim.kid, claim.signature)
+        if claim.kind == "rating":
+            ratings.file_rating(
+                connection, dev=claim.dev, sid=claim.sid, after=claim.after, manifest=manifest, at=now
+            )  # fmt: skip
+        return casework.file_case(
+            connection, dev=claim.dev, sid=claim.sid, kind=claim.kind, manifest=manifest, case_number=case_number,
+            query_code=query_code, at=now,
+        )  # fmt: skip
+
+    try:
+        is_first = platform.store.commit(
+            claim.dev,
+            claim.sid,
+            manifest=manifest_bytes,
+            parts=rows,
+            make_receipt=make_receipt,
+            at=now,
+            file_case=file_case,
+        )
+    except casework.CorrectionClosed as fault:
+        raise Problem(422, "correction_closed") from fault
+    except ratings.AlreadyRated as fault:
+        raise Problem(422, "already_rated") from fault
+    except ratings.NotHereYet as fault:
+        raise Problem(409, "in_progress", retry_after_s=RETRY_S) from fault
+    except (ratings.NothingToRate, ratings.Unrated) as fault:
+        raise Problem(422, "refused") from fault
     for upload in uploads.values():
         platform.blobs.release(upload["id"])
     if is_first:
@@ -181,8 +214,10 @@ def _find_uploads(platform: Platform, claim: Claim, carrier: str) -> dict[str, R
     return found
 
 
-def _open_manifest(platform: Platform, claim: Claim, sealed: object) -> tuple[bytes, dict[str, dict[str, Any]]]:
-    """Return the plain manifest and its list of parts by name. Raises: Problem 422."""
+def _open_manifest(
+    platform: Platform, claim: Claim, sealed: object
+) -> tuple[bytes, dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return the manifest, as bytes and opened, and its list of parts by name. Raises: Problem 422."""
     try:
         blob = decode_b64url(sealed if isinstance(sealed, str) else "!")
     except NotCanonical as fault:
@@ -208,7 +243,7 @@ def _open_manifest(platform: Platform, claim: Claim, sealed: object) -> tuple[by
         part: sha256 for part, (sha256, _) in claim.parts.items()
     }:
         raise Problem(422, "hash_mismatch")
-    return plain, listed
+    return plain, value, listed
 
 
 def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dict[str, Any]) -> dict[str, Any]:

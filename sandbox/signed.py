@@ -20,6 +20,10 @@ RECEIPT = "kiosk/receipt/v1"
 TIME = "kiosk/time/v1"
 ENROLLED = "kiosk/enrolled/v1"
 BUNDLE = "kiosk/bundle/v1"
+ORDER = "kiosk/order/v1"
+COMMAND = "kiosk/command/v1"
+NOTICE = "kiosk/notice/v1"
+RESULT = "kiosk/result/v1"  # the hash of a case's document, key of use `notice`
 
 P256_BYTES = 32
 

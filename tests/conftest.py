@@ -26,8 +26,11 @@ AREAS = (
     "kiosk",
     "flow",
 )
+DESK = ("console", "browser")
 pytest_plugins = [
-    f"tests.fixtures.{area}" for area in AREAS if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
+    f"tests.fixtures.{area}"
+    for area in (*AREAS, *DESK)
+    if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from kiosk.central.answers import check, decode_json
+from kiosk.central.commands import Result
 from kiosk.central.token import AuthorisedClient
 from kiosk.station.audit_format import Head
 from kiosk.trust.identity import DeviceSigner
@@ -33,6 +34,7 @@ class Pulse(msgspec.Struct, frozen=True):
     paper: str = "unknown"
     memory_bytes: int = 0
     faults: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()  # of commands, until the platform has them
 
 
 class Heartbeat:
@@ -106,7 +108,7 @@ def compose_heartbeat(pulse: Pulse, device_id: str, number: int, offset_s: float
             "oldest": pulse.queue.oldest_wall,
             "ready": pulse.queue.ready + pulse.queue.sending,
         },
-        "results": [],
+        "results": [{"id": result.id, "outcome": str(result.outcome)} for result in pulse.results],
         "rss": pulse.memory_bytes,
         "typ": "heartbeat",
         "v": 1,

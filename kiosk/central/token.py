@@ -120,6 +120,8 @@ class AuthorisedClient:
         if reply.status != 401 or is_portal(reply):
             return reply
         code = problem_code(reply)
+        if code == "ticket_expired":
+            return reply  # the person's ticket is over, not the device's token
         if code in ("device_suspended", "device_revoked"):
             raise Unauthorised(code, reply.status)  # a new token would be refused for the same reason
         return once(self._tokens.bearer(rejected=token))

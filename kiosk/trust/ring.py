@@ -28,6 +28,7 @@ USES: dict[Purpose, str] = {
     Purpose.NOTICE: "notice",
     Purpose.ENROLLED: "enrolled",
     Purpose.BUNDLE: "bundle",
+    Purpose.RESULT: "notice",
 }
 """Which key use signs which purpose. A key of another use never verifies, whoever holds it."""
 

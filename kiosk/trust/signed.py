@@ -38,6 +38,7 @@ class Purpose(StrEnum):
     COMMAND = "kiosk/command/v1"
     NOTICE = "kiosk/notice/v1"
     BUNDLE = "kiosk/bundle/v1"
+    RESULT = "kiosk/result/v1"
 
 
 class TrustFault(KioskError):

@@ -10,27 +10,37 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 
-from sandbox.api import certificate, device, enrol, submissions, token, uploads
+from sandbox.api import cases, certificate, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
+from sandbox.api.contract import Endpoint
+from sandbox.console.record import prepare_record
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
+SERVED: tuple[Endpoint, ...] = (*public.ENDPOINTS, *persons.ENDPOINTS, *cases.ENDPOINTS, *errands.ENDPOINTS)
 WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 
 def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
-    routes: list[BaseRoute] = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
-    routes += certificate.ROUTES
+    from sandbox.console.mount import mount_console  # it reads bodies as we do: neither could be loaded first
+
+    prepare_record(platform.store)
     app = Starlette(
-        routes=[Mount("/v1", routes=routes)],
+        routes=[Mount("/v1", routes=api_routes()), mount_console(platform)],
         middleware=[Middleware(CommonHeaders)],
         exception_handlers={Problem: _answer_problem, HTTPException: _answer_http},
     )
     app.state.platform = platform
     return app
+
+
+def api_routes() -> list[BaseRoute]:
+    """Return every route below /v1: what openapi.json is held against."""
+    former = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
+    return [*former, *certificate.ROUTES, *(endpoint.route() for endpoint in SERVED)]
 
 
 async def _answer_problem(_: Request, problem: Exception) -> Response:
@@ -39,7 +49,16 @@ async def _answer_problem(_: Request, problem: Exception) -> Response:
     return problem.response()
 
 
-async def _answer_http(_: Request, fault: Exception) -> Response:
+async def _answer_http(request: Request, fault: Exception) -> Response:
     if not isinstance(fault, HTTPException):
         raise fault
-    return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request")).response()
+    headers = {"Allow": _allowed(request)} if fault.status_code == 405 else {}
+    return Problem(fault.status_code, WORDS.get(fault.status_code, "bad_request"), headers=headers).response()
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of this path: Starlette names only those of the first route that fits."""
+    path = request.url.path.removeprefix("/v1")
+    fitting = [route for route in api_routes() if isinstance(route, Route) and route.path_regex.match(path)]
+    exact = [route for route in fitting if route.path == path]
+    return ", ".join(sorted({method for route in exact or fitting for method in route.methods or ()}))

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import store
-from sandbox.canonical import NotCanonical, decode_json
+from sandbox.canonical import MAX_DEPTH, NotCanonical, decode_json
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -29,6 +29,8 @@ HEAVY_AT_ONCE = 8
 KEYS_KEPT = 100_000
 _HEAVY: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
 Result = TypeVar("Result")
+WAITING = (202, 409, 423, 429, 503)
+RETRY_S = 5
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
 
 
@@ -79,11 +81,38 @@ async def read_json(request: Request, limit: int = JSON_LIMIT) -> dict[str, Any]
     """Return a JSON object from the body. Raises: Problem 400 or 413."""
     try:
         value = decode_json(await read_body(request, limit))
+        check_plain(value)
     except NotCanonical as fault:
         raise Problem(400, "bad_request", "The body is not JSON.") from fault
     if not isinstance(value, dict):
         raise Problem(400, "bad_request", "The body is not a JSON object.")
     return value
+
+
+def check_plain(value: object) -> None:
+    """Return if JSON from outside is at most 32 deep and its texts can be stored anywhere. Raises: NotCanonical.
+
+    A lone surrogate has no UTF-8, and PostgreSQL holds no NUL.
+    """
+    pending: list[tuple[object, int]] = [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise NotCanonical("too deep")
+        if isinstance(item, dict):
+            pending += [(inner, depth + 1) for pair in item.items() for inner in pair]
+        elif isinstance(item, list):
+            pending += [(inner, depth + 1) for inner in item]
+        elif isinstance(item, str) and ("\0" in item or not _is_utf8(item)):
+            raise NotCanonical("not text")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
@@ -117,6 +146,12 @@ def _find_caller(platform: Platform, secret: str) -> Caller | None:
     return Caller(found["dev"], "drain" if found["state"] == "suspended" else found["scope"])
 
 
+def is_current(if_none_match: str, etag: str) -> bool:
+    """Whether a caller's If-None-Match holds our ETag: one, several, weak ones or `*` (RFC 9110 §13.1.2)."""
+    known = [text.strip().removeprefix("W/") for text in if_none_match.split(",")]
+    return etag in known or known == ["*"]
+
+
 def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.EllipticCurvePublicKey:
     """Return the public key of a certificate, past ones included. Raises: KeyError if unknown or another device's.
 
@@ -139,7 +174,7 @@ def device_key(platform: Platform, serial: str, dev: str | None = None) -> ec.El
 
 
 class CommonHeaders:
-    """Echoes the request id and forbids storing answers, but for those that carry an ETag."""
+    """Echoes the request id, says when to come back, and forbids storing answers that carry no ETag."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -154,6 +189,8 @@ class CommonHeaders:
                 names = {name.lower() for name, _ in headers}
                 if b"etag" not in names and b"cache-control" not in names:
                     headers.append((b"cache-control", b"no-store"))
+                if message["status"] in WAITING and b"retry-after" not in names:
+                    headers.append((b"retry-after", str(RETRY_S).encode()))
                 if REQUEST_ID.fullmatch(given):
                     headers.append((b"jinban-request-id", given))
                 message["headers"] = headers

@@ -14,8 +14,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import signed, store
-from sandbox.api.common import HEARTBEAT_LIMIT, authenticate, device_key, platform_of, read_json, run_quick
+from sandbox import device_commands, signed, store
+from sandbox.api.common import (
+    HEARTBEAT_LIMIT,
+    authenticate,
+    device_key,
+    is_current,
+    platform_of,
+    read_json,
+    run_quick,
+)
 from sandbox.beats import Beat
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -40,7 +48,7 @@ async def give_keys(request: Request) -> Response:
     text = await run_in_threadpool(keys_bundle, platform_of(request))
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if request.headers.get("if-none-match") == etag:
+    if is_current(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return Response(text, media_type="application/json", headers=headers)
 
@@ -62,7 +70,7 @@ def keys_bundle(platform: Platform) -> str:
 
 
 async def take_heartbeat(request: Request) -> Response:
-    """Keep the newest heartbeat of a device and answer with signed time and, later, commands."""
+    """Keep the newest heartbeat of a device and answer with signed time, commands due and results taken."""
     caller = await authenticate(request, may_drain=True)
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
@@ -71,8 +79,9 @@ async def take_heartbeat(request: Request) -> Response:
     if len(platform.seen_serials) >= SEEN_MAX:
         platform.seen_serials.clear()
     platform.seen_serials.add(beat.serial)
-    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), "config_version": 1}
-    return JSONResponse(platform.sign("time", signed.TIME, {**answer, "commands": [], "ack_results": []}))
+    told = await run_quick(device_commands.answer_beat, platform, caller.dev, beat.value)
+    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), **told}
+    return JSONResponse(platform.sign("time", signed.TIME, answer))
 
 
 def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> Beat:

@@ -1,0 +1,1 @@
+"""The officers' console; `mount.py` is its front door, docs/console.md its manual."""

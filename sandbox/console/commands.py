@@ -1,0 +1,68 @@
+"""`python -m sandbox account …`, `console` and `record`: the console from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox import store
+from sandbox.console.accounts import Role, create_account, list_accounts, lock_account, reset_account
+from sandbox.console.record import prepare_record, verify_record, write_record
+from sandbox.store_view import NotThere, load_places
+
+Add = Callable[[str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
+
+
+def add_commands(add: Add) -> None:
+    """Add the console's commands to the platform's parser."""
+    account = add("account", "accounts of the console: add, reset, lock, list", _account)
+    account.add_argument("deed", choices=("add", "reset", "lock", "list"))
+    account.add_argument("name", nargs="?", default="")
+    account.add_argument("--role", type=Role, choices=tuple(Role), default=Role.OFFICER)
+    add("record", "verify the console's record of actions", _record)
+
+
+def _account(options: argparse.Namespace) -> int:
+    tables = _tables(options.state)
+    now, name = int(time.time()), options.name
+    try:
+        if options.deed == "list":
+            return _say([dict(row) for row in list_accounts(tables)])
+        if options.deed == "add":
+            password = create_account(tables, name, options.role, now)
+            said = {"name": name, "role": options.role.value, "password": password}
+        elif options.deed == "reset":
+            said = {"name": name, "password": reset_account(tables, name, now)}
+        else:
+            lock_account(tables, name)
+            said = {"name": name, "locked": True}
+        prepare_record(tables)
+        write_record(tables, now, "", "", f"account.{options.deed}", name)
+        return _say(said)
+    except KeyError as fault:
+        raise NotThere(name) from fault
+    finally:
+        tables.close()
+
+
+def _record(options: argparse.Namespace) -> int:
+    tables = _tables(options.state)
+    try:
+        report = verify_record(tables)
+    finally:
+        tables.close()
+    _say({"rows": report.rows, "sound": report.is_sound, "broken_at": report.broken_at})
+    return 0 if report.is_sound else 1
+
+
+def _tables(state: Path) -> store.PlatformStore:
+    return store.PlatformStore(store.open_engine(load_places(state).db))
+
+
+def _say(value: object) -> int:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    return 0

@@ -1,0 +1,104 @@
+"""Small pure pieces of the console: bodies of forms, working days, alarms, words for ages and sizes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.console.accounts import hash_password, verify_password
+from sandbox.console.alarms import Alarm, decode_health, find_alarms
+from sandbox.console.bodies import Form, decode_multipart, decode_urlencoded
+from sandbox.console.desk import add_working_days, give_file
+from sandbox.console.terminals import newest_app
+from sandbox.console.web import size_words
+from sandbox.problems import Problem
+
+FRIDAY = 1_795_750_000  # 2026-11-27 11:26 in China
+
+
+def piece(name: str, data: bytes, filename: str = "") -> bytes:
+    file = f'; filename="{filename}"' if filename else ""
+    return f'--XX\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + data + b"\r\n"
+
+
+def test_a_multipart_body_gives_texts_and_files_byte_for_byte() -> None:
+    data = bytes(range(256)) + b"\r\n--X\r\n--XY\r\n"
+    form = decode_multipart(piece("csrf", b"abc") + piece("document", data, 'a"; name="csrf') + b"--XX--\r\n", b"XX")
+    assert (form.text("csrf"), form.files) == ("abc", {"document": data})
+
+
+@given(st.binary(max_size=300))
+def test_any_multipart_body_is_a_form_or_refused(body: bytes) -> None:
+    for candidate in (body, b"--XX" + body, piece("a", body), piece("a", body) + b"--XX--"):
+        with suppress(Problem):  # and nothing else
+            assert isinstance(decode_multipart(candidate, b"XX"), Form)
+
+
+def test_a_text_that_comes_twice_is_none_and_control_characters_go() -> None:
+    form = decode_urlencoded(b"a=1&a=2&b=x%00y%E2%80%AEz&c=+z+")
+    assert (form.text("a"), form.all("a"), form.text("b"), form.text("c")) == ("", ("1", "2"), "xyz", "z")
+    with pytest.raises(Problem):
+        decode_urlencoded(b"a=\xff")
+    with pytest.raises(Problem):
+        decode_urlencoded(b"&".join(b"a=1" for _ in range(300)))
+
+
+def test_working_days_leave_the_weekend_out() -> None:
+    days = [add_working_days(FRIDAY, count) for count in (0, 1, 2, 5, 6)]
+    assert days == ["2026-11-27", "2026-11-30", "2026-12-01", "2026-12-04", "2026-12-07"]
+
+
+def test_a_password_is_kept_as_a_costly_hash_only() -> None:
+    stored = hash_password("nan-hu-hong-chuan")
+    assert stored.startswith("scrypt$15$8$3$")
+    assert verify_password("nan-hu-hong-chuan", stored)
+    assert not verify_password("nan-hu-hong-chuan ", stored)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"queue":7,"devices":[],"faults":{},"audit":"x","disk_free":"9"}'])
+def test_a_heartbeat_of_any_shape_is_read(text: str) -> None:
+    health = decode_health(text)
+    assert health is not None
+    assert (health.ready, health.dead, health.disk_free, health.devices, health.faults) == (0, 0, -1, (), ())
+    assert decode_health(None) is None
+
+
+def test_a_certificate_past_two_thirds_is_told() -> None:
+    begun = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
+        .not_valid_before(begun).not_valid_after(begun + dt.timedelta(days=300)).sign(key, SHA256())
+    )  # fmt: skip
+    row = {"state": "pending", "heartbeat_at": None}
+
+    def told(day: int) -> tuple[Alarm, ...]:
+        at = int((begun + dt.timedelta(days=day)).timestamp())
+        return find_alarms(row, None, certificate, [], "", at)  # type: ignore[arg-type]
+
+    assert told(199) == ()
+    assert [alarm.state for alarm in told(201)] == ["care"]
+    grave = find_alarms(row, None, certificate, [{"kind": "seq_reused"}, {"kind": "other"}], "", FRIDAY)  # type: ignore
+    assert [alarm.state for alarm in grave] == ["stop", "care"]
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    beats = [decode_health(f'{{"app":"jinban/{version}"}}') for version in ("0.9.0", "0.10.0", "0.2", "x")]
+    assert newest_app([*beats, None]) == "jinban/0.10.0"
+
+
+def test_bytes_are_never_called_what_they_are_not() -> None:
+    assert (
+        give_file(b"%PDF-1.7", "application/pdf", "a").headers["content-disposition"] == 'attachment; filename="a.pdf"'
+    )
+    assert give_file(b"<svg>", "image/svg+xml", "a").headers["content-type"] == "application/octet-stream"
+    assert size_words(3_670_016) == "3.5 MB"
+    assert size_words(1) == "1 KB"
