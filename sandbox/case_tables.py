@@ -14,6 +14,7 @@ case_file = sa.Table(
     sa.Column("case_number", sa.String(40), primary_key=True),
     sa.Column("dev", sa.String(14), nullable=False),
     sa.Column("sid", sa.String(36), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # with the device: the 收件流水号 on the slip
     sa.Column("kind", sa.String(16), nullable=False),  # submission consultation complaint
     sa.Column("item", sa.String(64), nullable=False),
     sa.Column("window_class", sa.String(32), nullable=False),
@@ -22,11 +23,12 @@ case_file = sa.Table(
     sa.Column("query_code", sa.String(6), nullable=False),
     sa.Column("state", sa.String(24), nullable=False),
     sa.Column("step", sa.Integer, nullable=False),  # the number of the last move
-    sa.Column("received", sa.Integer, nullable=False),
-    sa.Column("changed", sa.Integer, nullable=False),
+    sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False),
     sa.Column("promised", sa.String(10), nullable=False, default=""),  # 承诺办结日期
     sa.Column("outcome", sa.String(16), nullable=False, default=""),
     sa.UniqueConstraint("dev", "sid"),
+    sa.Index("case_file_intake", "dev", "seq"),
     sa.Index("case_file_desk", "state", "window_class", "received"),
     sa.Index("case_file_person", "person", "received"),
 )  # fmt: skip
@@ -37,7 +39,7 @@ case_move = sa.Table(
     sa.Column("move", sa.String(16), nullable=False),
     sa.Column("state", sa.String(24), nullable=False),  # after it
     sa.Column("officer", sa.String(64), nullable=False),  # empty: the platform itself
-    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("reason", sa.String(24), nullable=False, default=""),  # a word of REFUSALS
     sa.Column("words", sa.Text, nullable=False, default=""),
 )  # fmt: skip
@@ -51,7 +53,7 @@ case_request = sa.Table(  # 补正: what an officer asked for, and the submissio
     sa.Column("state", sa.String(12), nullable=False),  # open answered closed
     sa.Column("dev", sa.String(14), nullable=False, default=""),
     sa.Column("sid", sa.String(36), nullable=False, default=""),
-    sa.Column("answered", sa.Integer, nullable=False, default=0),
+    sa.Column("answered", sa.BigInteger, nullable=False, default=0),
 )  # fmt: skip
 case_document = sa.Table(
     "case_document", SCHEMA,
@@ -63,7 +65,7 @@ case_document = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("path", sa.String(160), nullable=False),  # in the blob store
     sa.Column("signed", sa.Text, nullable=False),  # the platform's signed object over hash and number, see documents.py
-    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("prints", sa.Integer, nullable=False, default=0),
 )  # fmt: skip
 evidence = sa.Table(  # the device's signature over the envelope, so that it can be verified again in years

@@ -114,6 +114,7 @@ def file_case(
     *,
     dev: str,
     sid: str,
+    seq: int,
     kind: str,
     manifest: Mapping[str, Any],
     case_number: str,
@@ -130,7 +131,7 @@ def file_case(
         item = find_item(str(manifest.get("item", "")))
         connection.execute(
             case_file.insert().values(
-                case_number=case_number, dev=dev, sid=sid, kind=kind, item=str(manifest.get("item", ""))[:64],
+                case_number=case_number, dev=dev, sid=sid, seq=seq, kind=kind, item=str(manifest.get("item", ""))[:64],
                 window_class=item.window_class, person=person_of(manifest.get("identity")),
                 applicant=mask_name(_name_of(manifest.get("identity"))), query_code=query_code,
                 state=CaseState.DELIVERED, step=1, received=at, changed=at,
@@ -302,8 +303,8 @@ def file_former(tables: PlatformStore, now: int) -> int:
             kind = str(json.loads(row["envelope"]).get("kind", ""))
             if kind in DESK_KINDS:
                 file_case(
-                    connection, dev=row["dev"], sid=row["sid"], kind=kind, manifest=json.loads(row["manifest"]),
-                    case_number=row["case_number"], query_code=row["query_code"], at=row["committed"],
+                    connection, dev=row["dev"], sid=row["sid"], seq=row["seq"], kind=kind, at=row["committed"],
+                    manifest=json.loads(row["manifest"]), case_number=row["case_number"], query_code=row["query_code"],
                 )  # fmt: skip
                 filed += 1
     return filed

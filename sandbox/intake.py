@@ -167,8 +167,8 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
                 connection, dev=claim.dev, sid=claim.sid, after=claim.after, manifest=manifest, at=now
             )  # fmt: skip
         return casework.file_case(
-            connection, dev=claim.dev, sid=claim.sid, kind=claim.kind, manifest=manifest, case_number=case_number,
-            query_code=query_code, at=now,
+            connection, dev=claim.dev, sid=claim.sid, seq=claim.seq, kind=claim.kind, manifest=manifest,
+            case_number=case_number, query_code=query_code, at=now,
         )  # fmt: skip
 
     try:

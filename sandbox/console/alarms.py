@@ -18,6 +18,7 @@ RESERVE_BYTES = 64 * 1024 * 1024  # below this the ballast is at stake
 NOTE_WORDS = {
     "seq_reused": ("stop", "序号重复：设备可能被复制", "Number used twice: the device may be a copy"),
     "seq_gap": ("care", "序号有缺口", "Numbers are missing"),
+    "audit_gap": ("stop", "审计记录断裂", "Its audit log is broken"),
     "code_bound": ("stop", "入网码被另一密钥使用", "A second key tried an enrolment code"),
 }
 
@@ -62,7 +63,7 @@ def decode_health(text: str | None) -> Health | None:
         catalogue=_text(beat.get("cat")),
         ready=_count(queue.get("ready")),
         dead=_count(queue.get("dead")),
-        oldest=_count(queue.get("oldest")),
+        oldest=_moment(queue.get("oldest")),
         bytes_waiting=_count(queue.get("bytes")),
         disk_free=_count(beat.get("disk_free"), -1),
         drift_ms=_signed(beat.get("clk_offset_ms")),
@@ -113,6 +114,15 @@ def _of_health(health: Health, newest_app: str, now: int) -> list[Alarm]:
         (health.app != newest_app, "care", f"版本 {health.app} 不是最新", f"Version {health.app} is not the newest"),
     )
     return [Alarm(state, zh, en) for is_so, state, zh, en in checks if is_so]
+
+
+def _moment(value: object) -> int:
+    """Return Unix seconds of a number or of ISO 8601 with an offset, as terminals send it; else 0."""
+    try:
+        found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+        return int(found.timestamp()) if found is not None and found.tzinfo is not None else _count(value)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _text(value: object) -> str:

@@ -29,7 +29,6 @@ from sandbox.console.opened import (
 from sandbox.console.web import Call, Refusal, age_words, go, page
 from sandbox.documents import BadDocument, read_document
 from sandbox.items import CLASSES, find_item
-from sandbox.store import submission
 
 PAGE = 25
 GROUPS: dict[str, tuple[str, str, tuple[CaseState, ...]]] = {
@@ -69,8 +68,7 @@ def list_cases(call: Call) -> Response:
         mine &= case_file.c.window_class == chosen
     order = case_file.c.changed.desc() if group == "closed" else case_file.c.received
     found = call.platform.store.rows(
-        sa.select(case_file, submission.c.seq)
-        .join(submission, (submission.c.dev == case_file.c.dev) & (submission.c.sid == case_file.c.sid))
+        sa.select(case_file)
         .where(mine).order_by(order, case_file.c.case_number)
         .limit(PAGE + 1).offset((call.page_number() - 1) * PAGE)
     )  # fmt: skip
@@ -94,10 +92,7 @@ def find(call: Call) -> Response:
     if text.startswith("K-") and len(pieces) == 4 and pieces[2].isascii() and pieces[2].isdigit():
         dev, seq = f"K-{pieces[1]}", int(pieces[2][:9])
         if compose_intake_number(dev, seq) == text:
-            row = call.platform.store.one(
-                sa.select(submission.c.sid).where(submission.c.dev == dev, submission.c.seq == seq)
-            )
-            mine = (case_file.c.dev == dev) & (case_file.c.sid == (row["sid"] if row else ""))
+            mine = (case_file.c.dev == dev) & (case_file.c.seq == seq)
     found = call.platform.store.one(sa.select(case_file.c.case_number).where(mine))
     if found is None:
         raise Refusal(404, "没有这个编号的办件。", "There is no case of that number.")

@@ -13,9 +13,9 @@ account = sa.Table(
     sa.Column("role", sa.String(12), nullable=False),
     sa.Column("password", sa.String(160), nullable=False),  # scrypt$log2 n$r$p$salt$hash
     sa.Column("is_first", sa.Boolean, nullable=False),  # a one-time password: it only buys a new one
-    sa.Column("expires", sa.Integer, nullable=False),  # of a one-time password; 0 = never
+    sa.Column("expires", sa.BigInteger, nullable=False),  # of a one-time password; 0 = never
     sa.Column("is_locked", sa.Boolean, nullable=False, default=False),
-    sa.Column("created", sa.Integer, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
 )
 session = sa.Table(
     "console_session",
@@ -23,21 +23,21 @@ session = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("account", sa.String(32), nullable=False, index=True),
     sa.Column("csrf", sa.String(64), nullable=False),
-    sa.Column("begun", sa.Integer, nullable=False),
-    sa.Column("seen", sa.Integer, nullable=False),
+    sa.Column("begun", sa.BigInteger, nullable=False),
+    sa.Column("seen", sa.BigInteger, nullable=False),
 )
 attempt = sa.Table(  # one row a name or address with failed sign-ins
     "console_attempt",
     SCHEMA,
     sa.Column("key", sa.String(80), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("until", sa.Integer, nullable=False),  # nothing is tried before
+    sa.Column("until", sa.BigInteger, nullable=False),  # nothing is tried before
 )
 record = sa.Table(
     "console_record",
     SCHEMA,
     sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("account", sa.String(32), nullable=False),
     sa.Column("role", sa.String(12), nullable=False),
     sa.Column("action", sa.String(32), nullable=False, index=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -162,7 +163,8 @@ def test_a_terminal_shows_its_health_and_can_be_stopped(console: Console, desk: 
         line = f"#terminals a[href$='{terminal.dev}']"
         assert "正常" in desk.script("return document.querySelector(arguments[0]).closest('tr').innerText", line)
 
-        ill = {"queue": {"ready": 7, "dead": 2, "oldest": now - UNSENT_S - 3700, "bytes": 1},
+        moment = dt.datetime.fromtimestamp(now - UNSENT_S - 3700, dt.UTC).isoformat()  # as terminals write it
+        ill = {"queue": {"ready": 7, "dead": 2, "oldest": moment, "bytes": 1},
                "disk_free": 1, "clk_offset_ms": -400_000, "pause": "device_revoked", "faults": ["printer"]}  # fmt: skip
         assert terminal.beat(2, **ill).status_code == 200
         console.clock.ahead_s = SILENT_S + 61.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from contextlib import suppress
 
 import pytest
@@ -68,6 +69,17 @@ def test_a_heartbeat_of_any_shape_is_read(text: str) -> None:
     assert health is not None
     assert (health.ready, health.dead, health.disk_free, health.devices, health.faults) == (0, 0, -1, (), ())
     assert decode_health(None) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [("2026-11-27T11:26:40+08:00", FRIDAY), ("2026-11-27T03:26:40Z", FRIDAY), (FRIDAY, FRIDAY), ("", 0), ("x", 0),
+     ("2026-11-27T11:26:40", 0), (-5, 0), (None, 0), ("9999-99-99", 0)],
+)  # fmt: skip
+def test_the_oldest_unsent_is_a_moment_however_it_is_written(said: object, at: int) -> None:
+    health = decode_health(json.dumps({"queue": {"oldest": said}}))
+    assert health is not None
+    assert health.oldest == at
 
 
 def test_a_certificate_past_two_thirds_is_told() -> None:

@@ -73,8 +73,8 @@ class Desk:
             make_receipt=make_receipt,
             at=at,
             file_case=lambda connection, number, query: casework.file_case(
-                connection, dev="K-000001", sid=sid, kind=kind, manifest=plain, case_number=number, query_code=query,
-                at=at,
+                connection, dev="K-000001", sid=sid, seq=n, kind=kind, manifest=plain, case_number=number,
+                query_code=query, at=at,
             ),
         )  # fmt: skip
         return named[0]
