@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.trust.helper import run_helper
 from kiosk.trust.keys import create_durably, erase
 from kiosk.trust.soft import decode_pem, generate_pem, sign_with, spki_of
+from kiosk.trust.tools import run_tool
 from offline_queue.api import QueueError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class CredsKey:
         pem = generate_pem()
         if self._path.exists():
             raise QueueError("signer_unavailable", "a key is there already")
-        sealed = run_helper((self._command, "encrypt", f"--name={self._name}", "--with-key=auto", "-", "-"), pem)
+        sealed = run_tool((self._command, "encrypt", f"--name={self._name}", "--with-key=auto", "-", "-"), pem)
         if not sealed or b"PRIVATE KEY" in sealed:
             raise QueueError("signer_unavailable", "nothing was encrypted")
         try:
@@ -92,4 +92,4 @@ class CredsKey:
             return b""
 
     def _decrypt(self) -> bytes:
-        return run_helper((self._command, "decrypt", f"--name={self._name}", str(self._path), "-"))
+        return run_tool((self._command, "decrypt", f"--name={self._name}", str(self._path), "-"))

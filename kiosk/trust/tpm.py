@@ -1,6 +1,6 @@
 """The `tpm2` backend: the key is made inside the TPM, stays there under a persistent handle and cannot be exported.
 
-tpm2-tools run as helper processes with fixed argument lists; `TPM2TOOLS_TCTI` says which TPM. Source:
+tpm2-tools run as processes of their own with fixed argument lists; `TPM2TOOLS_TCTI` says which TPM. Source:
 reference/security.md §6.1; tpm2_create(1), tpm2_evictcontrol(1), tpm2_sign(1). Proven on swtpm, not on a chip.
 """
 
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from kiosk.trust.helper import run_helper
 from kiosk.trust.keys import write_durably
 from kiosk.trust.soft import to_raw
+from kiosk.trust.tools import run_tool
 from offline_queue.api import QueueError
 
 FIRST_HANDLE = 0x81204A00  # owner hierarchy, outside the ranges that the TCG registry sets aside for SRK and EK
@@ -140,7 +140,7 @@ class TpmKey:
         self._run(("tpm2_flushcontext", "-Q", "-t"))
 
     def _run(self, arguments: tuple[str, ...], given: bytes = b"") -> bytes:
-        return run_helper(arguments, given, TPM2TOOLS_TCTI=self._tcti)
+        return run_tool(arguments, given, TPM2TOOLS_TCTI=self._tcti)
 
     def _require(self) -> _Place:
         place = self._read()

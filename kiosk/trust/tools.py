@@ -1,4 +1,4 @@
-"""Helper processes of key backends: fixed argument lists, a small environment, a deadline, one error."""
+"""Tools that key backends run as processes: fixed argument lists, a small environment, a deadline, one error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # not the
 PASSED_ON = ("SYSTEMD_CREDENTIAL_SECRET",)  # where the host secret lies, if not where systemd keeps it
 
 
-def run_helper(arguments: tuple[str, ...], given: bytes = b"", **environment: str) -> bytes:
-    """Return what a helper wrote to standard output. Secrets go through pipes, never through arguments.
+def run_tool(arguments: tuple[str, ...], given: bytes = b"", **environment: str) -> bytes:
+    """Return what a tool wrote to standard output. Secrets go through pipes, never through arguments.
 
     Raises: QueueError("signer_unavailable") if it is not installed, hangs or fails; its words are not passed on.
     """
