@@ -40,7 +40,7 @@ from tests.fixtures.platform import LivePlatform, enrolled_terminal, running_pla
 from tests.fixtures.platform_terminal import TestTerminal, make_sid
 
 IS_CHAOS = bool(os.environ.get("JINBAN_CHAOS"))
-EXAMPLES = 60 if IS_CHAOS else 4
+EXAMPLES = 60 if IS_CHAOS else 2
 DOCUMENT = json.loads(PATH.read_text("utf-8"))
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
 TUS = "/uploads"
