@@ -290,7 +290,7 @@ ENDPOINTS = (
     Endpoint(
         "GET", "/keys", "The platform's public keys, signed.",
         {200: Yes("the newest keys", Signed, signs=KeysBundle, purpose=signed.BUNDLE, headers=("ETag",)),
-         304: NOT_MODIFIED}, headers=IF_NONE_MATCH, may_drain=True,
+         304: NOT_MODIFIED}, headers=IF_NONE_MATCH,
     ),
     Endpoint(
         "POST", "/heartbeat", "How the terminal is; time and commands in return.",
@@ -320,7 +320,7 @@ ENDPOINTS = (
     Endpoint(
         "POST", "/devices/self/certificate", "Change the device's key.",
         {200: Yes("the new certificate", CertificateAnswer)}, ("bad_csr", "bad_signature", "rotation_pending"),
-        body=Signed, repeat="same new key → same certificate",
+        body=Signed, statuses={"bad_signature": 403}, repeat="same new key → same certificate",
     ),
     Endpoint(
         "OPTIONS", "/uploads", "What this tus server can do.",

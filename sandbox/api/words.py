@@ -53,6 +53,7 @@ CODES: dict[str, tuple[tuple[int, ...], str]] = {
     "unknown_submission": ((404,), "the platform has nothing of this submission: send it"),
     "in_progress": ((409,), "what this refers to is not here yet, or is being worked on"),
     "busy": ((503, 429), "wait"),
+    "maintenance": ((503,), "the platform is closed for a while and says so"),
     "id_reused": ((422,), "the id is known with other content"),
     "bad_signature": ((422, 403), "the signature does not verify"),
     "hash_mismatch": ((422,), "bytes and promised hash differ"),
