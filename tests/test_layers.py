@@ -32,7 +32,7 @@ OURS = ("kiosk", "devices", "offline_queue", "ui", "app", "sandbox", "benchmarks
 VENDORS = {  # a vendor module is imported only inside the module that needs it
     "cv2": ("devices/imaging/", "devices/sim/", "benchmarks/"),
     "serial": ("devices/links/serial.py",),
-    "requests": ("kiosk/central/",),
+    "requests": ("kiosk/central/", "benchmarks/"),
     "PySide6": ("ui/", "app/", "main.py", "benchmarks/"),
 }
 
