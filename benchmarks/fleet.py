@@ -24,7 +24,7 @@ from sandbox.fleet import Fleet, Pace, make_load, summarise
 from sandbox.fleet_terminal import Tally
 from tests.fixtures.postgres import running_postgres
 
-KIOSKS, SPEEDUP = 500, 2  # the load of a thousand: each does in a minute what a terminal does in two
+KIOSKS, SPEEDUP = 250, 4  # the load of a thousand: each does in a minute what a terminal does in four
 WORKERS = 2
 PARTS, PART_KB = 3, 1000  # 3 MB a submission, as the sizing on paper assumes
 REPEAT = 0.02
