@@ -24,13 +24,14 @@ from sandbox.fleet import Fleet, Pace, make_load, summarise
 from sandbox.fleet_terminal import Tally
 from tests.fixtures.postgres import running_postgres
 
-KIOSKS, SPEEDUP = 500, 2  # the load of a thousand: each does in a minute what a terminal does in two
+KIOSKS, SPEEDUP = 250, 4  # the load of a thousand: each does in a minute what a terminal does in four
 WORKERS = 2
 PARTS, PART_KB = 3, 1000  # 3 MB a submission, as the sizing on paper assumes
 REPEAT = 0.02
 MEASURED_MINUTES = 0.6
 PRESSED_MINUTES = 0.35
 PRESSED = 10  # times that
+AT_ONCE = 24  # when pressed: what is asked beyond the machine's strength waits outside, so that the rest is served
 GOAL_PERCENT = 25.0
 TICKS = os.sysconf("SC_CLK_TCK")
 END_S = 20
@@ -80,7 +81,9 @@ async def measure(live: Live) -> dict[str, Figure]:
         await fleet.enrol(live.codes)
         enrolled_s = time.perf_counter() - begun
         usual = await observe(fleet, live, Pace(minutes=MEASURED_MINUTES, speedup=SPEEDUP), load)
-        pressed = await observe(fleet, live, Pace(minutes=PRESSED_MINUTES, speedup=SPEEDUP * PRESSED), load)
+        pressed = await observe(
+            fleet, live, Pace(minutes=PRESSED_MINUTES, speedup=SPEEDUP * PRESSED, at_once=AT_ONCE), load
+        )
     finally:
         fleet.close()
     faults = usual.faults + pressed.faults

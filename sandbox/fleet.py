@@ -40,6 +40,7 @@ class Pace:
     heartbeat_s: float = 60.0
     speedup: float = 1.0
     submissions_max: int = 1_000_000
+    at_once: int = KIOSKS_MAX  # submissions under way in the whole fleet: beyond what is served, more is only a jam
 
 
 class Fleet:
@@ -76,7 +77,8 @@ class Fleet:
         beat_s = pace.heartbeat_s / pace.speedup
         submission_s = pace.day_hours * 3600 / max(pace.submissions_per_day, 1e-9) / pace.speedup
         beating = [asyncio.create_task(self._beat(terminal, beat_s, until)) for terminal in self._terminals]
-        handing = [asyncio.create_task(self._submit(one, submission_s, until, load)) for one in self._terminals]
+        gate = asyncio.Semaphore(pace.at_once)
+        handing = [asyncio.create_task(self._submit(one, submission_s, until, load, gate)) for one in self._terminals]
         _, late = await asyncio.wait(handing, timeout=pace.minutes * 60 + LAST_S)
         if self._left > 0:
             late |= (await asyncio.wait(beating, timeout=max(0.0, until + LAST_S - time.monotonic())))[1]
@@ -99,14 +101,17 @@ class Fleet:
                 except GaveUp as fault:
                     self.tally.errors[str(fault)] += 1
 
-    async def _submit(self, terminal: Terminal, every_s: float, until: float, load: Load) -> None:
+    async def _submit(
+        self, terminal: Terminal, every_s: float, until: float, load: Load, gate: asyncio.Semaphore
+    ) -> None:
         with suppress(asyncio.CancelledError):
             async for _ in self._times(every_s, until):
-                if self._left <= 0:
-                    return
-                self._left -= 1
                 try:
-                    await terminal.submit(load)
+                    async with gate:
+                        if self._left <= 0 or time.monotonic() > until:
+                            return
+                        self._left -= 1
+                        await terminal.submit(load)
                 except GaveUp as fault:
                     self.tally.errors[str(fault)] += 1
 
@@ -192,7 +197,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(list(arguments))
     pace = Pace(
         options.minutes, options.submissions_per_day, options.day_hours, options.heartbeat_s, options.speedup,
-        options.submissions_max,
+        options.submissions_max, options.at_once,
     )  # fmt: skip
     load = make_load(options.parts, options.part_kb, options.repeat)
     try:
@@ -231,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--submissions-per-day", type=float, default=50.0, help="of each terminal")
     parser.add_argument("--day-hours", type=float, default=8.0)
     parser.add_argument("--submissions-max", type=int, default=1_000_000, help="of all terminals together")
+    parser.add_argument("--at-once", type=int, default=KIOSKS_MAX, help="submissions under way, of all terminals")
     parser.add_argument("--heartbeat-s", type=float, default=60.0)
     parser.add_argument("--speedup", type=float, default=1.0, help="heartbeats and submissions so much more often")
     parser.add_argument("--parts", type=int, default=3)
