@@ -18,10 +18,20 @@ class BlobFolder:
     """`blobs/<shelf>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
 
     def __init__(self, root: Path) -> None:
+        """Open or create the folders below `root`. Raises: DiskFull, StoreCorrupt.
+
+        Their names are synced whether they are new or not: whoever made them may have been killed before.
+        """
         self._root = root
         self._blobs = root / "blobs"
         self.incoming = self._blobs / "incoming"
-        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(self._blobs)
+            sync_folder(root)
+            self._shelves = {path for path in self._blobs.iterdir() if path != self.incoming}
+        except OSError as error:
+            raise from_os_error(error) from error
 
     def adopt(self, parts: tuple[SealedPart, ...], seq: int) -> None:
         """Give sealed parts their names, durably. Raises: DiskFull, StoreCorrupt."""
@@ -29,13 +39,14 @@ class BlobFolder:
         try:
             for part in parts:
                 target = self.path(part.facts.sealed_sha256, seq)
-                if not target.parent.is_dir():
-                    target.parent.mkdir(mode=0o700)
+                if target.parent not in self._shelves:
+                    target.parent.mkdir(mode=0o700, exist_ok=True)
                     touched.add(self._blobs)
                 part.path.rename(target)
                 touched.add(target.parent)
             for folder in sorted(touched):
                 sync_folder(folder)
+            self._shelves |= touched  # only now: a name whose sync failed is synced again by the next put
         except OSError as error:
             raise from_os_error(error) from error
 
@@ -78,3 +89,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """Make the state folder, durably, where there is none. Raises: DiskFull, StoreCorrupt."""
+    try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in new:
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise from_os_error(error) from error

@@ -40,7 +40,7 @@ from offline_queue.api import (
     Ticket,
 )
 from offline_queue.ballast import Ballast, making_room
-from offline_queue.blobs import BlobFolder
+from offline_queue.blobs import BlobFolder, make_folder
 from offline_queue.database import open_database
 from offline_queue.entry import ITEM_MAX, MARGIN_BYTES, PRIORITY, Entry, Limits
 from offline_queue.envelope import PURPOSE, build_envelope
@@ -85,11 +85,10 @@ class QueueStore(Looking):
         self._put_lock = threading.Lock()
         self._putting = ""
         with ExitStack() as undo:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(path)
             self._file_lock = LockFile(path / "queue.lock")
             undo.callback(self._file_lock.release)
             self._ballast = Ballast(path / "ballast", self._limits.ballast_bytes, free_bytes)
-            self._blobs = BlobFolder(path)
             try:
                 self._open(schema or Schema())
             except DiskFull:
@@ -101,6 +100,7 @@ class QueueStore(Looking):
             undo.pop_all()
 
     def _open(self, schema: Schema) -> None:
+        self._blobs = BlobFolder(self._root)
         database = self._root / "queue.db"
         opened = open_database(database, schema, self._limits.database_bytes)
         self._is_inspected = opened.is_checked

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils.migrations import Migrations
 
-from offline_queue import database, ledger
+from offline_queue import blobs, database, ledger
 from offline_queue.api import Cause, DiskFull, PauseReason, SealFault, State, StoreCorrupt
 from offline_queue.migrations import Schema, m001_tables
 from offline_queue.peek import is_sound
@@ -232,6 +232,48 @@ def test_the_log_stays_short_without_sqlite_folding_it(bench, monkeypatch):
     for turn in range(60):
         store.set_pause((PauseReason.CLOCK, PauseReason.NONE)[turn % 2])
     assert (bench.folder / "queue.db-wal").stat().st_size < 30 * 4120
+
+
+def test_a_shelf_whose_name_was_not_synced_is_synced_by_the_next_put(bench, monkeypatch):
+    store = bench.open()
+    real, synced = blobs.sync_folder, []
+
+    def fail_once(folder: Path) -> None:
+        synced.append(folder.name)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, "io")
+        real(folder)
+
+    monkeypatch.setattr(blobs, "sync_folder", fail_once)
+    with pytest.raises(StoreCorrupt, match="io_error"):
+        bench.put(store, 1)
+    bench.put(store, 1)
+    assert synced == ["blobs", "blobs", "01"]
+    for number in range(2, 18):
+        bench.put(store, number)
+    assert synced[-1:] == ["01"], "a known shelf costs one sync"
+    assert synced.count("blobs") == 17
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_no_folder_of_a_new_store_is_left_to_chance(bench, monkeypatch, depth):
+    real, synced = blobs.sync_folder, []
+    monkeypatch.setattr(blobs, "sync_folder", lambda folder: (synced.append(folder), real(folder)))
+    bench.folder = bench.folder.joinpath(*"ab"[: depth - 1])
+    bench.open()
+    expected = {parent for parent in bench.folder.parents if parent.is_relative_to(bench.folder.parents[depth - 1])}
+    assert expected | {bench.folder, bench.folder / "blobs"} <= set(synced)
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_the_queues_words(bench):
+    bench.folder.write_bytes(b"in the way")
+    with pytest.raises(StoreCorrupt, match="io_error"):
+        bench.open()
+    bench.folder.unlink()
+    bench.folder.mkdir()
+    (bench.folder / "blobs").write_bytes(b"in the way")
+    with pytest.raises(StoreCorrupt, match="io_error"):
+        bench.open()
 
 
 # ── order, leases, a long queue ─────────────────────────────────────────────────────────────
