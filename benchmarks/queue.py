@@ -97,7 +97,7 @@ def count_syncs(folder: Path) -> Figure:
     return {
         "value": usual,
         "unit": "syncs",
-        "ours": f"{usual} for {PARTS} parts, {max(counts)} for the first on each shelf",
+        "ours": f"{usual} for {PARTS} parts, {max(counts)} for the first on each shelf after a start",
         "theirs": f"{2 * PARTS + 2}",
         "peer": "each file, the shelf, the commit; beside 2 x parts + 2 with a shelf for each part",
         "goal": f"<= {limit}",

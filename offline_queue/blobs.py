@@ -11,25 +11,26 @@ from pathlib import Path
 
 from offline_queue.seal import SealedPart, from_os_error
 
-SHELVES = 16  # the first put on each syncs one folder more; 10,000 waiting make a few thousand files a shelf
+SHELVES = (
+    16  # the first put on each, after a start, syncs one folder more; 10,000 waiting make a few thousand files a shelf
+)
 
 
 class BlobFolder:
     """`blobs/<shelf>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
 
     def __init__(self, root: Path) -> None:
-        """Open or create the folders below `root`. Raises: DiskFull, StoreCorrupt.
-
-        Their names are synced whether they are new or not: whoever made them may have been killed before.
-        """
+        """Open or create the folders below `root`. Raises: DiskFull, StoreCorrupt."""
         self._root = root
         self._blobs = root / "blobs"
+        self._shelves: set[Path] = set()
+        """Whose names are surely on the disk. None at first: whoever made one may have been killed before its sync."""
         self.incoming = self._blobs / "incoming"
         try:
-            self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_folder(self._blobs)
-            sync_folder(root)
-            self._shelves = {path for path in self._blobs.iterdir() if path != self.incoming}
+            if not self._blobs.is_dir():
+                self._blobs.mkdir(mode=0o700)
+                sync_folder(root)
+            self.incoming.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise from_os_error(error) from error
 

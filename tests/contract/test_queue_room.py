@@ -262,7 +262,7 @@ def test_no_folder_of_a_new_store_is_left_to_chance(bench, monkeypatch, depth):
     bench.folder = bench.folder.joinpath(*"ab"[: depth - 1])
     bench.open()
     expected = {parent for parent in bench.folder.parents if parent.is_relative_to(bench.folder.parents[depth - 1])}
-    assert expected | {bench.folder, bench.folder / "blobs"} <= set(synced)
+    assert expected | {bench.folder} <= set(synced)
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_the_queues_words(bench):
