@@ -11,17 +11,28 @@ from pathlib import Path
 
 from offline_queue.seal import SealedPart, from_os_error
 
-SHELVES = 16  # the first put on each syncs one folder more; 10,000 waiting make a few thousand files a shelf
+SHELVES = (
+    16  # the first put on each, after a start, syncs one folder more; 10,000 waiting make a few thousand files a shelf
+)
 
 
 class BlobFolder:
     """`blobs/<shelf>/<sha256>.ksb1` below the state folder, and `blobs/incoming/` for what is being written."""
 
     def __init__(self, root: Path) -> None:
+        """Open or create the folders below `root`. Raises: DiskFull, StoreCorrupt."""
         self._root = root
         self._blobs = root / "blobs"
+        self._shelves: set[Path] = set()
+        """Whose names are surely on the disk. None at first: whoever made one may have been killed before its sync."""
         self.incoming = self._blobs / "incoming"
-        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            if not self._blobs.is_dir():
+                self._blobs.mkdir(mode=0o700)
+                sync_folder(root)
+            self.incoming.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error) from error
 
     def adopt(self, parts: tuple[SealedPart, ...], seq: int) -> None:
         """Give sealed parts their names, durably. Raises: DiskFull, StoreCorrupt."""
@@ -29,13 +40,14 @@ class BlobFolder:
         try:
             for part in parts:
                 target = self.path(part.facts.sealed_sha256, seq)
-                if not target.parent.is_dir():
-                    target.parent.mkdir(mode=0o700)
+                if target.parent not in self._shelves:
+                    target.parent.mkdir(mode=0o700, exist_ok=True)
                     touched.add(self._blobs)
                 part.path.rename(target)
                 touched.add(target.parent)
             for folder in sorted(touched):
                 sync_folder(folder)
+            self._shelves |= touched  # only now: a name whose sync failed is synced again by the next put
         except OSError as error:
             raise from_os_error(error) from error
 
@@ -78,3 +90,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """Make the state folder, durably, where there is none. Raises: DiskFull, StoreCorrupt."""
+    try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in new:
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise from_os_error(error) from error

@@ -1,8 +1,8 @@
 """Opening the store's one connection: every pragma set and read back (queue-and-sync.md §6).
 
 A sync that failed is never asked for again on the same descriptor (§11.9): the kernel may have dropped what it could
-not write and call the second try a success. `reopen_database` closes without a sync, and folds what the log seems to
-hold into the file by new writes before anyone believes it.
+not write and call the second try a success. `reopen_database` closes without a sync, and writes what the log seems to
+hold once more, durably, before anyone believes it ([adr 11](../docs/adr/0011-a-failed-sync-is-written-again.md)).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from offline_queue.seal import from_os_error
 
 BUSY_TIMEOUT_MS = 5000
 CHECK_BYTES = 32 * 2**20  # a check reads every page, about 0.1 s at this size; a larger file is checked when idle
+COPY_BYTES = 2**20
 FAULT_MARK = "queue.fault"  # a disk failed in this boot: what the log holds may be in memory only
 PRAGMAS: tuple[tuple[str, str, object], ...] = (
     ("journal_mode", "WAL", "wal"),
@@ -55,13 +56,13 @@ def open_database(path: Path, schema: Schema, size_max: int) -> Opened:
             _create(path, schema)
         is_at_fault = path.with_name(FAULT_MARK).exists()
         is_checked = is_at_fault or path.stat().st_size <= CHECK_BYTES
+        if is_at_fault:
+            _harden(path)
         connection = _connect(path)
         try:
             if is_checked:
                 _check(connection)
             copy = migrate(connection, path.parent, schema)
-            if is_at_fault:
-                _fold(connection, path)
             _bound(connection, size_max)
         except sqlite3.Error:
             abandon(connection, path)
@@ -79,13 +80,13 @@ def open_database(path: Path, schema: Schema, size_max: int) -> Opened:
 def reopen_database(broken: sqlite3.Connection, path: Path, size_max: int) -> sqlite3.Connection:
     """Return a fresh connection in place of one whose disk failed it; what it recovers is durable and checked.
 
-    Raises: StoreCorrupt, DiskFull, sqlite3.Error: it failed again.
+    Raises: StoreCorrupt, sqlite3.Error, OSError: it failed again.
     """
     abandon(broken, path)
+    _harden(path)
     connection = _connect(path)
     try:
         _check(connection)
-        _fold(connection, path)
         _bound(connection, size_max)
     except BaseException:
         abandon(connection, path)
@@ -165,8 +166,19 @@ def _check(connection: sqlite3.Connection) -> None:
         raise StoreCorrupt("quick_check")
 
 
-def _fold(connection: sqlite3.Connection, path: Path) -> None:
-    """Write what the log holds into the file, synced, and empty the log. Raises: StoreCorrupt while a reader is in."""
-    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-        raise StoreCorrupt("checkpoint_busy")
+def _harden(path: Path) -> None:
+    """Write the log's bytes once more in their places, and sync that. Raises: OSError, and then nothing is believed.
+
+    What was on the disk stays as it is; what was in memory only becomes durable as a whole commit, or not at all.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        log = os.open(path.with_name(path.name + "-wal"), os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            at = 0
+            while block := os.pread(log, COPY_BYTES, at):
+                at += os.pwrite(log, block, at)
+            os.fsync(log)
+        finally:
+            os.close(log)
+    sync_folder(path.parent)
     path.with_name(FAULT_MARK).unlink(missing_ok=True)

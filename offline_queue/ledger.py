@@ -146,7 +146,7 @@ class Ledger:
                 self._folded_at = self._connection.total_changes
                 log.error("the disk failed (%s): opened anew", error_name(error))
                 return fault
-            except (sqlite3.Error, QueueError):
+            except (sqlite3.Error, QueueError, OSError):
                 log.error("the disk failed (%s), and again: out of service", error_name(error))
         else:
             abandon(self._connection, self._path)

@@ -100,3 +100,9 @@ class Looking:
         query = "SELECT sid FROM submission WHERE state = 'delivered' AND delivered_wall <= ? ORDER BY delivered_wall"
         with self._ledger.transaction() as db:
             return tuple(row["sid"] for row in db.execute(query, (wall_text(delivered_before_s),)))
+
+    def manifest_sha256(self, sid: str) -> str:
+        """Return the hash that a receipt for `sid` must name, lower-case hex. Raises: QueueError("unknown_sid")."""
+        with self._ledger.transaction() as db:
+            digest: bytes = self._ledger.require(db, sid)["manifest_sha256"]
+        return digest.hex()

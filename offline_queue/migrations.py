@@ -128,10 +128,11 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """The highest major version that this program understands, and the steps that lead there."""
+    """The highest major version that this program understands, the steps that lead there, and where they lead."""
 
     major: int = 1
     steps: Migrations = SCHEMA
+    minor: int = 1
 
 
 def migrate(connection: sqlite3.Connection, root: Path, schema: Schema) -> str:
@@ -144,9 +145,9 @@ def migrate(connection: sqlite3.Connection, root: Path, schema: Schema) -> str:
         raise StoreTooNew("store_too_new", f"{version // 1000} > {schema.major}")
     if version < 1000:
         raise StoreCorrupt("not_a_store")
-    db = Database(connection, execute_plugins=False)
-    if not schema.steps.pending(db):
+    if version >= 1000 * schema.major + schema.minor:
         return ""
+    db = Database(connection, execute_plugins=False)
     copy = f"queue-{version}.copy.db"  # there is no way down but this
     _copy(connection, root / copy)
     schema.steps.apply(db)

@@ -27,7 +27,6 @@ from offline_queue.api import (
     EnvelopeFacts,
     ManifestBuilder,
     Outcome,
-    PauseReason,
     PlainPart,
     QueueError,
     Receipt,
@@ -40,15 +39,16 @@ from offline_queue.api import (
     Ticket,
 )
 from offline_queue.ballast import Ballast, making_room
-from offline_queue.blobs import BlobFolder
+from offline_queue.blobs import BlobFolder, make_folder
 from offline_queue.database import open_database
 from offline_queue.entry import ITEM_MAX, MARGIN_BYTES, PRIORITY, Entry, Limits
 from offline_queue.envelope import PURPOSE, build_envelope
 from offline_queue.intake import intake_number, wall_text
-from offline_queue.ledger import Ledger, Why, get_meta, set_meta
+from offline_queue.ledger import Ledger, Why, get_meta
 from offline_queue.lock import LockFile
 from offline_queue.looking import Looking, free_room
 from offline_queue.migrations import Schema
+from offline_queue.notes import Notes
 from offline_queue.peek import is_sound
 from offline_queue.recipients import choose_keys
 from offline_queue.recovery import recover, sweep
@@ -57,7 +57,7 @@ from offline_queue.seal import SealedPart, SealHeader, seal_bytes, seal_parts
 log = logging.getLogger(__name__)
 
 
-class QueueStore(Looking):
+class QueueStore(Looking, Notes):
     """The outbox in one state folder: `queue.db`, `queue.lock`, `blobs/`. Safe to call from any thread."""
 
     def __init__(
@@ -85,11 +85,10 @@ class QueueStore(Looking):
         self._put_lock = threading.Lock()
         self._putting = ""
         with ExitStack() as undo:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(path)
             self._file_lock = LockFile(path / "queue.lock")
             undo.callback(self._file_lock.release)
             self._ballast = Ballast(path / "ballast", self._limits.ballast_bytes, free_bytes)
-            self._blobs = BlobFolder(path)
             try:
                 self._open(schema or Schema())
             except DiskFull:
@@ -101,6 +100,7 @@ class QueueStore(Looking):
             undo.pop_all()
 
     def _open(self, schema: Schema) -> None:
+        self._blobs = BlobFolder(self._root)
         database = self._root / "queue.db"
         opened = open_database(database, schema, self._limits.database_bytes)
         self._is_inspected = opened.is_checked
@@ -187,12 +187,6 @@ class QueueStore(Looking):
         with self._ledger.transaction() as db:
             row = db.execute(rows.ONE, (sid,)).fetchone()
         return rows.to_outcome(row) if row else None
-
-    def manifest_sha256(self, sid: str) -> str:
-        """Return the hash that a receipt for `sid` must name, lower-case hex. Raises: QueueError("unknown_sid")."""
-        with self._ledger.transaction() as db:
-            digest: bytes = self._ledger.require(db, sid)["manifest_sha256"]
-        return digest.hex()
 
     def ticket(self, sid: str) -> Ticket | None:
         """Return the ticket of a stored submission, or None: not stored. Waits while this very `sid` is being put."""
@@ -285,31 +279,6 @@ class QueueStore(Looking):
         with self._ledger.transaction() as db:
             db.execute(rows.HASTEN)
 
-    @making_room
-    def set_pause(self, reason: PauseReason) -> None:
-        """Remember why the whole queue stands still, or that it does not."""
-        with self._ledger.transaction() as db:
-            set_meta(db, "pause_reason", reason.value)
-
-    def set_standing(self, reason: PauseReason) -> None:
-        """Remember that the platform has suspended or revoked this device, or not: no visit may begin meanwhile.
-
-        A suspended device still sends what is stored, so this is no pause of the queue.
-        """
-        with self._ledger.transaction() as db:
-            set_meta(db, "standing", reason.value)
-
-    def note(self, key: str) -> str:
-        """Return one of the sync loop's own notes, or nothing."""
-        with self._ledger.transaction() as db:
-            return get_meta(db, key)
-
-    def set_notes(self, notes: dict[str, str]) -> None:
-        """Write notes of the sync loop in one transaction: breaker, link estimate (§6, meta)."""
-        with self._ledger.transaction() as db:
-            for key, value in notes.items():
-                set_meta(db, key, value)
-
     # ── forgetting: retention ───────────────────────────────────────────────────────────────
 
     def shred(self, sid: str) -> Outcome:
@@ -365,9 +334,6 @@ class QueueStore(Looking):
                 self._ledger.is_faulted = True
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────
-
-    def _fold_log(self) -> None:
-        self._ledger.fold()
 
     def _wait_for_put(self, sid: str) -> None:
         if self._putting == sid:

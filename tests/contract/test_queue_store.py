@@ -815,7 +815,7 @@ def test_a_migration_keeps_a_copy_and_what_was_stored(bench):
 
     newer()(m003_note)
     for _ in range(2):
-        store = bench.open(schema=Schema(1, newer))
+        store = bench.open(schema=Schema(1, newer, 2))
         assert store.find(make_sid(1)).state is State.READY
         store.close()
     copy = sqlite3.connect(bench.folder / "queue-1001.copy.db")
@@ -838,7 +838,7 @@ def test_a_migration_that_fails_changes_nothing(bench):
 
     broken()(m003_broken)
     with pytest.raises(StoreCorrupt):
-        bench.open(schema=Schema(1, broken))
+        bench.open(schema=Schema(1, broken, 2))
     store = bench.open()
     assert bench.put(store, 1).seq == 1
     assert read(bench, "SELECT count(*) FROM pragma_table_info('submission') WHERE name = 'note'") == [(0,)]
