@@ -290,8 +290,9 @@ class Consignment(msgspec.Struct, frozen=True):
     manifest: bytes  # sealed KSB1
     manifest_sha256: str
     parts: tuple[PartUpload, ...]
-    sent_once: bool
+    sent_once: bool  # before this attempt
     attempts: int = 0
+    is_sending: bool = False  # it is written down that the PUT may take effect from here on
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -96,6 +96,10 @@ class Courier:
         """
         self._state = State.CLAIMED
         self._has_advanced = False
+        if item.is_sending:
+            self._state = State.SENDING
+            outcome = Outcome(item.sid, item.intake_number, State.SENDING, True)
+            self._tell(State.CLAIMED, outcome, Cause.SENDING)
         try:
             self._deliver(item)
         except _Interrupted:

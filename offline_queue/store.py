@@ -203,12 +203,18 @@ class QueueStore(Looking, Notes):
 
     @making_room
     def claim(
-        self, preferred_sid: str = "", *, is_due_waived: bool = False, is_unsent_first: bool = False
+        self,
+        preferred_sid: str = "",
+        *,
+        is_due_waived: bool = False,
+        is_unsent_first: bool = False,
+        marks_sending: bool = False,
     ) -> Consignment | None:
         """Lease the next submission that is due: the preferred one, else by priority and number. None: nothing.
 
         `is_due_waived` lets the preferred one go before its due time. `is_unsent_first`: those that the platform has
-        not heard of go before all others.
+        not heard of go before all others. `marks_sending`: one that has nothing left to upload is marked as sending at
+        once, because its PUT is next: one transaction, one sync, for both.
         """
         now = {
             "boot": self._clock.boot_id(),
@@ -223,7 +229,13 @@ class QueueStore(Looking, Notes):
                 return None
             row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
             self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
-            return rows.to_consignment(row, db.execute(rows.PARTS, (row["sid"],)).fetchall(), self._blobs)
+            parts = db.execute(rows.PARTS, (row["sid"],)).fetchall()
+            is_sending = marks_sending and not any(part["acked_offset"] < part["size"] for part in parts)
+            if is_sending:
+                self._ledger.write(db, (row["seq"], row["sid"], State.CLAIMED), State.SENDING, Why(Cause.SENDING))
+                db.execute(rows.SENDING, (row["seq"],))
+            item = rows.to_consignment(row, parts, self._blobs)
+            return msgspec.structs.replace(item, is_sending=is_sending)
 
     @making_room
     def progress(self, sid: str, part: str, upload_url: str, acked_offset: int) -> None:

@@ -152,12 +152,16 @@ class SyncLoop:
         if wait_s > 0:
             return wait_s
         is_urgent, self._is_urgent = self._is_urgent, False
-        claimed = self._store.claim(self._preferred, is_due_waived=is_urgent, is_unsent_first=self._courier.is_thin)
+        claimed = self._store.claim(
+            self._preferred,
+            is_due_waived=is_urgent,
+            is_unsent_first=self._courier.is_thin,
+            marks_sending=True,
+        )
         if claimed is None:
             return self._tidy()
-        self._tell(
-            State.READY, Outcome(claimed.sid, claimed.intake_number, State.CLAIMED, claimed.sent_once), Cause.CLAIMED
-        )
+        outcome = Outcome(claimed.sid, claimed.intake_number, State.CLAIMED, claimed.sent_once)
+        self._tell(State.READY, outcome, Cause.CLAIMED)
         self._held = claimed.sid
         self._courier.attempt(claimed)
         self._held = ""
