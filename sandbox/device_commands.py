@@ -28,10 +28,10 @@ command = sa.Table(
     sa.Column("dev", sa.String(14), nullable=False),
     sa.Column("counter", sa.Integer, nullable=False),
     sa.Column("word", sa.String(16), nullable=False),
-    sa.Column("exp", sa.Integer, nullable=False),
+    sa.Column("exp", sa.BigInteger, nullable=False),
     sa.Column("wire", sa.Text, nullable=False),  # signed once, repeated byte for byte
     sa.Column("outcome", sa.String(16)),
-    sa.Column("settled", sa.Integer),
+    sa.Column("settled", sa.BigInteger),
     sa.UniqueConstraint("dev", "counter"),
 )  # fmt: skip
 
@@ -66,9 +66,16 @@ def answer_beat(platform: Platform, dev: str, beat: dict[str, Any]) -> dict[str,
 
 def due(platform: Platform, dev: str) -> list[dict[str, str]]:
     """Return the oldest commands without a result whose time is not over, as signed objects, at most five."""
-    waiting = (command.c.dev == dev) & command.c.outcome.is_(None) & (command.c.exp > platform.now())
-    rows = platform.store.rows(sa.select(command.c.wire).where(waiting).order_by(command.c.counter).limit(AT_ONCE))
+    rows = platform.store.rows(_DUE, {"v_dev": dev, "v_now": platform.now()})
     return [json.loads(row["wire"]) for row in rows]
+
+
+_DUE = (  # asked with every heartbeat, so put together once
+    sa.select(command.c.wire)
+    .where(command.c.dev == sa.bindparam("v_dev"), command.c.outcome.is_(None), command.c.exp > sa.bindparam("v_now"))
+    .order_by(command.c.counter)
+    .limit(AT_ONCE)
+)
 
 
 def results(platform: Platform, dev: str) -> dict[str, str]:

@@ -49,7 +49,7 @@ grant = sa.Table(
     sa.Column("person", sa.String(64), nullable=False),
     sa.Column("refs", sa.Text, nullable=False),
     sa.Column("notice_sha256", sa.String(64), nullable=False),
-    sa.Column("exp", sa.Integer, nullable=False),
+    sa.Column("exp", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("dev", "key"),
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ order = sa.Table(
     sa.Column("subject", sa.String(40), nullable=False, index=True),  # case number or notice number
     sa.Column("channel", sa.String(16), nullable=False),
     sa.Column("amount_fen", sa.Integer, nullable=False),
-    sa.Column("created", sa.Integer, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(12), nullable=False),
     sa.UniqueConstraint("dev", "key"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ ticket = sa.Table(
     sa.Column("session", sa.String(64), nullable=False),
     sa.Column("person", sa.String(64), nullable=False),
     sa.Column("level", sa.String(16), nullable=False),
-    sa.Column("expires", sa.Integer, nullable=False, index=True),
+    sa.Column("expires", sa.BigInteger, nullable=False, index=True),
 )  # fmt: skip
 
 

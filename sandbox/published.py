@@ -189,10 +189,11 @@ def _publish_list(platform: Platform) -> str:
     return _newest(platform, "notices", encode_canonical(msgspec.to_builtins(_load_notices(platform))), lambda _: "")
 
 
+_KEPT = sa.select(store.setting).where(store.setting.c.k.in_((*VERSIONS, STAMP)))  # asked with every heartbeat
+
+
 def _versions(platform: Platform) -> dict[str, str]:
-    table = store.setting
-    rows = platform.store.rows(sa.select(table).where(table.c.k.in_((*VERSIONS, STAMP))))
-    return {"stamp" if row["k"] == STAMP else row["k"]: row["v"] for row in rows}
+    return {"stamp" if row["k"] == STAMP else row["k"]: row["v"] for row in platform.store.rows(_KEPT)}
 
 
 def _newest(platform: Platform, name: str, content: bytes, sign: Callable[[int], str]) -> str:

@@ -20,7 +20,7 @@ rating = sa.Table(
     sa.Column("dev", sa.String(14), nullable=False),
     sa.Column("sid", sa.String(36), nullable=False),
     sa.Column("level", sa.Integer, nullable=False),
-    sa.Column("at", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
 )  # fmt: skip
 
 
