@@ -2,6 +2,7 @@
 PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
+CHAOS := tests/chaos tests/contract/test_platform_document.py $(addprefix tests/e2e/test_,citizen_races.py sandbox_postgres.py sandbox_fleet.py)
 
 .PHONY: run test demo chaos bench lint setup setup-tests docs package check-package
 
@@ -22,7 +23,7 @@ test: setup-tests
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
 chaos: setup-tests
-	@JINBAN_CHAOS=1 $(PY) -m pytest -q -s tests/chaos $(ARGS)
+	@JINBAN_CHAOS=1 $(PY) -m pytest -q -s $(or $(ARGS),$(CHAOS))
 
 bench: setup-tests
 	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)
