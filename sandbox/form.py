@@ -10,7 +10,6 @@ import io
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pikepdf
@@ -20,10 +19,9 @@ from PIL import Image, UnidentifiedImageError
 from weasyprint import HTML  # type: ignore[import-untyped]
 from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]
 
-from sandbox.form_facts import compose_form, material_names
+from sandbox.form_facts import TEMPLATES, compose_form, material_names
 from sandbox.store_view import PlainPart
 
-TEMPLATES = Path(__file__).with_name("templates")
 PICTURES = ("image/jpeg", "image/png")
 PDF = "application/pdf"
 MAX_PIXELS = 40_000_000  # security.md §8

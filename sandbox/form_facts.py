@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sandbox.cases import CHINA
 from sandbox.store_view import PlainPart
+
+TEMPLATES = Path(__file__).with_name("templates")  # of the papers
 
 SHORT = 12  # characters of a value that may share its line with another
 SEXES = {"1": "男", "2": "女", "0": "未知", "9": "未说明"}

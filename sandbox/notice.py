@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sandbox.case_views import DOCUMENT_WORDS, acceptance_number
 from sandbox.cases import CHINA
 from sandbox.casework import Wanted
-from sandbox.form import TEMPLATES
+from sandbox.form_facts import TEMPLATES
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pikepdf
 from sqlalchemy.engine import RowMapping
 from starlette.responses import Response
 
@@ -166,6 +165,8 @@ def _day(call: Call, name: str) -> str:
 
 def _check_document(data: bytes) -> None:
     """Refuse an upload that a terminal could not print. Raises: Refusal 422."""
+    import pikepdf  # heavy; no platform needs it to start
+
     try:
         if media_type(data) == "application/pdf":
             with pikepdf.open(io.BytesIO(data)) as document:

@@ -251,3 +251,12 @@ def test_the_script_counts_down_in_order(tmp_path: Path) -> None:
 def test_a_state_folder_without_a_platform_has_no_view(tmp_path: Path) -> None:
     with pytest.raises(NotThere):
         open_view(tmp_path)
+
+
+def test_the_platform_starts_without_what_only_papers_need():
+    code = (
+        "import sys; from sandbox.api import build_app; import sandbox.commands, sandbox.console.mount; "
+        "print(*sorted({'weasyprint', 'pikepdf', 'PIL', 'boto3', 'img2pdf'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
