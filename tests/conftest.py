@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 
@@ -18,20 +17,18 @@ AREAS = (
     "s3",
     "central",
     "trust",
+    "console",
+    "browser",
     "reader",
     "printer",
     "camera",
     "services",
     "ui",
+    "keyboard",
     "kiosk",
     "flow",
 )
-DESK = ("console", "browser")
-pytest_plugins = [
-    f"tests.fixtures.{area}"
-    for area in (*AREAS, *DESK)
-    if importlib.util.find_spec(f"tests.fixtures.{area}") is not None
-]
+pytest_plugins = ["tests.skips", *(f"tests.fixtures.{area}" for area in AREAS)]
 
 
 class _Warnings(logging.Handler):
@@ -58,31 +55,6 @@ def pytest_runtest_call(item: pytest.Item):
     if stray:
         pytest.fail(f"unexpected warning in the log: {stray[:3]}", pytrace=False)
     return result
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport():
-    """With JINBAN_NO_SKIPS=1 a test that was skipped or was expected to fail fails (`.ci/run`)."""
-    report = yield
-    _refuse_skip(report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_make_collect_report():
-    """The same for a whole module that skips itself."""
-    report = yield
-    _refuse_skip(report)
-    return report
-
-
-def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if report.outcome == "skipped" and os.environ.get("JINBAN_NO_SKIPS") == "1":
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
-        if hasattr(report, "wasxfail"):
-            del report.wasxfail
-        report.outcome = "failed"
-        report.longrepr = f"{why}: nothing may be skipped here"
 
 
 def pytest_configure(config: pytest.Config) -> None:

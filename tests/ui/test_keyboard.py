@@ -10,18 +10,9 @@ from PySide6.QtTest import QTest
 from kiosk.session.view import Field
 from tests.ui.gallery import views
 from ui import probe, syllables
-from ui.keyboard.dictionary import build_dictionary
 from ui.keys import Keyboard
 
 replace = msgspec.structs.replace
-
-
-@pytest.fixture(scope="session")
-def dictionary(tmp_path_factory):
-    """The keyboard's dictionary, built once a run."""
-    path = tmp_path_factory.mktemp("pinyin") / "pinyin.db"
-    assert build_dictionary(path)
-    return path
 
 
 def typing(screen, name="form-pinyin", scale="standard"):
@@ -53,8 +44,8 @@ def press(screen, *names):
         screen.settle()
 
 
-def test_jiaxing_is_typed_by_its_pinyin(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_jiaxing_is_typed_by_its_pinyin(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen)
     press(screen, *"jiaxing")
     assert display() == ""
@@ -65,8 +56,8 @@ def test_jiaxing_is_typed_by_its_pinyin(open_screen, dictionary):
     assert len(display()) == 3
 
 
-def test_jiaxing_is_typed_on_nine_keys_in_the_elder_scale(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_jiaxing_is_typed_on_nine_keys_in_the_elder_scale(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen, scale="elder")
     for letter in "jiaxing":
         probe.tap(screen.window, probe.key_for(screen.window, letter))
@@ -75,8 +66,8 @@ def test_jiaxing_is_typed_on_nine_keys_in_the_elder_scale(open_screen, dictionar
     assert display() == "嘉兴"
 
 
-def test_a_reading_can_be_chosen_on_nine_keys(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_a_reading_can_be_chosen_on_nine_keys(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen, scale="elder")
     for letter in "xi":
         probe.tap(screen.window, probe.key_for(screen.window, letter))
@@ -85,8 +76,8 @@ def test_a_reading_can_be_chosen_on_nine_keys(open_screen, dictionary):
     assert display() == "子"
 
 
-def test_nine_keys_show_how_the_first_candidate_is_spelled(qapp, dictionary):
-    keyboard = Keyboard(dictionary)
+def test_nine_keys_show_how_the_first_candidate_is_spelled(qapp, dictionary_file):
+    keyboard = Keyboard(dictionary_file)
     keyboard.focus(Field("a", "地址", "text", keyboard="pinyin"))
     shown = []
     for key in ("mno", "abc", "mno", "ghi", "tuv", "pqrs", "tuv"):
@@ -97,8 +88,8 @@ def test_nine_keys_show_how_the_first_candidate_is_spelled(qapp, dictionary):
 
 
 @pytest.mark.parametrize("is_nine", [False, True], ids=["letters", "nine keys"])
-def test_every_character_of_gb_2312_is_reached_by_paging(qapp, dictionary, is_nine):
-    keyboard = Keyboard(dictionary)
+def test_every_character_of_gb_2312_is_reached_by_paging(qapp, dictionary_file, is_nine):
+    keyboard = Keyboard(dictionary_file)
     keyboard.focus(Field("a", "地址", "text", keyboard="pinyin"))
     every = {bytes((row, cell)) for row in range(0xB0, 0xF8) for cell in range(0xA1, 0xFF)}
     every -= {bytes((0xD7, cell)) for cell in range(0xFA, 0xFF)}
@@ -121,8 +112,8 @@ def test_every_character_of_gb_2312_is_reached_by_paging(qapp, dictionary, is_ni
 
 @pytest.mark.parametrize("size", [(1080, 1920), (1920, 1080), (1024, 768)])
 @pytest.mark.parametrize("scale", ["standard", "elder"])
-def test_the_field_being_typed_stays_in_sight(open_screen, dictionary, size, scale):
-    screen = open_screen(size, pinyin_path=dictionary)
+def test_the_field_being_typed_stays_in_sight(open_screen, dictionary_file, size, scale):
+    screen = open_screen(size, pinyin_path=dictionary_file)
     typing(screen, scale=scale)
     press_letters = "zhulincun"
     for letter in press_letters:
@@ -131,8 +122,8 @@ def test_the_field_being_typed_stays_in_sight(open_screen, dictionary, size, sca
     assert probe.find(screen.window, "现居住地址")
 
 
-def test_erase_takes_the_composition_first_and_then_the_field(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_erase_takes_the_composition_first_and_then_the_field(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen)
     press(screen, *"ni", "你", *"hao", "删除", "删除", "删除")
     assert display() == "你"
@@ -141,8 +132,8 @@ def test_erase_takes_the_composition_first_and_then_the_field(open_screen, dicti
     assert screen.intents[-1] == ("erase", "")
 
 
-def test_erase_held_down_goes_on_erasing(open_screen, dictionary, qtbot):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_erase_held_down_goes_on_erasing(open_screen, dictionary_file, qtbot):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen, "form-digits")
     assert len(display()) > 3
     spot = probe.centre_of(probe.find(screen.window, "删除"))
@@ -155,8 +146,8 @@ def test_erase_held_down_goes_on_erasing(open_screen, dictionary, qtbot):
     assert screen.intents.count(("erase", "")) == settled
 
 
-def test_done_says_what_is_composed_and_closes(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_done_says_what_is_composed_and_closes(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen)
     press(screen, *"jiaxing", "完成")
     assert ("type", "嘉兴") in screen.intents
@@ -166,15 +157,15 @@ def test_done_says_what_is_composed_and_closes(open_screen, dictionary):
         probe.find(screen.window, "q")
 
 
-def test_digits_symbols_and_english_are_one_key_away(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_digits_symbols_and_english_are_one_key_away(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     display = typing(screen)
     press(screen, "数字", *"12-3", "中文", "英文", "大写", "A", "b", "中文")
     assert display() == "12-3Ab"
 
 
-def test_candidates_come_in_pages_and_none_is_lost(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_candidates_come_in_pages_and_none_is_lost(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     typing(screen)
     press(screen, *"yi")
     seen = []
@@ -192,8 +183,8 @@ def test_candidates_come_in_pages_and_none_is_lost(open_screen, dictionary):
     press(screen, "前面")
 
 
-def test_a_new_field_starts_with_an_empty_composition(open_screen, dictionary):
-    screen = open_screen((1080, 1920), pinyin_path=dictionary)
+def test_a_new_field_starts_with_an_empty_composition(open_screen, dictionary_file):
+    screen = open_screen((1080, 1920), pinyin_path=dictionary_file)
     typing(screen)
     press(screen, *"jia")
     screen.show(views("zh")["form-english"])

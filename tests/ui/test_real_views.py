@@ -36,8 +36,8 @@ def moments() -> tuple[tuple[str, Walk, Session], ...]:
     return tuple((name, *pair) for name, pair in found.items())
 
 
-# the elder scale holds least; of the standard one, the smallest screen with the longer language
-TIGHT = [*((locale, "elder", size) for locale in ("zh", "en") for size in SIZES), ("en", "standard", SIZES[-1])]
+# the elder scale holds least, and English takes most room
+TIGHT = [*(("en", "elder", size) for size in SIZES), ("zh", "elder", SIZES[1]), ("en", "standard", SIZES[2])]
 
 
 @pytest.mark.parametrize(("locale", "scale", "size"), TIGHT, ids=str)

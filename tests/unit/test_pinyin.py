@@ -18,16 +18,14 @@ DATA = Path(__file__).parents[1] / "fixtures" / "data"
 PAGE = 9
 
 
-@pytest.fixture(scope="module")
-def dictionary_path(tmp_path_factory):
-    path = tmp_path_factory.mktemp("keyboard") / "pinyin.db"
-    assert dictionary.build_dictionary(path)
-    return path
+@pytest.fixture
+def dictionary_path(dictionary_file):
+    return dictionary_file
 
 
 @pytest.fixture(scope="module")
-def keyboard(dictionary_path):
-    engine = Pinyin(dictionary_path)
+def keyboard(dictionary_file):
+    engine = Pinyin(dictionary_file)
     yield engine
     engine.close()
 

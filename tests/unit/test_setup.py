@@ -155,8 +155,8 @@ def test_a_module_that_skips_itself_fails_too(tmp_path):
 
 
 def play(folder: Path, rule: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest over `folder` with our conftest."""
-    words = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), str(folder)]
+    """Run pytest over `folder` with our rule."""
+    words = ["-p", "tests.skips", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), str(folder)]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *words],
         cwd=ROOT,
