@@ -19,7 +19,7 @@ demo: setup
 	@$(PY) main.py demo --out $(OUT) $(if $(OFFLINE),--offline) $(ARGS)
 
 test: setup-tests
-	@$(PY) -m pytest -n 2 --dist loadgroup --cov --cov-report= $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
 chaos: setup-tests
