@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.version_option("0.1.0", prog_name="jinban")
 def cli() -> None:
     """Jinban 近办: the self-service terminal that never loses a paper."""
+    os.umask(0o077)  # what a visit leaves is for this user's eyes: forms, scans, slips, codes
 
 
 def _exit(code: int) -> None:

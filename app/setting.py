@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.stage import Announcement, Stage
 
 QUEUE = "queue"  # below the state folder
+CA_BYTES = 1 << 20  # a bundle of certificates is smaller
 # the wires on which simulated far ends hang: a driver that cannot use them cannot be simulated
 SIMULATED = {
     DeviceKind.READER: "serial:/dev/pts/0",
@@ -72,8 +73,14 @@ def _platform_mistakes(config: Config) -> Iterator[str]:
     for key, text in (("ca", platform.ca), ("pins", platform.pins)):
         if text and not config.path(text).is_file():
             yield f"platform.{key}: {text!r} — an existing file"
+    if platform.ca and config.path(platform.ca).is_file() and not _is_certificate(config.path(platform.ca)):
+        yield f"platform.ca: {platform.ca!r} — a certificate (PEM)"
     if config.state_folder.exists() and not config.state_folder.is_dir():
         yield f"state.folder: {config.state.folder!r} — a folder, or a path where one can be made"
+
+
+def _is_certificate(path: Path) -> bool:
+    return b"-----BEGIN CERTIFICATE-----" in path.read_bytes()[:CA_BYTES]
 
 
 def _is_https_origin(url: str) -> bool:

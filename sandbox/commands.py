@@ -19,6 +19,7 @@ from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
 from sandbox.problems import Problem
 from sandbox.store_view import NotThere, load_places, open_view
 
+CODES_MAX = 10_000
 WORKERS_MAX = 64
 DEVICE_STATES = ("active", "suspended", "revoked")
 
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     code = add("code", "print a new one-time enrolment code", _code)
     code.add_argument("--site", default="")
     code.add_argument("--model", default="")
-    code.add_argument("--count", type=int, default=1, help="so many, with --out")
+    code.add_argument("--count", type=_codes, default=1, help="so many, with --out")
     code.add_argument("--out", type=Path, help="write them there, one a line, and print only how many")
     add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
     add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
@@ -80,6 +81,12 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{text} — 0 to 65535")
     return port
+
+
+def _codes(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= CODES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1 to {CODES_MAX}")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -179,13 +186,13 @@ def _list(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     """Return 0 when all of it is here now, 1 when something is damaged or refused, 2 when there is nothing."""
-    roots = find_evacuations(options.folder)
+    has_index = not options.without_index
+    roots = find_evacuations(options.folder, has_index=has_index)
     if not roots:
         raise ValueError(f"{options.folder}: holds no evacuation; allowed: a folder that `queue export` wrote, whole")
     load_places(options.state)  # a platform that is there: NotThere otherwise
     platform = open_platform(Options(state=options.state))
     try:
-        has_index = not options.without_index
         results = [result for root in roots for result in take_evacuation(platform, root, has_index=has_index)]
     finally:
         platform.store.close()

@@ -48,10 +48,18 @@ class Entry:
     files: dict[str, tuple[int, str]]  # name → bytes, hex SHA-256
 
 
-def find_evacuations(folder: Path) -> list[Path]:
-    """Return the evacuations of a folder: itself or those right below it; half-written ones do not count."""
+def find_evacuations(folder: Path, *, has_index: bool = True) -> list[Path]:
+    """Return the evacuations of a folder: itself or those right below it; half-written ones do not count.
+
+    Without an index a folder is one if an envelope lies in a folder of it.
+    """
     found = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
-    return [one for one in found if not one.name.startswith(".") and (one / INDEX).is_file()]
+    return [
+        one
+        for one in found
+        if not one.name.startswith(".")
+        and ((one / INDEX).is_file() or (not has_index and any(one.glob("*/envelope.json"))))
+    ]
 
 
 def take_evacuation(platform: Platform, root: Path, *, has_index: bool = True) -> list[dict[str, str]]:

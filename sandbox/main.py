@@ -240,7 +240,9 @@ def places_of(options: Options) -> Places:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command of `python -m sandbox`."""
+    """Run one command of `python -m sandbox`. What it writes is for this user's eyes: keys, codes, forms."""
     from sandbox.commands import run
+
+    os.umask(0o077)
 
     return run(arguments)

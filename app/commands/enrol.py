@@ -71,10 +71,11 @@ def enrol(
 def enrol_configured(code: str, config: Path | None, as_json: bool = False) -> int:
     """Enrol the terminal of a configuration at its platform; return the exit code."""
     from app import VERSION
-    from app.setting import load_setting
+    from app.setting import check_setting, load_setting
 
     try:
         setting = load_setting(config)
+        check_setting(setting)
     except ConfigError as fault:
         return _refuse("; ".join(fault.mistakes), 2)
     platform = setting.platform

@@ -32,6 +32,7 @@ from offline_queue.api import (
     QueueError,
     Refused,
     SignedObject,
+    StoreCorrupt,
     Unauthorised,
     Unreachable,
 )
@@ -52,6 +53,7 @@ from offline_queue.evacuation import (
     write_receipt,
 )
 from offline_queue.lock import LockFile
+from offline_queue.peek import is_sound
 from offline_queue.store import QueueStore
 
 PUT_ROUNDS = 3
@@ -75,6 +77,8 @@ def export(config: Config, target: Path, as_json: bool) -> int:
     clock = SystemClock(load_floor(config.state_folder / TRUST))
     lock = LockFile(path / "queue.lock")
     try:
+        if not is_sound(path):  # what cannot be read must not look like nothing to carry
+            raise StoreCorrupt("sqlite", str(path / "queue.db"))
         written = write_evacuation(path, target, signer, compose_certificates(device), int(clock.wall_s()))
     finally:
         lock.release()

@@ -37,6 +37,10 @@ WORDS = {
     "disk_full": "there is not enough room: nothing was written; free some or take a larger stick",
     "target_unwritable": "cannot be written there: {detail}",
     "unreadable": "{detail}: cannot be read",
+    "sqlite": (
+        "the queue's database cannot be read ({detail}): leave the state folder as it is, whole, and call maintenance; "
+        "the sealed parts in its blobs/ are not lost"
+    ),
 }
 
 

@@ -202,9 +202,28 @@ def build_config(raw: dict[str, Any], folder: Path) -> Config:
     return config
 
 
+def _is_path(config: Config, text: str) -> bool:
+    try:
+        config.path(text)
+    except (RuntimeError, ValueError):  # ~somebody who is not known here; a NUL
+        return False
+    return text.isprintable()
+
+
 def _conflicts(config: Config) -> list[str]:
     """Return what each key alone cannot tell."""
-    mistakes = []
+    mistakes = [
+        f"{key}: {text!r} — a path without unknown users and control characters"
+        for key, text in (
+            ("state.folder", config.state.folder),
+            ("platform.ca", config.platform.ca),
+            ("platform.pins", config.platform.pins),
+            ("catalogue", config.catalogue),
+        )
+        if not _is_path(config, text)
+    ]
+    if mistakes:
+        return mistakes  # what follows looks there
     for kind, device in (
         ("reader", config.devices.reader),
         ("camera", config.devices.camera),
@@ -228,6 +247,8 @@ def _conflicts(config: Config) -> list[str]:
         mistakes.append(f"sync.large_parts: {hours!r} — two different times of day")
     if config.profile == "production" and config.platform.key_backend == "file":
         mistakes.append("platform.key_backend: 'file' — tpm2, systemd-creds or windows, when profile is 'production'")
+    if config.simulation.is_on and not config.simulation.has_sandbox:
+        mistakes.append("simulation.has_sandbox: False — true where is_on is: they come with a local platform")
     if config.catalogue and not config.path(config.catalogue).is_dir():
         mistakes.append(f"catalogue: {config.catalogue!r} — an existing folder")
     return mistakes

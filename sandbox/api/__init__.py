@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from sandbox.api import cases, certificate, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
@@ -20,6 +20,7 @@ from sandbox.platform import Platform
 from sandbox.problems import Problem
 
 SERVED: tuple[Endpoint, ...] = (*public.ENDPOINTS, *persons.ENDPOINTS, *cases.ENDPOINTS, *errands.ENDPOINTS)
+CONSOLE = "/console"
 WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -29,10 +30,15 @@ def build_app(platform: Platform) -> Starlette:
 
     prepare_record(platform.store)
     app = Starlette(
-        routes=[Mount("/v1", routes=api_routes()), mount_console(platform)],
+        routes=[
+            Mount("/v1", app=Router(api_routes(), redirect_slashes=False)),
+            Route(CONSOLE, _lead_to_console, methods=["GET"]),
+            mount_console(platform),
+        ],
         middleware=[Middleware(CommonHeaders)],
         exception_handlers={Problem: _answer_problem, HTTPException: _answer_http},
     )
+    app.router.redirect_slashes = False  # a redirect of its own would believe the Host header
     app.state.platform = platform
     return app
 
@@ -41,6 +47,10 @@ def api_routes() -> list[BaseRoute]:
     """Return every route below /v1: what openapi.json is held against."""
     former = [*device.ROUTES, *enrol.ROUTES, *token.ROUTES, *uploads.ROUTES, *submissions.ROUTES]
     return [*former, *certificate.ROUTES, *(endpoint.route() for endpoint in SERVED)]
+
+
+async def _lead_to_console(_: Request) -> Response:
+    return RedirectResponse(f"{CONSOLE}/")
 
 
 async def _answer_problem(_: Request, problem: Exception) -> Response:

@@ -41,6 +41,7 @@ def mount_console(platform: Platform) -> Mount:
         middleware=[Middleware(SafeHeaders)],
         exception_handlers=dict.fromkeys(faults, answer_refusal),
     )
+    app.router.redirect_slashes = False  # a redirect of its own would believe the Host header
     app.state.platform = platform
     return Mount(ROOT, app=app)
 

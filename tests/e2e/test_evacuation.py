@@ -22,7 +22,7 @@ from app.commands.enrol import enrol_terminal
 from app.commands.queue import run_queue
 from main import cli
 from offline_queue.api import State
-from sandbox.evacuation import take_evacuation
+from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.main import Options, open_platform
 from sandbox.platform import Platform
 from tests.e2e.test_delivery import SCAN, Terminal
@@ -390,6 +390,9 @@ def test_a_terminal_whose_key_is_gone_hands_over_what_it_holds_all_the_same(
     assert words(courier.said) in (["index_not_trusted"], ["index_damaged"])
     assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["committed", "committed"]
     assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["was_here", "was_here"]
+    (tmp_path / "stick" / "index.json").unlink()
+    assert find_evacuations(tmp_path / "stick") == []
+    assert find_evacuations(tmp_path / "stick", has_index=False) == [tmp_path / "stick"]
     for sid in sids:
         receipt_at(platform, tmp_path / "stick", sid)
 

@@ -260,3 +260,29 @@ def test_the_platform_starts_without_what_only_papers_need():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_codes_are_for_their_owners_eyes_and_at_least_one(platform: LivePlatform, tmp_path: Path) -> None:
+    out = tmp_path / "codes.txt"
+    words = ["code", "--state", str(platform.state), "--out", str(out)]
+    assert run(*words, "--count", "2").returncode == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+    for count in ("0", "-3", "x"):
+        refused = run(*words, "--count", count)
+        assert refused.returncode == 2
+        assert "allowed: 1 to 10000" in refused.stderr
+
+
+def test_no_redirect_believes_the_host_header(platform: LivePlatform) -> None:
+    for path in ("/console", "/v1/time/", "/console/sign-in/"):
+        found = requests.get(
+            platform.base_url + path, headers={"Host": "evil.example"}, verify=str(platform.ca_path),
+            allow_redirects=False, timeout=20,
+        )  # fmt: skip
+        assert "evil" not in found.headers.get("Location", ""), path
+    assert (
+        requests.get(
+            platform.base_url + "/console", verify=str(platform.ca_path), allow_redirects=False, timeout=20
+        ).headers["Location"]
+        == "/console/"
+    )

@@ -75,6 +75,12 @@ def test_a_minimal_file_gets_the_defaults_and_paths_beside_it(tmp_path):
         (MINIMAL + "[devices.reader.options]\na = 1.5\n", "devices.reader.options.a: 1.5 — a text or a whole number"),
         (MINIMAL + "[simulation]\nhas_dock = true\n", "simulation.has_dock: True — needs"),
         (MINIMAL + "[simulation]\nhas_sandbox = true\n", "simulation.has_sandbox: True — needs"),
+        (MINIMAL + "[simulation]\nis_on = true\n", "simulation.has_sandbox: False — true where is_on is"),
+        (
+            MINIMAL.replace('"state"', '"~nobody-of-this-name/x"'),
+            "state.folder: '~nobody-of-this-name/x' — a path",
+        ),
+        (MINIMAL.replace('"state"', '"a\\u0000b"'), "state.folder: 'a\\x00b' — a path without unknown users"),
         (MINIMAL + "[platform]\nurls = ['https://p.example']\n", "platform.ca: '' — the file of the private CA"),
         (MINIMAL + "[platform]\nurls = ['http://p.example']\n", "platform.urls[0]: 'http://p.example' — "),
         (
@@ -105,19 +111,20 @@ def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistak
             "devices.reader.options.a: unknown",
         ),
         (
-            "[platform]\nca='kiosk.toml'\nurls=['https://p:99999']\n",
+            "[platform]\nca='ca.pem'\nurls=['https://p:99999']\n",
             "platform.urls[0]: 'https://p:99999' — https://HOST",
         ),
-        ("[platform]\nca='kiosk.toml'\nurls=['https://p:x']\n", "platform.urls[0]: 'https://p:x' — https://HOST"),
-        ("[platform]\nca='kiosk.toml'\nurls=['https://p?q=1']\n", "platform.urls[0]: 'https://p?q=1' — https://HOST"),
+        ("[platform]\nca='ca.pem'\nurls=['https://p:x']\n", "platform.urls[0]: 'https://p:x' — https://HOST"),
+        ("[platform]\nca='ca.pem'\nurls=['https://p?q=1']\n", "platform.urls[0]: 'https://p?q=1' — https://HOST"),
         ("[platform]\nca='gone.pem'\nurls=['https://p']\n", "platform.ca: 'gone.pem' — an existing file"),
         ("[platform]\npins='gone.json'\n", "platform.pins: 'gone.json' — an existing file"),
+        ("[platform]\nca='kiosk.toml'\n", "platform.ca: 'kiosk.toml' — a certificate (PEM)"),
         (
-            "[simulation]\nis_on=true\n[devices.reader]\ndriver='reader-samv'\nlink='sim:camera'\n",
+            "[simulation]\nis_on=true\nhas_sandbox=true\n[devices.reader]\ndriver='reader-samv'\nlink='sim:camera'\n",
             "devices.reader.link: 'sim:camera' — sim:reader",
         ),
         (
-            "[simulation]\nis_on=true\n[devices.camera]\ndriver='camera-folder'\nlink='sim:camera'\n",
+            "[simulation]\nis_on=true\nhas_sandbox=true\n[devices.camera]\ndriver='camera-folder'\nlink='sim:camera'\n",
             "devices.camera.driver: 'camera-folder' — one that can be simulated: camera-http",
         ),
     ],
@@ -125,6 +132,7 @@ def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistak
 def test_what_no_type_can_tell_is_named_before_anything_starts(tmp_path, capsys, text, mistake):
     path = tmp_path / "kiosk.toml"
     path.write_text(MINIMAL + text, "utf-8")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----", "ascii")
     assert command.check(path) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(mistake)
