@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, utils, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from benchmarks.queue import FACTS, MANIFEST_BYTES, Clock, Figure, counted_syncs, figure, make_sid, timed
+from benchmarks.bench_store import FACTS, MANIFEST_BYTES, Clock, Figure, figure, make_sid, timed
+from benchmarks.queue import counted_syncs
 from offline_queue.api import PlainPart, SealingKey, SignedObject
 from offline_queue.blobs import sync_folder
 from offline_queue.seal import XWING, SealHeader, seal_bytes

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.commands.enrol import enrol_terminal
-from benchmarks.queue import Figure, figure
+from benchmarks.bench_store import Figure, figure
 from kiosk.central.link import Link, open_link
 from kiosk.central.token import TokenSource
 from kiosk.services.submission import uuid7

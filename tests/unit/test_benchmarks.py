@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -152,3 +153,8 @@ def test_nothing_heavy_is_imported_on_the_way_to_the_first_frame():
     loaded = set(done.stdout.split())
     assert "PySide6" in loaded
     assert loaded & heavy == set()
+
+
+@pytest.mark.parametrize("name", program.NAMES)
+def test_every_benchmark_can_be_started(name):
+    assert importlib.import_module(f"benchmarks.{name}")
