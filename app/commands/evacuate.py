@@ -118,7 +118,7 @@ class Courier:
         if self._store is not None:
             self._store.close()
         if self._link is not None:
-            self._link.client.close()
+            self._link.close()
 
     def take(self, root: Path) -> list[Result]:
         """Return what became of each submission of one evacuation."""

@@ -86,7 +86,7 @@ def _rotate(config: Config, device: Device) -> Device:
             log.record(Event.KEY_ROTATED, device=fresh.device_id, certificate=certificate_sha256(fresh))
         finally:
             log.close()
-            link.client.close()
+            link.close()
         tidy(place, fresh)
     finally:
         lock.release()
