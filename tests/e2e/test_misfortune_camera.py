@@ -25,7 +25,7 @@ def test_a_camera_that_is_gone_greys_the_scan_and_comes_back(kiosk: Terminal) ->
     kiosk.control("camera", "fault", name="refuse")
     kiosk.until(lambda: not scan_of(kiosk)[0], "a grey button")
     assert scan_of(kiosk) == (False, AWAY)
-    assert kiosk.view.top.notice == AWAY
+    kiosk.until(lambda: kiosk.view.top.notice == AWAY, "the notice")
     answers = kiosk.session.answers
     kiosk.control("camera", "calm")
     kiosk.until(lambda: scan_of(kiosk) == (True, ""), "the button back")

@@ -60,7 +60,7 @@ def test_without_paper_the_visit_ends_with_the_number_on_the_screen(kiosk: Termi
     kiosk.until(
         lambda: kiosk.running.lanes[DeviceKind.PRINTER].status.supply is SupplyState.OUT, "a printer that has no paper"
     )
-    assert kiosk.view.top.notice == AWAY
+    kiosk.until(lambda: kiosk.view.top.notice == AWAY, "the notice that no slip can be printed")
     sid = come_to_the_slip(kiosk)
     assert OUT in kiosk.said
     assert STAFF in kiosk.said
@@ -86,7 +86,7 @@ def test_a_printer_pulled_out_costs_only_the_paper(terminal: Terminal) -> None:
     terminal.play(until=State.FORM)
     terminal.stage.unplug(DeviceKind.PRINTER)
     printer_is_ready(terminal, False)
-    assert terminal.view.top.notice == AWAY
+    terminal.until(lambda: terminal.view.top.notice == AWAY, "the notice that no slip can be printed")
     sid = come_to_the_slip(terminal)
     assert AWAY in terminal.said
     assert terminal.commits(sid) == 1

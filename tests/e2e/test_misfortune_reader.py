@@ -33,7 +33,7 @@ def test_unplugged_while_it_is_asked_for_the_screen_says_so_and_the_visit_goes_o
     kiosk.stage.unplug(DeviceKind.READER)
     kiosk.until(lambda: AWAY in kiosk.said, "the sentence")
     assert STAFF in kiosk.said
-    assert kiosk.view.top.notice == AWAY
+    kiosk.until(lambda: kiosk.view.top.notice == AWAY, "the notice")
     assert kiosk.session.state is State.IDENTIFY
     kiosk.stage.plug_in(DeviceKind.READER)
     kiosk.until(lambda: AWAY not in (*kiosk.said, kiosk.view.top.notice), "the sentence to go")
@@ -61,7 +61,7 @@ def test_unplugged_after_the_card_was_read_nobody_misses_it(kiosk: Terminal) -> 
     kiosk.play(until=State.FORM)
     kiosk.stage.unplug(DeviceKind.READER)
     reader_is(kiosk, DeviceState.NO_DEVICE)
-    assert kiosk.view.top.notice == AWAY
+    kiosk.until(lambda: kiosk.view.top.notice == AWAY, "the notice")
     kiosk.play(until=State.SLIP)
     sid = kiosk.sid
     kiosk.until(lambda: kiosk.session.slip == "printed", "the slip")
