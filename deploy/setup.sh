@@ -38,7 +38,10 @@ if [ ! -e "$stamp" ]; then
     echo "Installing Python packages into .venv (once for each lock file)"
     rm -rf .venv
     "$python" -m venv .venv
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+    pip=".venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes"
+    # what comes as source alone is built with the lock's own setuptools, never with one looked up on the way
+    awk '/^setuptools==/ { on = 1 } on { print } on && !/\\$/ { exit }' requirements.lock | $pip -r /dev/stdin
+    $pip --no-build-isolation -r requirements.lock
     : > "$stamp"
 fi
 
