@@ -147,12 +147,8 @@ class Kiosk:
         self.work = WorkLane(self.note_defect)
         self.lanes = {
             kind: self._lane(kind, device)
-            for kind, device in (
-                (DeviceKind.READER, ready.config.devices.reader),
-                (DeviceKind.CAMERA, ready.config.devices.camera),
-                (DeviceKind.PRINTER, ready.config.devices.printer),
-            )
-            if device is not None
+            for kind in DeviceKind
+            if (device := ready.config.devices.of(kind)) is not None
         }
         plan = build_plan(ready.config.sync.large_parts, ready.config.sync.large_from_kib)
         self.sync = SyncLoop(

@@ -50,12 +50,13 @@ def _device_mistakes(config: Config) -> Iterator[str]:
     from devices.registry import device_mistakes, driver_for
 
     for kind in DeviceKind:
-        device: DeviceConfig | None = getattr(config.devices, kind.value)
+        device = config.devices.of(kind)
         if device is None:
             continue
         where, is_simulated = f"devices.{kind.value}", device.link.startswith("sim:")
-        if is_simulated and device.link != f"sim:{kind.value}":
-            yield f"{where}.link: {device.link!r} — sim:{kind.value}"
+        if is_simulated and (device.link != f"sim:{kind.value}" or kind not in SIMULATED):
+            ours = f"sim:{kind.value}" if kind in SIMULATED else "a wire; there is no far end of our own for it here"
+            yield f"{where}.link: {device.link!r} — {ours}"
             continue
         link = SIMULATED[kind] if is_simulated else device.link
         for key, text in device_mistakes(kind, device.driver, link, device.options):
@@ -126,11 +127,7 @@ def on_stage(config: Config, stage: Stage, links: dict[DeviceKind, str]) -> Conf
     devices = config.devices
     return replace(
         config,
-        devices=DevicesConfig(
-            reader=led(DeviceKind.READER, devices.reader),
-            camera=led(DeviceKind.CAMERA, devices.camera),
-            printer=led(DeviceKind.PRINTER, devices.printer),
-        ),
+        devices=DevicesConfig(**{kind.value: led(kind, devices.of(kind)) for kind in DeviceKind}),
         platform=replace(config.platform, urls=(stage.url,), ca=announced.ca, pins=announced.pins),
     )
 

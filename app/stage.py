@@ -15,7 +15,7 @@ from types import TracebackType
 
 import msgspec
 
-from devices.api import DeviceKind
+from devices.api import NEEDED, DeviceKind
 from devices.sim.control import SimProcess, spawn
 from offline_queue.lock import LockFile
 
@@ -128,9 +128,7 @@ class Stage:
     away from the other. Entering raises StoreBusy then, RuntimeError where a far end does not start.
     """
 
-    def __init__(
-        self, folder: Path, kinds: tuple[DeviceKind, ...] = tuple(DeviceKind), is_instant: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, kinds: tuple[DeviceKind, ...] = NEEDED, is_instant: bool = False) -> None:
         self.folder = folder
         self.platform = Platform(folder / "platform")
         self.sims: dict[str, SimProcess] = {}

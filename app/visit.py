@@ -18,7 +18,7 @@ from app.player import Player, PlayFailed, until
 from app.setting import enrol_if_blank, for_visit, load_setting, on_stage
 from app.stage import Stage
 from app.waking import LateFrames, waking_view
-from devices.api import DeviceKind
+from devices.api import NEEDED, DeviceKind
 from devices.imaging.eye import Eye
 from devices.registry import driver_for
 from kiosk.services.catalogue import load_catalogue
@@ -52,7 +52,7 @@ class Visit:
             raise ValueError(f"--item: {script.item} — an item code of the catalogue, such as SIM-YB-0001")
         if not can_apply(item):
             raise ValueError(f"--item: {script.item} — its guide alone is shown here; SIM-YB-0001 can be played")
-        kinds = tuple(kind for kind in DeviceKind if kind not in self._links)
+        kinds = tuple(kind for kind in NEEDED if kind not in self._links)
         self._stage = undo.enter_context(Stage(out / "work", kinds))
         self._undo = undo
         self._notes = VisitNotes(out, has_own_card=DeviceKind.READER in self._links)

@@ -15,7 +15,7 @@ import msgspec
 from app import VERSION
 from app.build import AUDIT, MB, QUEUE, TRUST, catalogue_folder, load_texts
 from app.commands.queue import queue_facts
-from devices.api import Deadline, DeviceError, DeviceKind, Status
+from devices.api import NEEDED, Deadline, DeviceError, DeviceKind, Status
 from devices.imaging.eye import Eye
 from devices.registry import make_device
 from kiosk.central.link import Link, open_link
@@ -102,14 +102,15 @@ class Doctor:
 
     def examine(self) -> tuple[Finding, ...]:
         """Return what there is to say, in the order of the architecture page."""
-        devices = [self._device(kind) for kind in DeviceKind]
+        asked = [kind for kind in DeviceKind if kind in NEEDED or self._config.devices.of(kind) is not None]
+        devices = [self._device(kind) for kind in asked]
         network = self._network()
         return (*devices, self._queue(), self._clock_finding(), *network, self._catalogue())
 
     # ── devices ──────────────────────────────────────────────────────────────────────────
 
     def _device(self, kind: DeviceKind) -> Finding:
-        device: DeviceConfig | None = getattr(self._config.devices, kind.value, None)
+        device = self._config.devices.of(kind)
         if device is None:
             return self._find(kind.value, "care", "not_configured", remedy="doctor.remedy_configure")
         if self._is_held:

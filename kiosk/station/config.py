@@ -9,10 +9,26 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, inspect
 
+from devices.api import DeviceKind
 from kiosk.station.errors import ConfigError
 from kiosk.station.schema import schema_mistakes, words_of
 
-LINK_KINDS = ("serial", "tcp", "pipe", "usb", "pcsc", "http", "https", "v4l2", "folder", "cups", "sane", "sim")
+LINK_KINDS = (
+    "serial",
+    "tcp",
+    "pipe",
+    "usb",
+    "hid",
+    "pcsc",
+    "http",
+    "https",
+    "rtsp",
+    "v4l2",
+    "folder",
+    "cups",
+    "sane",
+    "sim",
+)
 
 SLOWEST_BYTES_PER_S = 4096  # below it a piece of 64 KiB would outlast the platform's patience
 
@@ -110,6 +126,16 @@ class DevicesConfig(Section, frozen=True, kw_only=True):
     reader: DeviceConfig | None = None
     camera: DeviceConfig | None = None
     printer: DeviceConfig | None = None
+    card: DeviceConfig | None = None
+    document_printer: DeviceConfig | None = None
+    scanner: DeviceConfig | None = None
+    barcode: DeviceConfig | None = None
+    auxiliaries: DeviceConfig | None = None
+
+    def of(self, kind: DeviceKind) -> DeviceConfig | None:
+        """Return what is configured for this kind of device; None means the station has none."""
+        found: DeviceConfig | None = getattr(self, kind.value)
+        return found
 
 
 class PlatformConfig(Section, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from devices.api import DeviceKind, DeviceState, Status
+from devices.api import NEEDED, DeviceKind, DeviceState, Status
 from kiosk.station.config import StationConfig
 from offline_queue.api import PauseReason, QueueStats
 
@@ -34,7 +34,7 @@ class Station(msgspec.Struct, frozen=True):
         """Return (kind word of the failures table, code) of a device that is away; ("", "") when all is well."""
         status = self.devices.get(kind)
         if status is None:
-            return kind.value.capitalize(), "not_configured"
+            return (kind.value.capitalize(), "not_configured") if kind in NEEDED else ("", "")
         if status.is_ready or status.device is DeviceState.STARTING:
             return "", ""
         return kind.value.capitalize(), status.code or status.device.value

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from devices.api import DeviceKind
+from devices.api import NEEDED
 from kiosk.session import events as evt
 from kiosk.session.compose import SCREENS, view_of
 from kiosk.session.flow.apply import is_at_work
@@ -35,7 +35,7 @@ from tests.flow.journeys import moments
 STATIONS = {
     "well": make_station(),
     "offline": make_station(online=False),
-    "bare": make_station(online=False, away=tuple(DeviceKind)),
+    "bare": make_station(online=False, away=NEEDED),
 }
 FRAME = {"help"}
 NEVER = ("受理", "失败", "fail", "error", "accepted")

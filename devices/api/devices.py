@@ -1,0 +1,90 @@
+"""One small Protocol per kind of device, and the link below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from devices.api.deadline import Deadline
+from devices.api.strip import Printed, Strip
+from devices.api.values import IdCard, Page, Preview
+from devices.api.words import Capabilities, DeviceKind, Status
+
+
+class Link(Protocol):
+    """Bytes in, bytes out. Every loss of the other end is NotReady("noDevice")."""
+
+    @property
+    def address(self) -> str:
+        """Return the link as written in configuration, `serial:/dev/ttyUSB0?baud=115200`."""
+
+    def open(self) -> None:
+        """Take the port for ourselves alone. Raises: NotReady."""
+
+    def close(self) -> None:
+        """Give the port back; closing twice is harmless."""
+
+    def write(self, data: bytes, deadline: Deadline) -> None:
+        """Send all bytes. Raises: NotReady, TimedOut, Cancelled."""
+
+    def read(self, limit: int, deadline: Deadline) -> bytes:
+        """Return 1…limit bytes as soon as there are any. Raises: NotReady, TimedOut, Cancelled."""
+
+    def drain(self) -> bytes:
+        """Return what has arrived already, without waiting (may be empty). Raises: NotReady."""
+
+
+@runtime_checkable
+class Device(Protocol):
+    """What every driver offers. All calls come from one thread, its lane."""
+
+    kind: DeviceKind
+
+    def open(self, deadline: Deadline) -> None:
+        """Connect and make sure the right kind of device answers. Raises: DeviceError."""
+
+    def close(self) -> None:
+        """Let go of the device; closing twice is harmless."""
+
+    def status(self, deadline: Deadline) -> Status:
+        """Ask the device. No answer is unknown, and unknown is never ready. Raises: DeviceError."""
+
+    def capabilities(self) -> Capabilities:
+        """Return what the opened device can do."""
+
+
+class IdReader(Device, Protocol):
+    """Reads identity cards. A read waits for a card until its deadline."""
+
+    def read(self, deadline: Deadline) -> IdCard:
+        """Return the next card laid down. Raises: UserFault, TimedOut, Cancelled, DeviceError."""
+
+    def is_card_present(self, deadline: Deadline) -> bool:
+        """Whether the card just read still lies there. Raises: DeviceError."""
+
+
+class Camera(Device, Protocol):
+    """Looks at the desk. Open only while capturing (no spying; §4 row 24)."""
+
+    def watch(self, on_preview: Callable[[Preview], None], deadline: Deadline) -> None:
+        """Call `on_preview` for each frame until called off. Raises: DeviceError."""
+
+    def capture(self, material: str, index: int, deadline: Deadline, keep: bool = False) -> Page:
+        """Take the high-resolution still and return the page, straightened and encoded.
+
+        Raises: UserFault whose code is the gate that refused it (never when `keep`), DeviceError.
+        """
+
+
+class ReceiptPrinter(Device, Protocol):
+    """Prints one strip and says honestly whether it came out."""
+
+    def print(self, strip: Strip, deadline: Deadline) -> Printed:
+        """Print and cut. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady."""
+
+
+class Frames(Protocol):
+    """The latest preview picture; newest wins, never an event."""
+
+    def latest(self) -> tuple[int, int, int, bytes] | None:
+        """Return (number, width_px, height_px, RGB888 bytes) of the newest frame, or None."""

@@ -1,0 +1,48 @@
+"""What a device can do wrong."""
+
+from __future__ import annotations
+
+
+class DeviceError(Exception):
+    """Root of what a device can do wrong. `code` is a closed word, safe for logs and staff."""
+
+    def __init__(self, code: str = "", detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class NotReady(DeviceError):
+    """The device is not there or not switched on (XFS deviceNotReady)."""
+
+
+class TimedOut(DeviceError):
+    """The deadline passed without the answer (XFS timeOut)."""
+
+
+class Cancelled(DeviceError):
+    """We called the command off (XFS canceled)."""
+
+
+class UserFault(DeviceError):
+    """The person's move: card pulled early, unreadable card, wrong side (XFS userError)."""
+
+
+class SupplyOut(DeviceError):
+    """Paper or ink has run out (XFS paperOut, tonerOut)."""
+
+
+class Jammed(DeviceError):
+    """Paper or media is stuck (XFS paperJammed, mediaJam)."""
+
+
+class HardwareFault(DeviceError):
+    """The device reports a fault of its own (XFS hardwareError)."""
+
+
+class Unsupported(DeviceError):
+    """This device cannot do that (XFS unsupportedCommand)."""
+
+
+class WireFault(DeviceError):
+    """Bytes that do not follow the protocol. The only error a codec raises."""

@@ -1,0 +1,77 @@
+"""What readers and cameras give back."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from devices.api.private import Private
+
+
+class CardKind(StrEnum):
+    """Layout of the text record, by its type mark (reference/devices.md §4.6)."""
+
+    RESIDENT = "R"
+    RESIDENCE_PERMIT = "J"
+    FOREIGNER_2017 = "I"
+    FOREIGNER_2023 = "Y"
+
+
+class IdCard(msgspec.Struct, frozen=True):
+    """One identity card as its chip tells it. Codes stay as on the card."""
+
+    kind: CardKind
+    name: Private[str]
+    id_number: Private[str]
+    sex: str  # GB/T 2261.1 code, one character
+    nation: str  # GB/T 3304 code, two characters; "" where the layout has none
+    birth_date: Private[date]
+    address: Private[str]
+    authority: str
+    valid_from: date | None
+    valid_until: date | None  # None together with is_permanent means 长期
+    is_permanent: bool = False
+    photo: Private[bytes] = Private(b"")  # WLT bytes, never decoded here
+    extra_addresses: tuple[Private[str], ...] = ()
+    english_name: Private[str] = Private("")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One quality gate's answer. `gate` is a key of reference/imaging.md §5."""
+
+    gate: str
+    value: float
+    limit: float
+    ok: bool
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One captured page, encoded by us, with no metadata. `dpi` is the captured one."""
+
+    material: str
+    index: int
+    jpeg: Private[bytes]
+    width_px: int
+    height_px: int
+    dpi: int
+    verdicts: tuple[Verdict, ...]
+    sha256: str
+    is_kept_despite: bool = False  # refused three times and kept, marked for review
+
+
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What the eye sees now. Corners in pixels of the preview, clockwise from the top left."""
+
+    number: int
+    width_px: int
+    height_px: int
+    gate: str  # the gate that speaks (imaging.md §5); "" = good, "taken" = this page was taken already
+    corners: Corners | None = None
+    score: float = 0.0
+    stable_frames: int = 0
+    is_ready: bool = False  # auto-capture may fire now
