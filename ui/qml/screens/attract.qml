@@ -14,8 +14,8 @@ Item {
     Item {
         id: scene
 
-        // The drawing is 1600×800; lying, its middle thousand is shown between more sky and more water.
-        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : Math.max(width / 1040, height / 800 * 0.9)
+        // The drawing is 1600×800; lying, boat, pagoda and sun are shown between more sky and more water.
+        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : Math.max(width / 1190, height / 800 * 0.62)
 
         width: screen.isUpright ? parent.width : parent.width * (screen.isTight ? 0.36 : 0.46)
         height: screen.isUpright ? Math.min(parent.height * (Theme.isElder ? 0.34 : 0.42), width * 0.66) : parent.height
