@@ -61,7 +61,8 @@ Item {
         Line {
             width: parent.width
             text: Kiosk.view.title
-            font.pixelSize: screen.isTight ? Theme.titleSize * (Theme.isShort ? 0.7 : 1) : Theme.display
+            // a Chinese name stands on one line where it can: its characters are as wide as they are high
+            font.pixelSize: screen.isTight ? Theme.titleSize * (Theme.isShort ? 0.7 : 1) : Words.isEnglish ? Theme.display : Math.max(Theme.titleSize, Math.min(Theme.display, Math.floor(width / Math.max(1, text.length))))
             font.bold: true
             lineHeight: Theme.tightLine
             Accessible.role: Accessible.Heading
