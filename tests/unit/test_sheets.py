@@ -62,7 +62,7 @@ def test_a_list_stands_in_english_too(catalogue):
     sheet = build_material_list(item_of(catalogue, "SIM-GA-0004"), catalogue, SITE, WALL_S, "en")
     found = text_in(sheet.pdf.reveal())
     assert "Whattobring" in found
-    assert "Resident" in found
+    assert "renewanexpiredcard" in found
     assert SITE.phone in found
 
 
