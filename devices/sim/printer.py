@@ -135,20 +135,25 @@ class _Serial(_Wire):
         speed = f"?baud={baud}" if baud and not is_node else ""
         self.link = f"{'pipe' if is_node else 'serial'}:{symlink.absolute() if symlink else path}{speed}"
         self._byte_s = 10 / baud if baud else 0.0
-        self._free_at = 0.0
+        self._arriving = b""
+        self._due_at = 0.0
 
     def receive(self, wait_s: float) -> bytes:
-        if (busy_s := self._free_at - time.monotonic()) > 0:
-            time.sleep(min(busy_s, wait_s))  # the line is carrying the last bytes
-            return b""
-        ready, _, _ = select.select([self._master], [], [], wait_s)
-        if not ready:
-            return b""
-        data = os.read(self._master, LINE_CHUNK if self._byte_s else 4096)
-        self._free_at = time.monotonic() + len(data) * self._byte_s
+        if not self._arriving:
+            ready, _, _ = select.select([self._master], [], [], wait_s)
+            if not ready:
+                return b""
+            self._arriving = os.read(self._master, LINE_CHUNK if self._byte_s else 4096)
+            self._due_at = max(self._due_at, time.monotonic()) + len(self._arriving) * self._byte_s
+        if (busy_s := self._due_at - time.monotonic()) > 0:
+            time.sleep(min(busy_s, wait_s))  # the line is still carrying them
+            if time.monotonic() < self._due_at:
+                return b""
+        data, self._arriving = self._arriving, b""
         return data
 
     def send(self, data: bytes) -> None:
+        time.sleep(len(data) * self._byte_s)
         os.write(self._master, data)
 
     def close(self) -> None:

@@ -17,19 +17,19 @@ FONT = "Noto Sans CJK SC"
 STYLE = f"""
 @page {{ size: A4; margin: 20mm 20mm 24mm; @bottom-left {{ content: string(foot); font: 8.5pt "{FONT}"; color: #444 }}
   @bottom-right {{ content: counter(page) " / " counter(pages); font: 8.5pt "{FONT}"; color: #444 }} }}
-body {{ font: 11pt/1.6 "{FONT}", "HanaMinB"; color: #000; margin: 0 }}
+body {{ font: 11pt/1.5 "{FONT}", "HanaMinB"; color: #000; margin: 0 }}
 .foot {{ string-set: foot attr(data-foot) }}
 h1 {{ font-size: 22pt; line-height: 1.3; text-align: center; margin: 0 0 2mm }}
 .caution, .center {{ text-align: center }} .caution {{ font-weight: bold; margin: 0 0 5mm }}
 .copy {{ text-align: center; font: bold 15pt "{FONT}"; border: 0.6mm solid #000; margin: 0 auto 4mm; width: 90mm }}
 h2 {{ font-size: 13pt; margin: 5mm 0 1mm; break-after: avoid }}
-p {{ margin: 0 0 1.5mm }} .bold {{ font-weight: bold }} .large {{ font-size: 15pt; font-weight: bold }}
+p {{ margin: 0 0 1mm }} .bold {{ font-weight: bold }} .large {{ font-size: 15pt; font-weight: bold }}
 hr {{ border: 0; border-top: 0.3mm solid #000; margin: 3mm 0 }}
 table {{ width: 100%; border-collapse: collapse }}
 td {{ border-bottom: 0.2mm solid #888; padding: 2mm 1mm; vertical-align: top }}
 tr {{ break-inside: avoid }} td.box {{ width: 8mm }} td.note {{ width: 62mm; color: #222; font-size: 10pt }}
 .tick {{ display: inline-block; width: 4mm; height: 4mm; border: 0.4mm solid #000; margin-top: 0.6mm }}
-.code {{ width: 38mm; margin: 4mm auto }} .code svg {{ display: block; width: 38mm; height: 38mm }}
+.code {{ width: 34mm; margin: 3mm auto }} .code svg {{ display: block; width: 34mm; height: 34mm }}
 """
 
 

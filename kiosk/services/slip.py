@@ -92,6 +92,7 @@ def build_slip(facts: SlipFacts, locale: str) -> Strip:
     pen = _Pen(locale, is_elder=facts.scale == "elder")
     if facts.reprint:  # seen at once, whichever end of a folded slip is looked at
         pen.banner("slip.copy")
+        pen.rule()
     pen.title("slip.receipt.title" if is_receipt else "slip.intake.title")
     if is_receipt:
         pen.say("slip.receipt.case_number", is_large=True, case_number=facts.case_number)
