@@ -68,7 +68,7 @@ TEST_STRIP = Strip(
 )
 
 
-def print_test(link: str, driver: str = "", kind: str = "", as_json: bool = False) -> int:
+def print_test(link: str, driver: str = "", kind: str | None = None, as_json: bool = False) -> int:
     """Print the test slip or page and say how it went. Without `kind` the driver decides, and a queue means A4.
 
     Return 0 when it came out, 1 when the printer would not, 2 when there is no such link, driver or printer.
@@ -96,7 +96,7 @@ def print_test(link: str, driver: str = "", kind: str = "", as_json: bool = Fals
     return 0 if not code else 2 if code == AWAY else 1
 
 
-def _kind(link: str, driver: str, kind: str) -> DeviceKind:
+def _kind(link: str, driver: str, kind: str | None) -> DeviceKind:
     if kind:
         return DeviceKind(kind)
     if driver in DRIVERS and load_driver(driver).kind is DeviceKind.DOCUMENT_PRINTER:

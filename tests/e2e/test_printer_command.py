@@ -6,8 +6,10 @@ import json
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
 from app.commands.print_test import RULER, print_test
+from main import cli
 
 
 def test_the_test_slip_comes_out(printer_rig, capsys):
@@ -83,6 +85,14 @@ def test_a_paused_queue_is_one_clear_line(cups_server, paper_printer, capsys):
     finally:
         cups_server.run("cupsenable", "A4")
     assert print_test(cups_server.link("NONE"), kind="document_printer") == 2
+
+
+def test_the_command_line_takes_a_queue(cups_server, paper_printer, tmp_path):
+    link = cups_server.link("A4")
+    done = CliRunner().invoke(cli, ["print-test", "--link", link, "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["printed"]) == (0, True)
+    assert CliRunner().invoke(cli, ["print-test", "--link", f"cups:A4@{tmp_path}/none.sock"]).exit_code == 2
+    assert CliRunner().invoke(cli, ["print-test", "--link", link, "--kind", "reader"]).exit_code == 2
 
 
 def test_a_slip_goes_through_a_queue_when_asked_for(slip_rig, cups_server, capsys):
