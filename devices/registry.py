@@ -14,6 +14,8 @@ DRIVERS: dict[str, str] = {
     "camera-http": "devices.drivers.camera_http:HttpCamera",
     "camera-folder": "devices.drivers.camera_folder:FolderCamera",
     "printer-escpos": "devices.drivers.printer_escpos:EscposPrinter",
+    "printer-escpos-cups": "devices.drivers.printer_escpos_cups:CupsReceiptPrinter",
+    "document-printer-cups": "devices.drivers.document_printer_cups:CupsDocumentPrinter",
 }
 
 # which driver a link means when configuration names none: (device kind, link kind)
@@ -26,6 +28,8 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
     (DeviceKind.PRINTER, "tcp"): "printer-escpos",
     (DeviceKind.PRINTER, "pipe"): "printer-escpos",
+    (DeviceKind.PRINTER, "cups"): "printer-escpos-cups",
+    (DeviceKind.DOCUMENT_PRINTER, "cups"): "document-printer-cups",
 }
 
 

@@ -21,6 +21,7 @@ AREAS = (
     "browser",
     "reader",
     "printer",
+    "cups",
     "camera",
     "services",
     "ui",

@@ -5,7 +5,7 @@ Imports msgspec and the standard library only; everything is imported from here.
 """
 
 from devices.api.deadline import Deadline
-from devices.api.devices import Camera, Device, Frames, IdReader, Link, ReceiptPrinter
+from devices.api.devices import Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
     Cancelled,
     DeviceError,
@@ -19,6 +19,7 @@ from devices.api.errors import (
     WireFault,
 )
 from devices.api.private import MASK, Private
+from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
@@ -36,6 +37,7 @@ __all__ = [
     "DeviceError",
     "DeviceKind",
     "DeviceState",
+    "DocumentPrinter",
     "Frames",
     "HardwareFault",
     "IdCard",
@@ -49,6 +51,8 @@ __all__ = [
     "Printed",
     "Private",
     "ReceiptPrinter",
+    "Sheet",
+    "SheetPrinted",
     "Status",
     "Strip",
     "StripCode",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from devices.api.deadline import Deadline
+from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip
 from devices.api.values import IdCard, Page, Preview
 from devices.api.words import Capabilities, DeviceKind, Status
@@ -81,6 +82,13 @@ class ReceiptPrinter(Device, Protocol):
 
     def print(self, strip: Strip, deadline: Deadline) -> Printed:
         """Print and cut. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady."""
+
+
+class DocumentPrinter(Device, Protocol):
+    """Prints A4 documents and says honestly whether the job came to its end."""
+
+    def print(self, sheet: Sheet, deadline: Deadline) -> SheetPrinted:
+        """Print one document. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady, Cancelled, WireFault."""
 
 
 class Frames(Protocol):

@@ -97,6 +97,8 @@ class Session(msgspec.Struct, frozen=True):
     # slip
     slip: Literal["", "printing", "printed", "failed"] = ""
     reprints: int = 0
+    # the material list on A4, asked for at the guide
+    sheet: Literal["", "printing", "printed", "failed"] = ""
     # the moment
     tries: int = 0
     fault: Fault | None = None

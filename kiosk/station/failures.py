@@ -54,6 +54,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
+    Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
     Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
     Failure("F15", ("Network",), (), Move.NOBODY, "failures.network", False, "remedies.network"),
     Failure("F00", (), (), Move.ATTENDANT, "failures.other", True, "remedies.other"),
