@@ -22,6 +22,7 @@ AREAS = (
     "reader",
     "printer",
     "camera",
+    "auxiliaries",
     "services",
     "ui",
     "keyboard",
