@@ -110,6 +110,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b'409\nContent-Type: application/problem+json\n\n{"code":"id_reused","status":409}',
         b"200\ncontent-type: text/html\n\n<html>",
         b'201\n\n{"a":[{"b":1.5}]}',
+        b"503\nRetry-After: Sun, 06 Nov " + b"9" * 30 + b" 08:49:37 GMT\n\n",  # once an OverflowError
     ),
     "central-value": (
         b'\0{"items":[]}',
