@@ -31,7 +31,8 @@ DRIVER = "camera-http"
 CONNECT_S = 2.0
 FREEZE_S = 3.0  # a 12 fps stream that is silent for so long stands still
 SLICE_S = 0.1  # how long a call-off may go unnoticed
-BACK_OFF_S = (0.1, 0.4, 1.0)  # before the stream is opened again; after the last the camera is gone
+# before the stream is opened again; after the last the camera is gone, and that is told within two seconds
+BACK_OFF_S = (0.1, 0.4, 0.7)
 BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 CHUNK = 1 << 16
 
