@@ -39,9 +39,8 @@ def _reader(session: Session) -> FlashRate:
 
 
 def _scanner(session: Session) -> FlashRate:
-    if session.state is not State.SCAN:
-        return FlashRate.OFF
-    return FlashRate.CONTINUOUS if session.is_capturing else FlashRate.MEDIUM
+    # steady: a lamp that flashes beside the desk would move in the camera's picture
+    return FlashRate.CONTINUOUS if session.state is State.SCAN else FlashRate.OFF
 
 
 def _printer(session: Session) -> FlashRate:

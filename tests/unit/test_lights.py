@@ -46,7 +46,7 @@ def test_at_most_one_place_is_lit_and_every_lamp_is_told(at, state):
         (State.FORM, {}, Light.CARD_READER, FlashRate.OFF),
         (State.FAREWELL, {"is_card_left": True}, Light.CARD_READER, FlashRate.MEDIUM),
         (State.FAREWELL, {}, Light.CARD_READER, FlashRate.OFF),
-        (State.SCAN, {}, Light.SCANNER, FlashRate.MEDIUM),
+        (State.SCAN, {}, Light.SCANNER, FlashRate.CONTINUOUS),
         (State.SCAN, {"is_capturing": True}, Light.SCANNER, FlashRate.CONTINUOUS),
         (State.SLIP, {"slip": "printing"}, Light.RECEIPT_PRINTER, FlashRate.CONTINUOUS),
         (State.SLIP, {"slip": "printed"}, Light.RECEIPT_PRINTER, FlashRate.MEDIUM),
