@@ -23,6 +23,7 @@ AREAS = (
     "printer",
     "cups",
     "camera",
+    "auxiliaries",
     "services",
     "ui",
     "keyboard",

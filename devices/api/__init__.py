@@ -4,8 +4,9 @@ Device, media and supply words are those of XFS4IoT, unchanged (reference/device
 Imports msgspec and the standard library only; everything is imported from here.
 """
 
+from devices.api.auxiliaries import Colour, Door, FlashRate, Lamp, Light, Proximity, Sensors, Switch, Ups
 from devices.api.deadline import Deadline
-from devices.api.devices import Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
+from devices.api.devices import Auxiliaries, Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
     Cancelled,
     DeviceError,
@@ -27,10 +28,12 @@ from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, Med
 __all__ = [
     "MASK",
     "NEEDED",
+    "Auxiliaries",
     "Camera",
     "Cancelled",
     "Capabilities",
     "CardKind",
+    "Colour",
     "Corners",
     "Deadline",
     "Device",
@@ -38,11 +41,15 @@ __all__ = [
     "DeviceKind",
     "DeviceState",
     "DocumentPrinter",
+    "Door",
+    "FlashRate",
     "Frames",
     "HardwareFault",
     "IdCard",
     "IdReader",
     "Jammed",
+    "Lamp",
+    "Light",
     "Link",
     "MediaState",
     "NotReady",
@@ -50,7 +57,9 @@ __all__ = [
     "Preview",
     "Printed",
     "Private",
+    "Proximity",
     "ReceiptPrinter",
+    "Sensors",
     "Sheet",
     "SheetPrinted",
     "Status",
@@ -61,8 +70,10 @@ __all__ = [
     "StripRule",
     "SupplyOut",
     "SupplyState",
+    "Switch",
     "TimedOut",
     "Unsupported",
+    "Ups",
     "UserFault",
     "Verdict",
     "WireFault",

@@ -7,9 +7,7 @@ from kiosk.services.catalogue import Material, ServiceItem
 from kiosk.session.flow.route import can_apply
 from kiosk.session.screens.frame import Scene, standard_actions
 from kiosk.session.view import Action, Field, Note, Row, Tile, View
-from offline_queue.api import PauseReason
-
-BARRED = (PauseReason.SUSPENDED, PauseReason.REVOKED)  # the platform takes nothing new from this terminal
+from kiosk.station.health import BARRED
 
 WINDOW_ICONS = {
     "投资项目": "project",
@@ -157,6 +155,8 @@ def guide(scene: Scene) -> View:
         reason = ""
         if scene.station.pause in BARRED:
             reason = say("guide.out_of_service", phone=scene.station.site.phone)
+        elif scene.station.is_battery_low:
+            reason = say("failures.battery_low")
         elif not scene.station.queue.is_accepting:
             reason = say("failures.disk_full")
         elif session.identity is None and not scene.station.has(DeviceKind.READER):
