@@ -4,6 +4,16 @@ Device, media and supply words are those of XFS4IoT, unchanged (reference/device
 Imports msgspec and the standard library only; everything is imported from here.
 """
 
+from devices.api.chipcards import (
+    NO_KEYS,
+    BankCard,
+    CardChannel,
+    CardKeys,
+    CardReader,
+    ChipCard,
+    HolderState,
+    SocialCard,
+)
 from devices.api.deadline import Deadline
 from devices.api.devices import Camera, Device, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
@@ -26,10 +36,16 @@ from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, Med
 __all__ = [
     "MASK",
     "NEEDED",
+    "NO_KEYS",
+    "BankCard",
     "Camera",
     "Cancelled",
     "Capabilities",
+    "CardChannel",
+    "CardKeys",
     "CardKind",
+    "CardReader",
+    "ChipCard",
     "Corners",
     "Deadline",
     "Device",
@@ -38,6 +54,7 @@ __all__ = [
     "DeviceState",
     "Frames",
     "HardwareFault",
+    "HolderState",
     "IdCard",
     "IdReader",
     "Jammed",
@@ -49,6 +66,7 @@ __all__ = [
     "Printed",
     "Private",
     "ReceiptPrinter",
+    "SocialCard",
     "Status",
     "Strip",
     "StripCode",
