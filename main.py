@@ -85,7 +85,7 @@ def doctor(**options: Any) -> None:
 
 
 @cli.command("read-card")
-@click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:HOST:PORT or sim:reader")
+@click.option("--link", required=True, help="serial:PATH?baud=115200, tcp:HOST:PORT, pcsc:READER NAME or sim:reader")
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
@@ -280,7 +280,7 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line"]))
+@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line", "card"]))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:
     """Serve a simulator on a pty or a socket, for training and for other people's clients."""

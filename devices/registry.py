@@ -14,6 +14,7 @@ DRIVERS: dict[str, str] = {
     "camera-http": "devices.drivers.camera_http:HttpCamera",
     "camera-folder": "devices.drivers.camera_folder:FolderCamera",
     "printer-escpos": "devices.drivers.printer_escpos:EscposPrinter",
+    "card-pcsc": "devices.drivers.card_pcsc:PcscCardReader",
 }
 
 # which driver a link means when configuration names none: (device kind, link kind)
@@ -26,6 +27,7 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
     (DeviceKind.PRINTER, "tcp"): "printer-escpos",
     (DeviceKind.PRINTER, "pipe"): "printer-escpos",
+    (DeviceKind.CARD, "pcsc"): "card-pcsc",
 }
 
 

@@ -12,4 +12,5 @@ SIMULATORS: dict[str, str] = {
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
     "line": "devices.sim.line",
+    "card": "devices.sim.card",
 }
