@@ -30,6 +30,7 @@ from devices.api.errors import (
 )
 from devices.api.private import MASK, Private
 from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
+from devices.api.travel import Authenticity, ChipAccess, PictureKind, TravelDocument
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
 
@@ -37,6 +38,7 @@ __all__ = [
     "MASK",
     "NEEDED",
     "NO_KEYS",
+    "Authenticity",
     "BankCard",
     "Camera",
     "Cancelled",
@@ -45,6 +47,7 @@ __all__ = [
     "CardKeys",
     "CardKind",
     "CardReader",
+    "ChipAccess",
     "ChipCard",
     "Corners",
     "Deadline",
@@ -62,6 +65,7 @@ __all__ = [
     "MediaState",
     "NotReady",
     "Page",
+    "PictureKind",
     "Preview",
     "Printed",
     "Private",
@@ -76,6 +80,7 @@ __all__ = [
     "SupplyOut",
     "SupplyState",
     "TimedOut",
+    "TravelDocument",
     "Unsupported",
     "UserFault",
     "Verdict",
