@@ -12,5 +12,6 @@ SIMULATORS: dict[str, str] = {
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
     "line": "devices.sim.line",
+    "pn532": "devices.sim.pn532",
     "card": "devices.sim.card",
 }

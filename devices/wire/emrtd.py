@@ -92,7 +92,7 @@ _FORMAT = b"FAC\x00010\x00"
 _RECORD_HEAD, _FACE_HEAD, _POINT, _PICTURE_HEAD = 14, 20, 8, 12
 _KINDS = (PictureKind.JPEG, PictureKind.JPEG2000)
 _STARTS = {PictureKind.JPEG: (b"\xff\xd8\xff",), PictureKind.JPEG2000: (b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51")}
-_HEADER = bytes.fromhex("800201018101028702010188020008")  # face; format owner 0101, type 0008
+_HEADER = bytes.fromhex("8101028201008702010188020008")  # a face; format owner 0101, type 0008
 
 
 def decode_dg2(data: bytes) -> Face:

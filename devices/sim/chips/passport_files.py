@@ -108,7 +108,7 @@ def draw_face(size_bytes: int, kind: PictureKind = PictureKind.JPEG) -> bytes:
 
 
 def _fill(jpeg: bytes, size_bytes: int) -> bytes:
-    """Return the JPEG with comments after its beginning. Raises: ValueError if it is too large already."""
+    """Return the JPEG with comments after its JFIF head, which comes first. Raises: ValueError if it is too large."""
     missing = size_bytes - len(jpeg)
     if missing < 0 or 0 < missing < _PIECE:
         raise ValueError(f"face of {size_bytes} bytes: {len(jpeg)} are the least")
@@ -119,4 +119,5 @@ def _fill(jpeg: bytes, size_bytes: int) -> bytes:
             body -= _PIECE
         comments += b"\xff\xfe" + (body + 2).to_bytes(2, "big") + b"." * body
         missing -= body + _PIECE
-    return jpeg[:2] + comments + jpeg[2:]
+    head = 4 + int.from_bytes(jpeg[4:6], "big")
+    return jpeg[:head] + comments + jpeg[head:]
