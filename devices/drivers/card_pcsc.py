@@ -135,11 +135,10 @@ class PcscCardReader:
         self._wait_for_card(deadline)
         card = self._link.connect(deadline)
         try:
-            insertion = self._link.slot(deadline).insertion  # of the card that is ours now
             found = self._recognise(Channel(card), deadline, keys)
         finally:
             card.close()
-        self._read_already = insertion
+        self._read_already = card.insertion
         return found
 
     def is_card_present(self, deadline: Deadline) -> bool:

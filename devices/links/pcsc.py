@@ -8,25 +8,24 @@ Source: reference/devices.md §5; behaviour measured with pcscd 1.9.9.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from queue import SimpleQueue
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from devices.api import Deadline, DeviceError, NotReady, TimedOut, UserFault
+from devices.api import Deadline, DeviceError, NotReady, UserFault
+from devices.links.caller import LOOK_S, Caller
 
 ANY = "*"
-LOOK_S = 0.05  # how often a waiting call looks whether it was called off
 ANSWER_S = 10.0  # a card that calculates asks for more time; readers give up on a mute one in about two seconds
+GONE_S = 1.0  # pcscd looks every 0.2 to 0.4 s; a card still there after a second was not pulled
 CLOSE_S = 2.0  # to power a card down
 
 NO_SERVICE = "noService"
 NO_DEVICE = "noDevice"
 REMOVED = "card_removed"
 UNREADABLE = "card_unreadable"
-MUTE = "mute"
 IN_USE = "inUse"
 
 PRESENT, POWERLESS = 0x20, 0x200  # SCARD_STATE_PRESENT, SCARD_STATE_MUTE
@@ -73,7 +72,7 @@ class PcscLink:
         self.address = address
         self._prefix = "" if name.strip() == ANY else name.strip()
         self._answer_s = answer_s
-        self._caller = _Caller()
+        self._caller = Caller()
 
     def readers(self, deadline: Deadline) -> tuple[str, ...]:
         """Return the names of all readers there are. Raises: NotReady("noService"), TimedOut, Cancelled."""
@@ -87,7 +86,7 @@ class PcscLink:
         raise NotReady(NO_DEVICE, self.address)
 
     def connect(self, deadline: Deadline) -> PcscCard:
-        """Return the card in the reader, powered and ours alone.
+        """Return the card in the reader, powered and ours alone; it tells which insertion it is.
 
         Raises: UserFault("card_removed" | "card_unreadable"), NotReady, TimedOut, Cancelled.
         """
@@ -107,7 +106,7 @@ class PcscLink:
 class PcscCard:
     """A connected card."""
 
-    def __init__(self, caller: _Caller, held: _Held, answer_s: float) -> None:
+    def __init__(self, caller: Caller, held: _Held, answer_s: float) -> None:
         self._caller = caller
         self._held = held
         self._answer_s = answer_s
@@ -117,6 +116,11 @@ class PcscCard:
     def atr(self) -> bytes:
         """Return what the card said when it was powered."""
         return self._held.atr
+
+    @property
+    def insertion(self) -> int:
+        """Return which insertion this card is."""
+        return self._held.slot.insertion
 
     @property
     def is_block(self) -> bool:
@@ -145,13 +149,15 @@ class PcscCard:
 # ── what runs on the link's own thread ─────────────────────────────────────────────────────
 
 
-class _Held(msgspec.Struct, frozen=True):
+class _Held(msgspec.Struct):
     """A connection: pyscard's context and handle, and what the card said."""
 
     context: Any
     handle: Any
+    slot: Slot  # as it was when the card was ours
     is_block: bool  # T=1, which takes a command whole
     atr: bytes
+    is_lost: bool = False
 
 
 def _look() -> tuple[Slot, ...]:
@@ -163,10 +169,16 @@ def _look() -> tuple[Slot, ...]:
         if _code(code) == 0x8010002E:
             return ()
         _check(code)
-        code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
-        _check(code)
+        return _slots(context, names)
     finally:
         scard.SCardReleaseContext(context)
+
+
+def _slots(context: Any, names: Iterable[str]) -> tuple[Slot, ...]:
+    from smartcard import scard
+
+    code, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
+    _check(code)
     return tuple(
         Slot(name, bool(state & PRESENT), bool(state & POWERLESS), state >> COUNT_SHIFT) for name, state, _ in states
     )
@@ -182,10 +194,11 @@ def _connect(reader: str) -> _Held:
         _check(code)
         code, _, _, _, atr = scard.SCardStatus(handle)
         _check(code)
+        (slot,) = _slots(context, [reader])
     except DeviceError:
         scard.SCardReleaseContext(context)
         raise
-    return _Held(context, handle, protocol == scard.SCARD_PROTOCOL_T1, bytes(atr))
+    return _Held(context, handle, slot, protocol == scard.SCARD_PROTOCOL_T1, bytes(atr))
 
 
 def _transmit(held: _Held, apdu: bytes) -> bytes:
@@ -194,18 +207,32 @@ def _transmit(held: _Held, apdu: bytes) -> bytes:
     protocol = scard.SCARD_PCI_T1 if held.is_block else scard.SCARD_PCI_T0
     code, answer = scard.SCardTransmit(held.handle, protocol, list(apdu))
     if _code(code) in _IN_DOUBT or (not code and len(answer) < 2):  # a card pulled while it thinks: success, no bytes
-        both = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-        code, _ = scard.SCardReconnect(held.handle, scard.SCARD_SHARE_EXCLUSIVE, both, scard.SCARD_RESET_CARD)
-        _check(code)
-        raise UserFault(UNREADABLE, "the exchange failed and the card is still there")
+        held.is_lost = True
+        raise UserFault(REMOVED if _is_gone(held.slot) else UNREADABLE, f"{_code(code):08X}")
+    held.is_lost = bool(code)
     _check(code)
     return bytes(answer)
+
+
+def _is_gone(slot: Slot) -> bool:
+    """Whether the card was pulled; pcscd itself notices only at its next look, up to 0.4 s after the failed exchange.
+
+    SCardReconnect would tell at once, but makes pcscd 1.9.9 call the reader empty without its own watch knowing; a card
+    put back before that watch's next look is then never seen.
+    """
+    until = time.monotonic() + GONE_S
+    while time.monotonic() < until:
+        if not any(one.reader == slot.reader and one.is_present and one.insertion == slot.insertion for one in _look()):
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _release(held: _Held) -> None:
     from smartcard import scard
 
-    scard.SCardDisconnect(held.handle, scard.SCARD_UNPOWER_CARD)
+    # powering a card down that is gone has the same effect as SCardReconnect, see _is_gone
+    scard.SCardDisconnect(held.handle, scard.SCARD_LEAVE_CARD if held.is_lost else scard.SCARD_UNPOWER_CARD)
     scard.SCardReleaseContext(held.context)
 
 
@@ -227,97 +254,3 @@ def _check(code: int) -> None:
 
 def _code(code: int) -> int:
     return code & 0xFFFFFFFF
-
-
-# ── the thread ─────────────────────────────────────────────────────────────────────────────
-
-
-class _Job:
-    def __init__(self, act: Callable[[], Any], undo: Callable[[Any], None] | None) -> None:
-        self.act = act
-        self.undo = undo
-        self.done = threading.Event()
-        self.value: Any = None
-        self.fault: BaseException | None = None
-        self.is_left = False  # nobody waits for it any more
-
-    def run(self) -> None:
-        """Do it; what nobody waits for any more is undone."""
-        try:
-            self.value = self.act()
-        except BaseException as error:  # handed to whoever waits
-            self.fault = error
-        with _LEAVING:
-            self.done.set()
-            is_left = self.is_left
-        if is_left and self.undo is not None and self.fault is None:
-            self.undo(self.value)
-
-
-_LEAVING = threading.Lock()
-
-
-class _Caller:
-    """Runs calls one after the other on a thread of its own, and stops waiting when the deadline says so."""
-
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._held_up: _Job | None = None  # a call that outlived its deadline
-
-    def call(
-        self, act: Callable[[], Any], deadline: Deadline, wait_s: float, undo: Callable[[Any], None] | None = None
-    ) -> Any:
-        """Return what `act` returns. Raises: what it raises, TimedOut("mute" | "deadline"), Cancelled."""
-        until = Deadline(min(wait_s, deadline.left_s()), deadline.cancelled)
-        if self._held_up is not None:
-            self._wait(self._held_up, until, deadline)
-            self._held_up = None
-        job = self.post(act, undo)
-        try:
-            self._wait(job, until, deadline)
-        except DeviceError:
-            with _LEAVING:
-                is_done = job.done.is_set()
-                job.is_left = not is_done
-            if not is_done:
-                self._held_up = job
-                raise
-        if job.fault is not None:
-            raise job.fault
-        return job.value
-
-    @property
-    def is_held_up(self) -> bool:
-        """Whether a call that nobody waits for any more is still out."""
-        return self._held_up is not None
-
-    def post(self, act: Callable[[], Any], undo: Callable[[Any], None] | None = None) -> _Job:
-        """Have something done without waiting for it."""
-        job = _Job(act, undo)
-        if self._thread is None:
-            self._thread = threading.Thread(target=_serve, args=(self._jobs,), name="pcsc", daemon=True)
-            self._thread.start()
-        self._jobs.put(job)
-        return job
-
-    def close(self) -> None:
-        """End the thread when what it does is done."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._jobs.put(None)
-            if self._held_up is None:
-                thread.join()
-            else:  # it ends with the call it waits in; the next call gets a thread of its own
-                self._jobs, self._held_up = SimpleQueue(), None
-
-    def _wait(self, job: _Job, until: Deadline, deadline: Deadline) -> None:
-        while not job.done.wait(min(LOOK_S, until.left_s())):
-            deadline.check()
-            if not until.left_s():
-                raise TimedOut(MUTE)
-
-
-def _serve(jobs: SimpleQueue[_Job | None]) -> None:
-    while (job := jobs.get()) is not None:
-        job.run()

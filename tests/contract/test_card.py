@@ -138,13 +138,13 @@ def test_a_region_may_have_its_records_read_by_file_number(make_card_reader, car
 @pytest.mark.parametrize(
     ("key", "masked", "application"),
     [
-        ("bank:even", "621700******0018", "A000000333010101"),
-        ("bank:odd", "621700*********0128", "A000000333010101"),
-        ("bank:contactless", "621700*********0128", "A000000333010101"),
-        ("bank:bare", "621700******0018", "A000000333010101"),
-        ("bank:blocked", "621700******0018", "A000000333010102"),
-        ("bank:pdol", "621700******0018", "A000000333010101"),
-        ("bank:packed", "621700******0018", "A000000333010101"),
+        ("bank:even", "621700******1236", "A000000333010101"),
+        ("bank:odd", "621700*********0122", "A000000333010101"),
+        ("bank:contactless", "621700*********0122", "A000000333010101"),
+        ("bank:bare", "621700******1236", "A000000333010101"),
+        ("bank:blocked", "621700******1236", "A000000333010102"),
+        ("bank:pdol", "621700******1236", "A000000333010101"),
+        ("bank:packed", "621700******1236", "A000000333010101"),
     ],
 )
 def test_a_bank_card_is_read_with_its_number_masked(card_reader, card_rig, key, masked, application):

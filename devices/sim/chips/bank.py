@@ -16,7 +16,7 @@ from devices.wire.tlv import decode_tag_lengths, encode_tlv
 
 CONTACT_ATR = bytes.fromhex("3B0842414E4B53494D31")  # T=0, eight historical bytes
 CONTACTLESS_ATR = bytes.fromhex("3B80800101")  # as PC/SC part 3 makes it for a chip without historical bytes
-EVEN, ODD = "6217000000000018", "6217001234567890128"
+EVEN, ODD = "6217003456781236", "6217001234567890122"
 SFI_DIRECTORY, SFI_NUMBER, SFI_HOLDER = 1, 1, 2
 
 
