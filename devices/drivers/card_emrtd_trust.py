@@ -63,7 +63,7 @@ def load_csca(folder: str) -> tuple[bytes, ...]:
         return ()
     place = Path(folder)
     if not place.is_dir():
-        raise ValueError(f"CSCA folder {folder!r}: not there")
+        raise ValueError(f"csca {folder!r}: a folder of certificates is needed")
     found: list[bytes] = []
     for path in sorted(place.iterdir()):
         if path.suffix.lower() not in SUFFIXES:
@@ -71,7 +71,7 @@ def load_csca(folder: str) -> tuple[bytes, ...]:
         try:
             found.extend(_load_certificates(path))
         except (WireFault, ValueError, TypeError) as error:
-            raise ValueError(f"CSCA folder {folder!r}: {path.name} holds no certificate") from error
+            raise ValueError(f"csca {folder!r}: {path.name} holds no certificate") from error
     return tuple(found)
 
 

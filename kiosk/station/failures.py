@@ -34,10 +34,17 @@ class Failure(msgspec.Struct, frozen=True):
 DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
+CHIP_CLOSED = ("no_access", "access_denied", "no_application")
+"""What the chip of a travel document says that opens to nothing we know."""
+
 FAILURES: tuple[Failure, ...] = (
     Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
     Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
     Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", False),
+    Failure("F01", ("UserFault",), ("wrong_mrz",), Move.CITIZEN, "travel.wrong_mrz", True),
+    Failure("F01", ("UserFault",), ("wrong_can",), Move.CITIZEN, "travel.wrong_can", True),
+    Failure("F01", ("Unsupported",), ("key_needed", "mrz_needed"), Move.CITIZEN, "travel.key_needed", True),
+    Failure("F01", ("Unsupported",), CHIP_CLOSED, Move.ATTENDANT, "travel.chip_closed", False),
     Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
     Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
     Failure("F29", ("FormError",), ("own_card",), Move.CITIZEN, "failures.own_card_again", True),
