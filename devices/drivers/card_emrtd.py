@@ -7,6 +7,7 @@ Source: ICAO Doc 9303-10 and -11; reference/devices.md §8. No physical document
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from devices.api import (
@@ -25,7 +26,7 @@ from devices.drivers.card_emrtd_trust import judge
 from devices.drivers.card_options import CardOptions
 from devices.wire import emrtd
 from devices.wire.emrtd import File
-from devices.wire.mrz import derive_key_text, encode_mrz, resolve_birth, resolve_expiry
+from devices.wire.mrz import decode_mrz, derive_key_text, resolve_birth, resolve_expiry
 from devices.wire.pace import Password
 
 CAN_DIGITS = 6
@@ -54,8 +55,8 @@ def read_travel_document(
         raise WireFault("com_groups")
     groups = {1: _need(session, File.DG1), 2: _need(session, File.DG2)}
     finding = judge(session.read_file(File.SOD), groups, csca)
-    mrz, face = emrtd.decode_dg1(groups[1]), emrtd.decode_dg2(groups[2])
-    today = date.today()
+    text, face = emrtd.decode_zone_text(groups[1]), emrtd.decode_dg2(groups[2])
+    mrz, today = decode_mrz(text), date.today()
     return TravelDocument(
         code=mrz.code,
         issuer=mrz.issuer,
@@ -63,10 +64,10 @@ def read_travel_document(
         surname=mrz.surname,
         given_names=mrz.given_names,
         nationality=mrz.nationality,
-        birth_date=Private(resolve_birth(mrz.birth.reveal(), today)),
+        birth_date=Private(_known(resolve_birth, mrz.birth.reveal(), today)),
         sex=mrz.sex,
-        expiry_date=resolve_expiry(mrz.expiry, today),
-        mrz=Private(encode_mrz(mrz)),
+        expiry_date=_known(resolve_expiry, mrz.expiry, today),
+        mrz=Private(text),
         portrait=face.picture,
         portrait_kind=face.kind,
         access=access,
@@ -109,3 +110,11 @@ def _need(session: ChipSession, file: File) -> bytes:
     if not data:
         raise WireFault("file_missing", file.name)
     return data
+
+
+def _known(resolve: Callable[[str, date], date | None], text: str, today: date) -> date | None:
+    """Return a date, None where it is none: some issuers write 00 for a day they do not know."""
+    try:
+        return resolve(text, today)
+    except WireFault:
+        return None

@@ -11,7 +11,7 @@ from enum import IntEnum
 import msgspec
 
 from devices.api import PictureKind, Private, WireFault
-from devices.wire.mrz import Mrz, decode_mrz, encode_mrz
+from devices.wire.mrz import SHAPES, Mrz, decode_mrz, encode_mrz
 from devices.wire.tlv import decode_flat, encode_tlv, pick
 
 APPLICATION = bytes.fromhex("A0000002471001")
@@ -74,11 +74,20 @@ def encode_common(common: Common) -> bytes:
 
 def decode_dg1(data: bytes) -> Mrz:
     """Return the zone that DG1 holds. Raises: WireFault."""
+    return decode_mrz(decode_zone_text(data))
+
+
+def decode_zone_text(data: bytes) -> str:
+    """Return the zone of DG1 as it is written, a line end between its lines. Raises: WireFault."""
     value = pick(decode_flat(pick(decode_flat(data), 0x61)), 0x5F1F)
     try:
-        return decode_mrz(value.decode("ascii"))
+        text = value.decode("ascii")
     except UnicodeDecodeError:
         raise WireFault("mrz_character") from None
+    width = next((width for lines, width in SHAPES.values() if lines * width == len(text)), None)
+    if width is None:
+        raise WireFault("mrz_length", str(len(text)))
+    return "\n".join(text[at : at + width] for at in range(0, len(text), width))
 
 
 def encode_dg1(mrz: Mrz) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from devices.api import (
     Authenticity,
@@ -35,6 +37,7 @@ from devices.wire.mrz import encode_mrz
 from tests.fixtures.pcsc import READER
 from tests.fixtures.reader import wait_until, within
 
+EXAMPLES = 2000 if os.environ.get("JINBAN_CHAOS") else 25
 CSCA = (build_csca(),)
 VERDICTS = {
     "no_sod": Authenticity.NO_SOD,
@@ -108,6 +111,14 @@ def test_files_beyond_32_kb_are_read_by_the_odd_instruction():
     small = Wire(make_chip("passport"))
     read_travel_document(small, within(), ERIKSSON)
     assert "0cb1" not in small.headers()
+
+
+def test_a_date_that_is_none_is_told_as_not_known():
+    zone = replace(PASSPORTS["bac"].mrz, birth=Private("690800"))
+    chip = PassportChip(replace(PASSPORTS["bac"], mrz=zone))
+    found = read_travel_document(Wire(chip), within(), CardKeys(mrz=Private(chip.key_text)), CSCA)
+    assert found.birth_date.reveal() is None
+    assert found.expiry_date == date(1994, 6, 23)
 
 
 def test_without_a_csca_the_verdict_is_never_valid():
@@ -216,6 +227,24 @@ def test_an_answer_that_was_changed_is_never_taken_for_data(variant, change):
         with contextlib.suppress(DeviceError):
             found = read_travel_document(Wire(chip, spoiling(at)), within(), ERIKSSON, CSCA)
             assert (found.portrait.reveal(), found.number.reveal()) == (face, "L898902C")
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    answers=st.lists(st.binary(min_size=2, max_size=60), min_size=1, max_size=8),
+    variant=st.sampled_from(("bac", "pace")),
+)
+def test_a_chip_that_answers_anything_brings_nothing_but_typed_errors(answers, variant):
+    """Some answers are the chip's own, some are not; each time round the noise begins at another command."""
+    chip = make_chip(f"passport:{variant}")
+    for first in (1, 4, 7, 12):
+        chip.reset()
+        said = iter(answers)
+        wire = Wire(
+            chip, lambda number, answer, first=first, said=said: next(said, b"\x6f\x00") if number >= first else answer
+        )
+        with pytest.raises(DeviceError):
+            read_travel_document(wire, within(), ERIKSSON, CSCA)
 
 
 def test_a_chip_that_lost_the_session_is_a_wire_fault():

@@ -39,6 +39,16 @@ def test_the_zone_comes_out_of_dg1_as_it_went_in():
     assert emrtd.encode_dg1(ERIKSSON).hex().upper().startswith("615B5F1F58503C55544F4552494B53534F4E")
 
 
+def test_the_zone_stays_as_it_was_written():
+    """An empty optional field may have 0 or < for its check digit; reading it changes neither."""
+    body = "L898902C36UTO7408122F1204159" + "<" * 14
+    for check, last in (("<", "8"), ("0", "8")):
+        text = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n" + body + check + last
+        data = encode_tlv(0x61, encode_tlv(0x5F1F, text.replace("\n", "").encode()))
+        assert emrtd.decode_zone_text(data) == text
+        assert emrtd.decode_dg1(data).number.reveal() == "L898902C3"
+
+
 def test_a_face_record_is_laid_out_as_the_standard_has_it():
     face = Face(PictureKind.JPEG, Private(JPEG), 240, 320)
     data = emrtd.encode_dg2(face)
