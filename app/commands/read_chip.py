@@ -1,0 +1,72 @@
+"""What `read-card` prints of chip cards, and what it says when one cannot be read."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from devices.api import BankCard, ChipCard, SocialCard
+from kiosk.services.masks import mask_id, mask_name
+
+MASKED_DATE = "****-**-**"
+REMEDIES = {
+    "noService": "the smart card service is not running; start it: systemctl start pcscd",
+    "noDevice": "no such reader; check its cable and its name in the link (pcsc:* takes the first)",
+    "inUse": "another program has the card; end it",
+    "mute": "the card does not answer; take it out and insert it again",
+    "no_card": "no card was inserted in time; one that was read before must be taken out first",
+    "card_removed": "the card was taken out too early; insert it again",
+    "card_unreadable": "the card could not be read; clean its contacts and insert it again, chip up",
+    "card_unknown": "no application on the card is known here; see docs/devices/card-pcsc.md for those that are",
+    "pin_needed": "cards of this region open their holder with a PIN: run again with --pin",
+    "pin_wrong": "the card did not take that PIN; a few wrong ones lock it",
+    "pin_locked": "the card's PIN is locked; its issuer can unlock it",
+    "psam_needed": "cards of this region open their holder to a security module (PSAM), which is not supported",
+    "backoffice_needed": "cards of this region open their holder to the issuer's service, which is not supported",
+    "holder_locked": "the card keeps its holder closed; give the rule of its region in social_regions",
+}
+
+
+def describe_chip(card: ChipCard, is_revealed: bool) -> dict[str, object]:
+    """Return what `read-card` prints of a chip card. A bank card's number is never shown whole, it is not kept."""
+    if isinstance(card, SocialCard):
+        return _social(card, is_revealed)
+    return _bank(card, is_revealed)
+
+
+def _social(card: SocialCard, is_revealed: bool) -> dict[str, object]:
+    name, number = card.name.reveal(), card.id_number.reveal()
+    birth = card.birth_date.reveal().isoformat() if card.birth_date else ""
+    return {
+        "kind": "social",
+        "region": card.region,
+        "card_number": card.card_number.reveal() if is_revealed else mask_id(card.card_number.reveal()),
+        "card_type": card.card_type,
+        "version": card.version,
+        "issued_on": _date(card.issued_on),
+        "valid_until": _date(card.valid_until),
+        "holder": card.holder.value,
+        "name": name if is_revealed else mask_name(name),
+        "id_number": number if is_revealed else mask_id(number),
+        "sex": card.sex,
+        "nation": card.nation,
+        "birth_place": card.birth_place,
+        "birth_date": birth if is_revealed or not birth else MASKED_DATE,
+    }
+
+
+def _bank(card: BankCard, is_revealed: bool) -> dict[str, object]:
+    name = card.holder_name.reveal()
+    return {
+        "kind": "bank",
+        "application": card.application,
+        "label": card.label,
+        "masked_number": card.masked_number,
+        "sequence": card.sequence,
+        "valid_until": _date(card.valid_until),
+        "holder_name": name if is_revealed else mask_name(name),
+        "is_contactless": card.is_contactless,
+    }
+
+
+def _date(value: date | None) -> str:
+    return value.isoformat() if value else ""
