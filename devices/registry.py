@@ -78,11 +78,15 @@ def device_mistakes(
         yield "driver", f"{name!r} — a driver for a {kind.value}: {', '.join(ours)}"
         return
     cls = load_driver(name)
-    yield from _option_mistakes(cls, options)
+    mistakes = tuple(_option_mistakes(cls, options))
+    yield from mistakes
     try:
-        cls(address)
+        cls(address, **({} if mistakes else options))
     except ValueError as fault:
-        yield "link", _as_mistake(address, fault)
+        named = next((name for name in options if str(fault).startswith(f"{name} ")), "")
+        yield (
+            (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))
+        )
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
@@ -107,7 +111,7 @@ def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[
             yield f"options.{name}", f"{value!r} — {allowed}"
 
 
-def _as_mistake(address: str, fault: ValueError) -> str:
-    """Return what a refusal says of a link, as `value — what is allowed`."""
-    _, _, allowed = str(fault).partition(f"{address!r}: ")
-    return f"{address!r} — {allowed or fault}"
+def _as_mistake(value: object, fault: ValueError) -> str:
+    """Return what a refusal says of a link or an option, as `value — what is allowed`."""
+    _, _, allowed = str(fault).partition(f"{value!r}: ")
+    return f"{value!r} — {allowed or fault}"

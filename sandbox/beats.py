@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from sandbox import rotations, store
 PAUSE_S = 0.5  # between two transactions: at 400 beats a second a batch is 200
 COUNT_MAX = 2**31 - 1
 FLAGS = ("door_open", "usb_refused", "receipt_rejected", "disk_reserve", "audit_gap")  # bits of device.alarms
+Told = dict[str, Any]  # what the answer to one beat carries
+Tell = Callable[[Sequence[str]], dict[str, Told]]
 AUDIT_GAP = 1 << FLAGS.index("audit_gap")
 
 
@@ -43,24 +45,32 @@ class BeatBook:
 
     pause_s: float = PAUSE_S
     _waiting: dict[str, Beat] = field(default_factory=dict)
-    _round: asyncio.Task[None] | None = None
+    _round: asyncio.Task[dict[str, Told]] | None = None
     _last: float = float("-inf")
 
-    async def keep(self, tables: store.PlatformStore, beat: Beat) -> None:
-        """Return once this beat, or a newer one of the device, is stored. Raises: Problem."""
+    async def keep(self, tables: store.PlatformStore, beat: Beat, tell: Tell) -> Told:
+        """Return what `tell` says for its device once this beat, or a newer one of it, is stored. Raises: Problem.
+
+        `tell` is asked once a batch, after its transaction, for all devices in it.
+        """
         other = self._waiting.get(beat.dev, beat)
         newest = beat if beat.n > other.n else other
         self._waiting[beat.dev] = replace(newest, renew_at=max(beat.renew_at, other.renew_at))
         if self._round is None:
-            self._round = asyncio.create_task(self._store(tables))
-        await asyncio.shield(self._round)
+            self._round = asyncio.create_task(self._store(tables, tell))
+        return (await asyncio.shield(self._round))[beat.dev]
 
-    async def _store(self, tables: store.PlatformStore) -> None:
+    async def _store(self, tables: store.PlatformStore, tell: Tell) -> dict[str, Told]:
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self._last + self.pause_s - now))
         self._last = max(now, self._last + self.pause_s)
         beats, self._waiting, self._round = list(self._waiting.values()), {}, None
-        await asyncio.get_running_loop().run_in_executor(None, store_beats, tables, beats)
+        return await asyncio.get_running_loop().run_in_executor(None, _store_and_tell, tables, beats, tell)
+
+
+def _store_and_tell(tables: store.PlatformStore, beats: Sequence[Beat], tell: Tell) -> dict[str, Told]:
+    store_beats(tables, beats)
+    return tell([beat.dev for beat in beats])
 
 
 def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,27 +55,31 @@ def issue(platform: Platform, dev: str, word: str, life_s: int = LIFE_S) -> str:
     return str(value["id"])
 
 
-def answer_beat(platform: Platform, dev: str, beat: dict[str, Any]) -> dict[str, Any]:
-    """Return what the answer to a heartbeat carries: the newest configuration, commands due, results taken."""
-    acknowledged = _take_results(platform, dev, beat.get("results"))
-    return {
-        "config_version": config_version(platform),
-        "commands": due(platform, dev),
-        "ack_results": acknowledged,
-    }
+def answer_beats(platform: Platform, devs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what the answers to a batch of heartbeats carry: the newest configuration, commands due."""
+    version = config_version(platform)
+    commands = due(platform, devs)
+    return {dev: {"config_version": version, "commands": commands.get(dev, [])} for dev in devs}
 
 
-def due(platform: Platform, dev: str) -> list[dict[str, str]]:
-    """Return the oldest commands without a result whose time is not over, as signed objects, at most five."""
-    rows = platform.store.rows(_DUE, {"v_dev": dev, "v_now": platform.now()})
-    return [json.loads(row["wire"]) for row in rows]
+def due(platform: Platform, devs: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """Return each device's oldest commands without a result whose time is not over, signed, at most five."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in platform.store.rows(_DUE, {"v_devs": list(devs), "v_now": platform.now()}):
+        mine = found.setdefault(row["dev"], [])
+        if len(mine) < AT_ONCE:
+            mine.append(json.loads(row["wire"]))
+    return found
 
 
-_DUE = (  # asked with every heartbeat, so put together once
-    sa.select(command.c.wire)
-    .where(command.c.dev == sa.bindparam("v_dev"), command.c.outcome.is_(None), command.c.exp > sa.bindparam("v_now"))
-    .order_by(command.c.counter)
-    .limit(AT_ONCE)
+_DUE = (  # asked with every batch of heartbeats, so put together once
+    sa.select(command.c.dev, command.c.wire)
+    .where(
+        command.c.dev.in_(sa.bindparam("v_devs", expanding=True)),
+        command.c.outcome.is_(None),
+        command.c.exp > sa.bindparam("v_now"),
+    )
+    .order_by(command.c.dev, command.c.counter)
 )
 
 
@@ -84,7 +89,7 @@ def results(platform: Platform, dev: str) -> dict[str, str]:
     return {row["id"]: row["outcome"] or "" for row in rows}
 
 
-def _take_results(platform: Platform, dev: str, listed: object) -> list[str]:
+def take_results(platform: Platform, dev: str, listed: object) -> list[str]:
     """Keep the first result of each command and return the ids to forget: also those we never gave."""
     taken: list[str] = []
     for one in listed[:RESULTS] if isinstance(listed, list) else []:

@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 import time
-from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,7 +44,6 @@ log = logging.getLogger(__name__)
 DEFAULT_STATE = Path("build") / "sandbox"
 GRACE_S = 1  # what a request under way may take when we are told to end
 KEEP_ALIVE_S = 75  # longer than a terminal's pause between two heartbeats
-TLS_BUFFER_BYTES = 64 * 1024  # asyncio keeps one a connection for life, 256 KiB if nobody says otherwise
 THREADS = 16  # for questions to the database: as many as its pool has connections
 HOUSE_S = 60
 MONTHS_S = 24 * 3600
@@ -149,6 +147,7 @@ def _serve_one(
     config = uvicorn.Config(
         Faults(app, FaultScript(options.state / "faults"), platform),
         http="h11",
+        loop="uvloop",  # TLS in C: a third less processor time a request than asyncio's own
         ws="none",
         lifespan="off",
         log_level="warning",
@@ -163,7 +162,6 @@ def _serve_one(
     server = _Server(config, platform, tell_ready)
     if meter is not None and figures is not None:
         server.metrics = (meter, figures)
-    SSLProtocol.max_size = TLS_BUFFER_BYTES
     gc.collect()
     gc.freeze()  # what is loaded now stays: no collection looks at it again
     with listening:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,12 +76,13 @@ async def take_heartbeat(request: Request) -> Response:
     body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
     beat = await run_quick(_verify_heartbeat, platform, caller.dev, body)
-    await platform.beats.keep(platform.store, beat)
+    listed = beat.value.get("results")
+    taken = await run_quick(device_commands.take_results, platform, caller.dev, listed) if listed else []
+    told = await platform.beats.keep(platform.store, beat, partial(device_commands.answer_beats, platform))
     if len(platform.seen_serials) >= SEEN_MAX:
         platform.seen_serials.clear()
     platform.seen_serials.add(beat.serial)
-    told = await run_quick(device_commands.answer_beat, platform, caller.dev, beat.value)
-    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), **told}
+    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), **told, "ack_results": taken}
     return JSONResponse(platform.sign("time", signed.TIME, answer))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -31,9 +30,9 @@ from devices.registry import make_device
 from devices.sim.chips.bank import EVEN, ODD
 from devices.sim.chips.social import CARD, HOLDER, PIN
 from devices.wire.social import CardField, HolderField
+from tests.fixtures.pcsc import REGIONS
 from tests.fixtures.reader import wait_until, within
 
-REGIONS = str(Path(__file__).parents[1] / "fixtures" / "regions.toml")
 READ_RECORD = "b2"
 SECRETS = (EVEN, ODD, EVEN[6:12], ODD[6:14], *HOLDER.values(), CARD[CardField.CARD_NUMBER], PIN)
 

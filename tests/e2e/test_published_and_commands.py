@@ -82,7 +82,7 @@ def test_a_command_of_one_terminal_is_nothing_to_another(terminal, office, platf
     link, ring = terminal
     with enrolled_terminal(platform) as other:
         issued = device_commands.issue(office, other.dev, "wipe")
-        wires = device_commands.due(office, other.dev)
+        wires = device_commands.due(office, [other.dev])[other.dev]
         taken = CommandInbox(tmp_path, ring, link.signer.device_id).take(wires, office.now())
         assert (taken.commands, taken.rejected) == ((), 1)
         beat_of_ours = {"n": 99, "dev": link.signer.device_id, "results": [{"id": issued, "outcome": "done"}]}
@@ -98,7 +98,7 @@ def test_a_command_that_is_over_is_not_given_any_more(office, platform):
     with enrolled_terminal(platform) as other:
         late = device_commands.issue(office, other.dev, "self_test", life_s=0)
         good = device_commands.issue(office, other.dev, "self_test")
-        assert [unseal(wire)["id"] for wire in device_commands.due(office, other.dev)] == [good]
+        assert [unseal(wire)["id"] for wire in device_commands.due(office, [other.dev])[other.dev]] == [good]
         assert device_commands.results(office, other.dev) == {late: "", good: ""}
 
 

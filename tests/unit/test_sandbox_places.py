@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -146,14 +147,21 @@ def beat(dev: str, n: int, **value: object) -> Beat:
 def test_beats_of_one_moment_are_one_transaction_and_the_newest_counts(tables: PlatformStore) -> None:
     begun: list[object] = []
     sa.event.listen(tables._engine, "commit", begun.append)
+    asked: list[list[str]] = []
+    sent = [beat(f"K-00000{n % 10}", n) for n in (*range(20, 0, -1), *range(1, 31))]
 
-    async def all_at_once() -> None:
+    def tell(devs: Sequence[str]) -> dict[str, dict[str, object]]:
+        asked.append(sorted(devs))
+        return {dev: {"to": dev} for dev in devs}
+
+    async def all_at_once() -> list[dict[str, object]]:
         book = BeatBook(pause_s=0.01)
-        sent = [beat(f"K-00000{n % 10}", n) for n in (*range(20, 0, -1), *range(1, 31))]
-        await asyncio.gather(*(book.keep(tables, one) for one in sent))
+        return await asyncio.gather(*(book.keep(tables, one, tell) for one in sent))
 
-    asyncio.run(all_at_once())
+    told = asyncio.run(all_at_once())
     assert len(begun) == 1
+    assert asked == [[f"K-00000{n}" for n in range(10)]]
+    assert [answer["to"] for answer in told] == [one.dev for one in sent]
     kept = tables.rows(sa.select(store.device.c.heartbeat_n).order_by(store.device.c.dev))
     assert [row["heartbeat_n"] for row in kept] == [30, 21, 22, 23, 24, 25, 26, 27, 28, 29]
     store_beats(tables, [beat("K-000000", 29)])

@@ -10,7 +10,7 @@ from devices.wire.apdu import Command, Response, decode_command, encode_response
 from devices.wire.social import CardField, Field, HolderField, HolderRule
 
 ATR = bytes.fromhex("3B0853534F4349414C31")  # T=0, eight historical bytes
-PIN = "123456"
+PIN = "246810"
 TRIES = 3
 
 CARD: dict[CardField, str] = {

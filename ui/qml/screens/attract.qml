@@ -14,8 +14,8 @@ Item {
     Item {
         id: scene
 
-        // The drawing is 1600×800; lying, its middle thousand is shown between more sky and more water.
-        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : Math.max(width / 1040, height / 800 * 0.9)
+        // The drawing is 1600×800; lying, boat, pagoda and sun are shown between more sky and more water.
+        readonly property real ratio: screen.isUpright ? Math.max(width / 1600, height / 800) : Math.max(width / 1190, height / 800 * 0.62)
 
         width: screen.isUpright ? parent.width : parent.width * (screen.isTight ? 0.36 : 0.46)
         height: screen.isUpright ? Math.min(parent.height * (Theme.isElder ? 0.34 : 0.42), width * 0.66) : parent.height
@@ -61,7 +61,8 @@ Item {
         Line {
             width: parent.width
             text: Kiosk.view.title
-            font.pixelSize: screen.isTight ? Theme.titleSize * (Theme.isShort ? 0.7 : 1) : Theme.display
+            // a Chinese name stands on one line where it can: its characters are as wide as they are high
+            font.pixelSize: screen.isTight ? Theme.titleSize * (Theme.isShort ? 0.7 : 1) : Words.isEnglish ? Theme.display : Math.max(Theme.titleSize, Math.min(Theme.display, Math.floor(width / Math.max(1, text.length))))
             font.bold: true
             lineHeight: Theme.tightLine
             Accessible.role: Accessible.Heading
