@@ -47,10 +47,13 @@ class ChipSession:
     # ── access ─────────────────────────────────────────────────────────────────────────────
 
     def read_ways(self) -> tuple[PaceInfo, ...]:
-        """Return the ways of PACE that the chip offers and we know; none where it has no EF.CardAccess."""
+        """Return the ways of PACE that the chip offers and we know; none where its EF.CardAccess cannot be read."""
         self.send(Command(0x00, 0xA4, 0x00, 0x0C, _MASTER))  # a chip without a master file says so; no matter
-        data = self.read_file(File.CARD_ACCESS)
-        return tuple(way for way in pace.decode_card_access(data) if way.is_known) if data else ()
+        try:
+            data = self.read_file(File.CARD_ACCESS)
+            return tuple(way for way in pace.decode_card_access(data) if way.is_known) if data else ()
+        except (Unsupported, WireFault):  # chips made before PACE answer as they like; BAC is asked next
+            return ()
 
     def select_application(self) -> None:
         """Select the eMRTD application. Raises: Unsupported("no_application")."""

@@ -61,6 +61,9 @@ class Keys(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Keys({self.suite.name})"
 
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("suite", self.suite.name)]
+
 
 def derive_key(suite: Suite, secret: bytes, use: Use) -> bytes:
     """Return one key of a shared secret: SHA-1 for keys of 16 bytes, SHA-256 for longer ones; DES parity adjusted."""
@@ -133,6 +136,9 @@ class BacSecret(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "BacSecret()"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return []
 
 
 def compute_seed(key_text: str) -> bytes:
