@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from devices.api import BankCard, ChipCard, SocialCard
 from kiosk.services.masks import mask_id, mask_name
@@ -17,7 +19,7 @@ REMEDIES = {
     "card_removed": "the card was taken out too early; insert it again",
     "card_unreadable": "the card could not be read; clean its contacts and insert it again, chip up",
     "card_unknown": "no application on the card is known here; see docs/devices/card-pcsc.md for those that are",
-    "pin_needed": "cards of this region open their holder with a PIN: run again with --pin",
+    "pin_needed": "cards of this region open their holder with a PIN: run again with --ask pin",
     "pin_wrong": "the card did not take that PIN; a few wrong ones lock it",
     "pin_locked": "the card's PIN is locked; its issuer can unlock it",
     "psam_needed": "cards of this region open their holder to a security module (PSAM), which is not supported",
@@ -27,10 +29,8 @@ REMEDIES = {
 
 
 def describe_chip(card: ChipCard, is_revealed: bool) -> dict[str, object]:
-    """Return what `read-card` prints of a chip card. A bank card's number is never shown whole, it is not kept."""
-    if isinstance(card, SocialCard):
-        return _social(card, is_revealed)
-    return _bank(card, is_revealed)
+    """Return what `read-card` prints of a chip card. A bank card's number is never shown whole: it is not kept."""
+    return DESCRIBED[type(card)](card, is_revealed)
 
 
 def _social(card: SocialCard, is_revealed: bool) -> dict[str, object]:
@@ -70,3 +70,6 @@ def _bank(card: BankCard, is_revealed: bool) -> dict[str, object]:
 
 def _date(value: date | None) -> str:
     return value.isoformat() if value else ""
+
+
+DESCRIBED: dict[type, Callable[[Any, bool], dict[str, object]]] = {SocialCard: _social, BankCard: _bank}

@@ -73,9 +73,14 @@ def test_a_pin_is_asked_for_and_goes_to_the_card(card_rig):
     command += ["--option", f"social_regions={REGIONS}"]
     without = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert (without.returncode, without.stdout) == (1, "")
-    assert "run again with --pin" in without.stderr
+    assert "run again with --ask pin" in without.stderr
     given = subprocess.run(
-        [*command, "--pin", "--reveal"], check=False, input=f"{PIN}\n", capture_output=True, text=True, timeout=120
+        [*command, "--ask", "pin", "--reveal"],
+        check=False,
+        input=f"{PIN}\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert given.returncode == 0, given.stderr
     assert json.loads(given.stdout)["name"] == HOLDER[HolderField.NAME]
