@@ -89,17 +89,15 @@ def doctor(**options: Any) -> None:
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
-@click.option("--pin", is_flag=True, help="Ask for a chip card's PIN.")
-@click.option("--mrz", is_flag=True, help="Ask for a travel document's number, birth date and expiry.")
-@click.option("--can", is_flag=True, help="Ask for a travel document's card access number.")
+@click.option("--ask", multiple=True, type=click.Choice(["pin", "mrz", "can"]), help="Ask for what opens the chip.")
 @click.option("--option", "settings", multiple=True, metavar="NAME=TEXT", help="A driver option, as in configuration.")
 @JSON
-def read_card(pin: bool, mrz: bool, can: bool, settings: tuple[str, ...], **options: Any) -> None:
+def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> None:
     """Read one card through the production driver; a pcsc: link reads chip cards."""
     from app.commands.read_card import run_read_card
     from app.commands.read_chip import ask_keys
 
-    keys = ask_keys(pin, mrz, can)
+    keys = ask_keys(ask)
     words = {"true": True, "false": False}
     named = {name: words.get(text, text) for name, _, text in (setting.partition("=") for setting in settings)}
     _exit(run_read_card(**options, keys=keys, options=named))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 import click
 
@@ -11,6 +13,8 @@ from devices.wire.mrz import compose_key_text
 from kiosk.services.masks import mask_id, mask_name
 
 MASKED_DATE = "****-**-**"
+PROMPTS = {"pin": "PIN", "can": "card access number"}
+ZONE = ("document number", "birth date YYMMDD", "expiry date YYMMDD")
 REMEDIES = {
     "noService": "the smart card service is not running; start it: systemctl start pcscd",
     "noDevice": "no such reader; check its cable and its name in the link (pcsc:* takes the first)",
@@ -20,13 +24,13 @@ REMEDIES = {
     "card_removed": "the card was taken out too early; insert it again",
     "card_unreadable": "the card could not be read; clean its contacts and insert it again, chip up",
     "card_unknown": "no application on the card is known here; see docs/devices/card-pcsc.md for those that are",
-    "pin_needed": "cards of this region open their holder with a PIN: run again with --pin",
+    "pin_needed": "cards of this region open their holder with a PIN: run again with --ask pin",
     "pin_wrong": "the card did not take that PIN; a few wrong ones lock it",
     "pin_locked": "the card's PIN is locked; its issuer can unlock it",
     "psam_needed": "cards of this region open their holder to a security module (PSAM), which is not supported",
     "backoffice_needed": "cards of this region open their holder to the issuer's service, which is not supported",
-    "key_needed": "the chip opens with what is printed on the document: run again with --mrz or --can",
-    "mrz_needed": "this chip does not know the card access number: run again with --mrz",
+    "key_needed": "the chip opens with what is printed on the document: run again with --ask mrz or --ask can",
+    "mrz_needed": "this chip does not know the card access number: run again with --ask mrz",
     "wrong_mrz": "number, birth date and expiry do not open the chip; compare them with the document",
     "wrong_can": "the six digits do not open the chip; compare them with the document",
     "no_access": "the chip opens neither by PACE nor by BAC",
@@ -37,29 +41,25 @@ REMEDIES = {
 
 
 def describe_chip(card: ChipCard, is_revealed: bool) -> dict[str, object]:
-    """Return what `read-card` prints of a chip card. A bank card's number is never shown whole, it is not kept."""
-    if isinstance(card, SocialCard):
-        return _social(card, is_revealed)
-    if isinstance(card, TravelDocument):
-        return _travel(card, is_revealed)
-    return _bank(card, is_revealed)
+    """Return what `read-card` prints of a chip card. A bank card's number is never shown whole: it is not kept."""
+    return DESCRIBED[type(card)](card, is_revealed)
 
 
-def ask_keys(pin: bool, mrz: bool, can: bool) -> CardKeys:
-    """Ask for what opens a chip, without showing it. Raises: click.BadParameter if a zone's part cannot be one."""
-    number = birth = expiry = ""
-    if mrz:
-        number, birth, expiry = (
-            click.prompt(word, hide_input=True, err=True)
-            for word in ("document number", "birth date YYMMDD", "expiry date YYMMDD")
-        )
+def ask_keys(words: Sequence[str]) -> CardKeys:
+    """Ask for what opens a chip, "pin", "mrz" or "can", without showing it; the zone by its three parts.
+
+    Raises: click.BadParameter if a part cannot stand in a zone.
+    """
+    asked = {word: _ask(PROMPTS[word]) for word in words if word in PROMPTS}
     try:
-        text = compose_key_text(number, birth, expiry) if mrz else ""
+        zone = compose_key_text(*(_ask(part) for part in ZONE)) if "mrz" in words else ""
     except WireFault as error:
         raise click.BadParameter(f"{error.detail or 'number'}: not as the document has it") from error
-    digits = click.prompt("PIN", hide_input=True, err=True) if pin else ""
-    access = click.prompt("card access number", hide_input=True, err=True) if can else ""
-    return CardKeys(Private(digits), Private(text), Private(access))
+    return CardKeys(Private(asked.get("pin", "")), Private(zone), Private(asked.get("can", "")))
+
+
+def _ask(what: str) -> str:
+    return str(click.prompt(what, hide_input=True, err=True))
 
 
 def _social(card: SocialCard, is_revealed: bool) -> dict[str, object]:
@@ -121,3 +121,10 @@ def _travel(card: TravelDocument, is_revealed: bool) -> dict[str, object]:
 
 def _date(value: date | None) -> str:
     return value.isoformat() if value else ""
+
+
+DESCRIBED: dict[type, Callable[[Any, bool], dict[str, object]]] = {
+    SocialCard: _social,
+    BankCard: _bank,
+    TravelDocument: _travel,
+}

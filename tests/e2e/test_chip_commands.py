@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from app.commands.doctor import run_doctor
 from app.commands.read_card import run_read_card
 from app.commands.sim import run_sim
 from devices.sim.chips.bank import ODD
@@ -73,9 +74,14 @@ def test_a_pin_is_asked_for_and_goes_to_the_card(card_rig):
     command += ["--option", f"social_regions={REGIONS}"]
     without = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert (without.returncode, without.stdout) == (1, "")
-    assert "run again with --pin" in without.stderr
+    assert "run again with --ask pin" in without.stderr
     given = subprocess.run(
-        [*command, "--pin", "--reveal"], check=False, input=f"{PIN}\n", capture_output=True, text=True, timeout=120
+        [*command, "--ask", "pin", "--reveal"],
+        check=False,
+        input=f"{PIN}\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert given.returncode == 0, given.stderr
     assert json.loads(given.stdout)["name"] == HOLDER[HolderField.NAME]
@@ -118,3 +124,28 @@ def test_the_virtual_card_tells_what_it_can_be_and_how_it_is(card_rig):
     card_rig.call("insert", card="bank:odd")
     wait_until(lambda: card_rig.call("state")["is_connected"], "the card in the reader")
     assert card_rig.call("state") == {"card": "bank:odd", "is_in": True, "is_connected": True, "faults": ["slow"]}
+
+
+def test_the_doctor_names_the_reader_and_what_to_do_without_it(card_rig, capsys, tmp_path):
+    path = tmp_path / "kiosk.toml"
+    text = (MAIN.parent / "deploy" / "models" / "simulated" / "kiosk.toml").read_text("utf-8")
+    head, _, rest = text.partition("[devices.reader]")
+    rest = rest[rest.index("[platform]") :].replace("= true", "= false")
+    card = f'[devices.card]\ndriver = "card-pcsc"\nlink = "{card_rig.link}"\n[devices.card.options]\norder = "bank"\n\n'
+    path.write_text((head + card + rest).replace("~/.local/state/jinban", str(tmp_path / "state")), encoding="utf-8")
+
+    def finding() -> dict[str, str]:
+        run_doctor(path, True)
+        return next(one for one in json.loads(capsys.readouterr().out) if one["what"] == "card")
+
+    assert (finding()["state"], finding()["remedy"]) == ("good", "")
+    card_rig.host.stop()
+    try:
+        away = finding()
+    finally:
+        card_rig.host.start()
+    assert (away["state"], away["code"]) == ("fault", "noService")
+    assert "pcscd" in away["remedy"]
+    path.write_text(path.read_text("utf-8").replace('"bank"', '"tax"'), encoding="utf-8")
+    assert run_doctor(path, True) == 2
+    assert "devices.card.options.order: 'tax'" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from main import cli
 def test_a_passport_opens_with_what_is_asked_for_and_is_printed_masked(card_rig, tmp_path):
     (tmp_path / "utopia.cer").write_bytes(build_csca())
     card_rig.insert("passport:pace")
-    words = ["read-card", "--link", card_rig.link, "--mrz", "--json", "--option", f"csca={tmp_path}"]
+    words = ["read-card", "--link", card_rig.link, "--ask", "mrz", "--json", "--option", f"csca={tmp_path}"]
     done = CliRunner().invoke(cli, words, input="l898902c\n690806\n940623\n")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -27,10 +27,10 @@ def test_without_a_key_or_with_a_wrong_one_it_says_what_is_needed(card_rig, tmp_
     card_rig.insert("passport")
     link = ["read-card", "--link", card_rig.link, "--json"]
     for words, typed, told, code in (
-        ([], "", "--mrz or --can", 1),
-        (["--can"], "123456\n", "run again with --mrz", 1),
-        (["--mrz"], "L898902D\n690806\n940623\n", "compare them with the document", 1),
-        (["--mrz"], "L898902C\n69-08-06\n940623\n", "birth: not as the document has it", 2),
+        ([], "", "--ask mrz or --ask can", 1),
+        (["--ask", "can"], "123456\n", "run again with --ask mrz", 1),
+        (["--ask", "mrz"], "L898902D\n690806\n940623\n", "compare them with the document", 1),
+        (["--ask", "mrz"], "L898902C\n69-08-06\n940623\n", "birth: not as the document has it", 2),
         (["--option", f"csca={tmp_path / 'missing'}"], "", "a folder of certificates is needed", 2),
     ):
         done = CliRunner().invoke(cli, link + words, input=typed)
