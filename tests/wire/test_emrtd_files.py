@@ -110,6 +110,7 @@ def test_lengths_are_written_in_their_shortest_form(size):
 READERS = (emrtd.decode_common, emrtd.decode_dg1, emrtd.decode_dg2, sod.decode_sod, sod.decode_master_list)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_random_bytes_are_nothing_but_a_wire_fault(data):
     for read in READERS:
@@ -117,7 +118,7 @@ def test_random_bytes_are_nothing_but_a_wire_fault(data):
             read(data)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_spoiled_files_are_nothing_but_a_wire_fault(data):
     files = (
