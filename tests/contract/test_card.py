@@ -26,6 +26,7 @@ from devices.api import (
     WireFault,
 )
 from devices.drivers.card_pcsc import PcscCardReader
+from devices.lane import DeviceLane
 from devices.registry import make_device
 from devices.sim.chips.bank import EVEN, ODD
 from devices.sim.chips.social import CARD, HOLDER, PIN
@@ -366,3 +367,23 @@ def test_a_reader_is_found_by_the_beginning_of_its_name(card_rig):
     with pytest.raises(NotReady, match="noDevice"):
         other.open(within())
     other.close()
+
+
+def test_a_lane_tells_a_loss_and_a_return_once(card_rig):
+    news: list[str] = []
+    lane = DeviceLane(
+        "card",
+        lambda: PcscCardReader(card_rig.link),
+        kind=DeviceKind.CARD,
+        on_status=lambda status: news.append(status.code or status.device.value),
+        poll_s=0.1,
+    ).start()
+    try:
+        wait_until(lambda: news == ["online"], "the reader")
+        card_rig.host.stop()
+        wait_until(lambda: len(news) > 1, "the loss")
+        card_rig.host.start()
+        wait_until(lambda: len(news) > 2, "the return")
+    finally:
+        assert lane.stop()
+    assert news == ["online", "noService", "online"]
