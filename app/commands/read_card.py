@@ -5,11 +5,27 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from typing import cast
 
+from app.commands import read_chip
 from app.far_end import lead_to_far_end
-from devices.api import Deadline, DeviceError, DeviceKind, IdCard, IdReader, TimedOut, UserFault, WireFault
-from devices.registry import make_device
+from devices.api import (
+    CardKeys,
+    CardReader,
+    ChipCard,
+    Deadline,
+    Device,
+    DeviceError,
+    DeviceKind,
+    IdCard,
+    IdReader,
+    TimedOut,
+    Unsupported,
+    UserFault,
+    WireFault,
+)
+from devices.registry import device_mistakes, make_device
 from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
 
@@ -31,36 +47,53 @@ REMEDIES = {
 
 
 def run_read_card(
-    link: str, driver: str = "", reveal: bool = False, timeout: float = 30.0, as_json: bool = False
+    link: str,
+    driver: str = "",
+    reveal: bool = False,
+    timeout: float = 30.0,
+    as_json: bool = False,
+    keys: CardKeys | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> int:
-    """Wait `timeout` seconds for a card and print it.
+    """Wait `timeout` seconds for a card and print it; a `pcsc:` link reads chip cards, with `keys` and driver options.
 
     Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
     """
+    is_chip = link.startswith("pcsc:")
+    kind = DeviceKind.CARD if is_chip else DeviceKind.READER
     with contextlib.ExitStack() as stack:
         link = lead_to_far_end(DeviceKind.READER, link, stack, "--put", "elder")
         try:
-            reader = cast("IdReader", make_device(DeviceKind.READER, driver, link))
+            for name, told in device_mistakes(kind, driver, link, options or {}):
+                if name.startswith("options."):
+                    return _fail(f"{name}: {told}", 2)
+            reader = make_device(kind, driver, link, **(options or {}))
         except ValueError as error:
             return _fail(str(error), 2)
         stack.callback(reader.close)
         try:
             reader.open(Deadline(OPEN_S))
         except DeviceError as error:
-            return _fail(f"{link}: {explain(error)}", 2)
+            return _fail(f"{link}: {explain(error, is_chip)}", 2)
         try:
-            card = reader.read(Deadline(timeout))
+            card = _read(reader, Deadline(timeout), keys or CardKeys(), is_chip)
         except DeviceError as error:
-            is_card = isinstance(error, (UserFault, WireFault, TimedOut))
-            words = LEFT if error.code == "no_card" and _is_left(reader) else explain(error)
-            return _fail(f"{link}: {words}", 1 if is_card else 2)
-    found = describe_card(card, reveal)
+            is_card = isinstance(error, (UserFault, WireFault, TimedOut, Unsupported))
+            is_left = not is_chip and error.code == "no_card" and _is_left(cast("IdReader", reader))
+            return _fail(f"{link}: {LEFT if is_left else explain(error, is_chip)}", 1 if is_card else 2)
+    found = describe_card(card, reveal) if isinstance(card, IdCard) else read_chip.describe_chip(card, reveal)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         for key, value in found.items():
             print(f"{key:16} {'; '.join(value) if isinstance(value, list) else value}")
     return 0
+
+
+def _read(reader: Device, deadline: Deadline, keys: CardKeys, is_chip: bool) -> IdCard | ChipCard:
+    if is_chip:
+        return cast("CardReader", reader).read(deadline, keys)
+    return cast("IdReader", reader).read(deadline)
 
 
 def describe_card(card: IdCard, is_revealed: bool) -> dict[str, object]:
@@ -98,10 +131,11 @@ def _is_left(reader: IdReader) -> bool:
         return False
 
 
-def explain(error: DeviceError) -> str:
+def explain(error: DeviceError, is_chip: bool = False) -> str:
     """Return what went wrong and what to do, then the code for whoever looks it up."""
-    if error.code in REMEDIES:
-        return REMEDIES[error.code]
+    known = {**REMEDIES, **read_chip.REMEDIES} if is_chip else REMEDIES
+    if error.code in known:
+        return known[error.code]
     told = "what the card tells is no record we know" if isinstance(error, WireFault) else "the reader reports a fault"
     return f"{told} ({error.code}); try another card, then another reader"
 

@@ -34,10 +34,26 @@ class Failure(msgspec.Struct, frozen=True):
 DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
+CHIP_CLOSED = ("no_access", "access_denied", "no_application")
+"""What the chip of a travel document says that opens to nothing we know."""
+
+CLOSED = ("psam_needed", "backoffice_needed", "holder_locked")
+"""What a social security card says whose holder's file nobody here can open."""
+
 FAILURES: tuple[Failure, ...] = (
     Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
     Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
+    Failure("F01", ("UserFault",), ("card_removed",), Move.CITIZEN, "chips.card_removed", True),
+    Failure("F01", ("UserFault",), ("card_unknown",), Move.CITIZEN, "chips.card_unknown", True),
+    Failure("F01", ("UserFault",), ("pin_wrong",), Move.CITIZEN, "chips.pin_wrong", True),
+    Failure("F01", ("UserFault",), ("pin_locked",), Move.CITIZEN, "chips.pin_locked", False),
+    Failure("F01", ("Unsupported",), ("pin_needed",), Move.CITIZEN, "chips.pin_needed", True, "remedies.card_region"),
+    Failure("F01", ("Unsupported",), CLOSED, Move.ATTENDANT, "chips.holder_closed", False, "remedies.card_region"),
     Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", False),
+    Failure("F01", ("UserFault",), ("wrong_mrz",), Move.CITIZEN, "travel.wrong_mrz", True),
+    Failure("F01", ("UserFault",), ("wrong_can",), Move.CITIZEN, "travel.wrong_can", True),
+    Failure("F01", ("Unsupported",), ("key_needed", "mrz_needed"), Move.CITIZEN, "travel.key_needed", True),
+    Failure("F01", ("Unsupported",), CHIP_CLOSED, Move.ATTENDANT, "travel.chip_closed", False),
     Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
     Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
     Failure("F29", ("FormError",), ("own_card",), Move.CITIZEN, "failures.own_card_again", True),
@@ -52,6 +68,8 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
     Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
     Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
+    Failure("F04", ("NotReady",), ("noService",), Move.TECHNICIAN, "chips.away", True, "remedies.card_service"),
+    Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
     Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
