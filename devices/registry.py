@@ -23,6 +23,8 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.READER, "serial"): "reader-samv",
     (DeviceKind.READER, "tcp"): "reader-samv",
     (DeviceKind.READER, "pipe"): "reader-samv",
+    (DeviceKind.READER, "usb"): "reader-samv",
+    (DeviceKind.READER, "hid"): "reader-samv",
     (DeviceKind.CAMERA, "http"): "camera-http",
     (DeviceKind.CAMERA, "folder"): "camera-folder",
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
@@ -80,11 +82,13 @@ def device_mistakes(
         yield "driver", f"{name!r} — a driver for a {kind.value}: {', '.join(ours)}"
         return
     cls = load_driver(name)
-    yield from _option_mistakes(cls, options)
+    mistakes = tuple(_option_mistakes(cls, options))
+    yield from mistakes
     try:
-        cls(address)
+        cls(address, **({} if mistakes else options))
     except ValueError as fault:
-        yield "link", _as_mistake(address, fault)
+        key, _, text = str(fault).partition(": ")  # a driver that looks at an option's value names it
+        yield (key, text) if key.startswith("options.") else ("link", _as_mistake(address, fault))
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from devices.api import HardwareFault, TimedOut, UserFault, WireFault
-from devices.drivers.reader_samv import SamvReader, _say
+from devices.drivers.reader_samv import SamvReader
+from devices.drivers.samv_talk import say
 from devices.links import open_link
 from devices.wire import samv
 from devices.wire.samv import Answer, CardData, Result
@@ -192,7 +193,7 @@ def test_a_line_that_takes_no_bytes_is_mute():
         with contextlib.suppress(TimedOut):
             link.write(bytes(50_000_000), within(0.2))  # until every buffer is full
         with pytest.raises(TimedOut, match="mute"):
-            _say(link, FIND, within(), 0.05)
+            say(link, FIND, within(), 0.05)
         link.close()
 
 
