@@ -17,6 +17,7 @@ from devices.api import (
     DeviceKind,
     DeviceState,
     IdCard,
+    Link,
     NotReady,
     Private,
     Status,
@@ -26,6 +27,7 @@ from devices.api import (
 )
 from devices.drivers.photo_decoder import PhotoDecoder
 from devices.drivers.samv_faults import NOT_KNOWN, refuse
+from devices.drivers.samv_line import open_lines
 from devices.drivers.samv_talk import MUTE, TRIES, Talk
 from devices.wire import samv
 from devices.wire.samv import Answer, Command, ManagementNumber, Result
@@ -58,17 +60,19 @@ class SamvReader:
         read_s: float = READ_S,
         rf_frame: int = 0,
         photo_decoder: str = "",
+        lines: tuple[Link, ...] = (),
     ) -> None:
         """Take where the reader hangs, and what the station knows of it.
 
         `serial:PATH[?baud=N]` (N is tried first, then the other speeds), `tcp:HOST:PORT`, `pipe:PATH`, `usb:VID:PID`,
         `hid:VID:PID` (each with `?serial=`), `usb:auto`, `hid:auto`. `rf_frame` is the byte of command 61 FF, sent when
         the reader is opened; 0 leaves the reader as it is. `photo_decoder` is the path of a program (photo_decoder.py).
+        `lines` stand in for those the address names.
         Raises: ValueError naming what is allowed.
         """
         if not 0 <= rf_frame <= 0xFF:
             raise ValueError(f"options.rf_frame: {rf_frame} — a byte, 1 to 255")
-        self._talk = Talk(address, answer_s)
+        self._talk = Talk(lines or open_lines(address), answer_s)
         self._read_s = read_s
         self._rf_frame = rf_frame
         self._photos = PhotoDecoder(photo_decoder)

@@ -10,7 +10,7 @@ import time
 
 from devices.api import Deadline, DeviceError, Link, NotReady, TimedOut, WireFault
 from devices.drivers.samv_faults import DISTURBED
-from devices.drivers.samv_line import describe_line, open_lines
+from devices.drivers.samv_line import describe_line
 from devices.wire import samv
 from devices.wire.samv import Answer, Command, Request
 
@@ -24,9 +24,9 @@ MAX_ANSWER = 16384  # a reader that never stops talking is not one
 class Talk:
     """The line to one reader. All calls come from one thread."""
 
-    def __init__(self, address: str, answer_s: float) -> None:
-        """Take the link as configured. Raises: ValueError naming what is allowed."""
-        self._lines = open_lines(address)
+    def __init__(self, lines: tuple[Link, ...], answer_s: float) -> None:
+        """Take the lines to try, the likeliest first."""
+        self._lines = lines
         self._line: Link | None = None
         self._answer_s = answer_s
         self._owed_until = 0.0  # an answer is still under way, at the latest until then (monotonic)
