@@ -12,21 +12,16 @@ from devices.api import Deadline, DeviceError, DeviceKind, IdCard, IdReader, Tim
 from devices.registry import make_device
 from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
+from kiosk.station.failures import failure_of
+from kiosk.station.texts import own_texts
 
 OPEN_S = 8.0
 LOOK_S = 5.0
 LEFT = "the card that lies there was read before; lift it and lay it down again"
 MASKED_DATE = "****-**-**"  # a birth date is eight of the number's hidden digits
-REMEDIES = {
-    "noDevice": "no reader there; check cable, link and whether another program has the port",
-    "mute": "the reader does not answer; check its power and whether it speaks SAM-V",
-    "garbled": "what arrives is not SAM-V; check cable and speed",
+TIMES = {
     "no_card": "no card was laid down in time",
     "deadline": "the time was over before the card was read",
-    "card_unreadable": "the card could not be read; lift it and lay it down again",
-    "card_pulled": "the card was lifted too early; lay it down again",
-    "self_test": "the reader's SAM failed its self-test; replace the reader",
-    "not_authorised": "the reader's SAM is not authorised; ask its maker",
 }
 
 
@@ -100,8 +95,11 @@ def _is_left(reader: IdReader) -> bool:
 
 def explain(error: DeviceError) -> str:
     """Return what went wrong and what to do, then the code for whoever looks it up."""
-    if error.code in REMEDIES:
-        return REMEDIES[error.code]
+    if error.code in TIMES:
+        return TIMES[error.code]
+    row = failure_of(type(error).__name__, error.code, "Reader")
+    if error.code in row.codes:
+        return f"{own_texts()(row.remedy, 'en')} ({error.code})"
     told = "what the card tells is no record we know" if isinstance(error, WireFault) else "the reader reports a fault"
     return f"{told} ({error.code}); try another card, then another reader"
 

@@ -46,11 +46,15 @@ _HEAD = Layout("<2sIHHIIiiHHI")
 class PhotoDecoder:
     """Runs the station's decoder program. Without one there is no portrait, and that is no fault."""
 
-    def __init__(self, program: str) -> None:
-        """Take the program's full path; "" for none. Raises: ValueError for a path that is not full."""
+    def __init__(self, program: str, decode_s: float = DECODE_S) -> None:
+        """Take the program's full path, "" for none, and the seconds it has for a photo.
+
+        Raises: ValueError for a path that is not full.
+        """
         if program and not Path(program).is_absolute():
             raise ValueError(f"options.photo_decoder: {program!r} — the full path of a program")
         self._program = program
+        self._decode_s = decode_s
 
     @property
     def is_configured(self) -> bool:
@@ -58,7 +62,7 @@ class PhotoDecoder:
         return bool(self._program)
 
     def decode(self, wlt: Private[bytes], deadline: Deadline) -> Private[bytes]:
-        """Return the portrait as a BMP, within DECODE_S and the deadline.
+        """Return the portrait as a BMP, within its seconds and the deadline.
 
         Raises: Unsupported("photo_not_available", why), where why is one of no_decoder, no_photo, not_started, crashed,
         timed_out, wrong_size, not_a_bmp; Cancelled.
@@ -67,7 +71,7 @@ class PhotoDecoder:
             raise Unsupported(NOT_AVAILABLE, "no_decoder")
         if len(wlt.reveal()) != WLT_BYTES or not any(wlt.reveal()):
             raise Unsupported(NOT_AVAILABLE, "no_photo")
-        until = Deadline(min(DECODE_S, deadline.left_s()), deadline.cancelled)
+        until = Deadline(min(self._decode_s, deadline.left_s()), deadline.cancelled)
         try:
             process = self._start()
         except OSError as error:  # not there, not executable

@@ -98,7 +98,8 @@ def test_a_record_of_no_known_kind_says_what_to_do():
     assert explain(WireFault("card_lengths")) == (
         "what the card tells is no record we know (card_lengths); try another card, then another reader"
     )
-    assert explain(HardwareFault("random_number")).startswith("the reader reports a fault (random_number); ")
+    assert explain(HardwareFault("sw3_5a")).startswith("the reader reports a fault (sw3_5a); ")
+    assert explain(HardwareFault("random_number")).endswith("replace the reader. (random_number)")
 
 
 @pytest.mark.parametrize(

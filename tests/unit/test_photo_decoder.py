@@ -16,6 +16,7 @@ from devices.drivers.photo_decoder import BMP_BYTES, PhotoDecoder, is_portrait
 from devices.drivers.reader_samv import SamvReader
 from tests.fixtures.reader import wait_until, within
 
+SLOW_S = 30.0  # a busy machine starts a program late
 WLT = Private(b"WLf~ simulated".ljust(1024, b"\1"))
 HEAD = """
 import os, struct, sys, time
@@ -42,13 +43,13 @@ def program(tmp_path: Path):
 
 def reason(program: str, wlt: Private[bytes] = WLT) -> str:
     with pytest.raises(Unsupported) as found:
-        PhotoDecoder(program).decode(wlt, within())
+        PhotoDecoder(program, SLOW_S).decode(wlt, within())
     assert found.value.code == "photo_not_available"
     return found.value.detail
 
 
 def test_a_portrait_is_what_the_program_makes_of_the_1024_bytes(program):
-    picture = PhotoDecoder(program(GOOD)).decode(WLT, within())
+    picture = PhotoDecoder(program(GOOD), SLOW_S).decode(WLT, within())
     assert (len(picture.reveal()), picture.reveal()[-1]) == (BMP_BYTES, sum(WLT.reveal()) % 256)
     assert is_portrait(picture.reveal())
     assert repr(picture) == "•••"
@@ -108,7 +109,7 @@ def test_what_a_program_starts_ends_with_it(program, tmp_path):
     reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     holding = os.open(fifo, os.O_WRONLY)
     cancelled = threading.Event()
-    decoder = PhotoDecoder(program(ending))
+    decoder = PhotoDecoder(program(ending), SLOW_S)
     failed: list[BaseException] = []
 
     def decode() -> None:
@@ -144,7 +145,7 @@ def test_nothing_of_ours_reaches_the_program(program, monkeypatch):
         "ok = ok and len(os.listdir('/proc/self/fd')) == 4\n"
         "out.write(head + rows if ok else b'')"
     )
-    assert is_portrait(PhotoDecoder(program(ending)).decode(WLT, within()).reveal())
+    assert is_portrait(PhotoDecoder(program(ending), SLOW_S).decode(WLT, within()).reveal())
 
 
 def test_the_driver_offers_a_portrait_only_where_there_is_a_decoder(program):
