@@ -85,10 +85,11 @@ def doctor(**options: Any) -> None:
 
 
 @cli.command("read-card")
-@click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:HOST:PORT or sim:reader")
+@click.option("--link", required=True, help="serial:/dev/ttyUSB0, tcp:HOST:PORT, usb:auto, hid:auto or sim:reader")
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
+@click.option("--photo-decoder", default="", help="Full path of a portrait decoder, to try it.")
 @JSON
 def read_card(**options: Any) -> None:
     """Read one card through the production driver."""

@@ -26,16 +26,22 @@ TIMES = {
 
 
 def run_read_card(
-    link: str, driver: str = "", reveal: bool = False, timeout: float = 30.0, as_json: bool = False
+    link: str,
+    driver: str = "",
+    reveal: bool = False,
+    timeout: float = 30.0,
+    as_json: bool = False,
+    photo_decoder: str = "",
 ) -> int:
-    """Wait `timeout` seconds for a card and print it.
+    """Wait `timeout` seconds for a card and print it; with a decoder also say whether it makes a portrait of it.
 
     Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
     """
     with contextlib.ExitStack() as stack:
         link = lead_to_far_end(DeviceKind.READER, link, stack, "--put", "elder")
+        options = {"photo_decoder": photo_decoder} if photo_decoder else {}
         try:
-            reader = cast("IdReader", make_device(DeviceKind.READER, driver, link))
+            reader = cast("IdReader", make_device(DeviceKind.READER, driver, link, **options))
         except ValueError as error:
             return _fail(str(error), 2)
         stack.callback(reader.close)
@@ -49,7 +55,9 @@ def run_read_card(
             is_card = isinstance(error, (UserFault, WireFault, TimedOut))
             words = LEFT if error.code == "no_card" and _is_left(reader) else explain(error)
             return _fail(f"{link}: {words}", 1 if is_card else 2)
-    found = describe_card(card, reveal)
+        found = describe_card(card, reveal)
+        if photo_decoder:
+            found["photo"] = _try_photo(reader, card)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
@@ -79,6 +87,15 @@ def describe_card(card: IdCard, is_revealed: bool) -> dict[str, object]:
         "photo_bytes": len(card.photo.reveal()),
         "extra_addresses": extra if is_revealed else [_masked(one) for one in extra],
     }
+
+
+def _try_photo(reader: IdReader, card: IdCard) -> str:
+    """Return whether the decoder makes a portrait of the card's photo; the picture itself goes nowhere."""
+    try:
+        picture = reader.decode_photo(card, Deadline(LOOK_S))
+    except DeviceError as error:
+        return f"not available ({error.detail})"
+    return f"a portrait of {len(picture.reveal())} bytes"
 
 
 def _masked(address: str) -> str:

@@ -104,7 +104,7 @@ def test_whatever_strikes_a_card_is_read_right_or_not_at_all(tmp_path, wire):
     dice = random.Random(4)
     right = refused = 0
     with spawn("reader", *wire, folder=tmp_path) as far:
-        reader = SamvReader(far.link, answer_s=0.1, read_s=0.2)
+        reader = SamvReader(far.link, **QUICK)
         reader.open(within())
         for _ in range(FAULTS):
             fault, key = dice.choice(list(Fault)), dice.choice(KEYS)
@@ -112,7 +112,7 @@ def test_whatever_strikes_a_card_is_read_right_or_not_at_all(tmp_path, wire):
             far.control.call("fault", fault=fault.value, on=on, times=dice.choice([1, 1, 2, 3]))
             far.control.call("put", card=key)
             try:
-                card = reader.read(within(5))
+                card = reader.read(within(8))
             except DeviceError:
                 refused += 1
             else:

@@ -62,6 +62,18 @@ def test_a_card_is_printed_in_full_when_asked(reader_rig, capsys):
     assert found["valid_from"] == card.valid_from.isoformat()
 
 
+def test_a_decoder_is_tried_on_a_real_read_and_keeps_its_picture(reader_rig, tmp_path, capsys):
+    toy = tmp_path / "toy"  # no decoder of WLT: it says nothing
+    toy.write_text("#!/bin/sh\nexec cat > /dev/null\n")
+    toy.chmod(0o700)
+    reader_rig.put()
+    assert run_read_card(reader_rig.link, as_json=True, photo_decoder=str(toy)) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (list(found), found["photo"]) == ([*KEYS, "photo"], "not available (wrong_size)")
+    assert run_read_card(reader_rig.link, photo_decoder="toy") == 2
+    assert "full path" in capsys.readouterr().err
+
+
 def test_a_card_with_only_an_english_name_prints_it(reader_rig, capsys):
     reader_rig.put("foreigner")
     assert run_read_card(reader_rig.link, reveal=True) == 0
