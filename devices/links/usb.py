@@ -20,10 +20,15 @@ def open_usb(ids: Ids, serial: str = "", backend: Any = None) -> Endpoints:
     Raises: NotReady("noDevice") when there is none, it is another's, or libusb is missing.
     """
     import usb.core
+    import usb.util
 
     try:
         for device in _devices(ids, serial, backend):
-            return UsbEndpoints(device)
+            try:
+                return UsbEndpoints(device)
+            except (usb.core.USBError, NotImplementedError, NotReady):
+                usb.util.dispose_resources(device)
+                raise
     except usb.core.NoBackendError as error:
         raise NotReady(LOST, "libusb is not installed") from error
     except (usb.core.USBError, NotImplementedError) as error:  # busy, no permission, gone meanwhile
@@ -33,11 +38,14 @@ def open_usb(ids: Ids, serial: str = "", backend: Any = None) -> Endpoints:
 
 def _devices(ids: Ids, serial: str, backend: Any) -> Iterator[Any]:
     import usb.core
+    import usb.util
 
     for vendor, product in ids:
         for device in usb.core.find(find_all=True, backend=backend, idVendor=vendor, idProduct=product):
             if not serial or _serial_of(device) == serial:
                 yield device
+            else:
+                usb.util.dispose_resources(device)  # it was opened to be asked its number
 
 
 def _serial_of(device: Any) -> str:
@@ -77,7 +85,6 @@ class UsbEndpoints:
                 self.addresses = tuple(int(one) for one in bulk)
                 break
         else:
-            usb.util.dispose_resources(device)
             raise NotReady(LOST, "no bulk endpoints")
         with contextlib.suppress(NotImplementedError):  # only Linux has drivers to detach
             if device.is_kernel_driver_active(self._interface):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -61,6 +62,7 @@ def test_a_device_is_picked_by_its_serial_number():
     open_usb(USB_IDS, "A17", backend=bus).close()
     with pytest.raises(NotReady, match="noDevice"):
         open_usb(USB_IDS, "A18", backend=bus)
+    assert bus.opened == 0
     with pytest.raises(NotReady, match="noDevice"):
         open_usb(USB_IDS, "A17", backend=Bus(WHOLE))
 
@@ -137,6 +139,7 @@ class Reports:
         self.far_end = FarEnd()
         self.waiting: list[bytes] = []
         self.is_plugged = True
+        self.spoil: Callable[[list[bytes]], list[bytes]] = list  # what the cable makes of one answer's reports
         self._decoder = samv.Decoder()
 
     def write(self, data: bytes) -> int:
@@ -149,7 +152,11 @@ class Reports:
             assert said is not None
             answer = samv.encode_answer(said)
             pieces = [answer[at : at + 54] for at in range(0, len(answer), 54)]
-            self.waiting += [samv_hid.encode_tell(Told(number, piece)) for number, piece in enumerate(pieces)]
+            reports = [samv_hid.encode_tell(Told(number, piece)) for number, piece in enumerate(pieces)]
+            spoil = self.spoil
+            if len(reports) > 1:
+                self.spoil = list
+            self.waiting += spoil(reports) if len(reports) > 1 else reports
         return len(data)
 
     def read(self, size: int, timeout_ms: int) -> list[int]:
@@ -179,6 +186,30 @@ def test_a_card_is_read_through_reports():
     with pytest.raises(NotReady, match="noDevice"):
         reader.read(within())
     reader.close()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda reports: [*reports[:5], reports[5][:20] + b"\x5a" + reports[5][21:], *reports[6:]],
+        lambda reports: reports[:-1],
+        lambda reports: [*reports[:3], *reports[4:]],
+        lambda reports: [*reports[:3], reports[3], *reports[3:]],
+        lambda reports: [reports[1], reports[0], *reports[2:]],
+        lambda reports: [bytes(64), *reports],
+        lambda reports: [report[:40] for report in reports],
+    ],
+    ids=["changed", "last lost", "one lost", "one twice", "out of order", "a strange one", "short"],
+)
+def test_an_answer_whose_reports_were_disturbed_is_asked_for_once_more(spoil):
+    reports = Reports()
+    reader = reader_on(hid_line(reports))
+    reader.open(within())
+    card = people(date.today())["permanent"].card
+    reports.far_end.put(card)
+    reports.spoil = spoil
+    assert reader.read(within()) == card
+    assert reports.far_end.asked.count(samv.Command.READ_FINGERPRINT) == 2
 
 
 @pytest.mark.parametrize(
