@@ -85,12 +85,15 @@ def doctor(**options: Any) -> None:
 
 
 @cli.command("read-card")
-@click.option("--link", required=True, help="serial:PATH?baud=115200, tcp:HOST:PORT, pcsc:READER NAME or sim:reader")
+@click.option(
+    "--link", required=True, help="serial:PATH, tcp:HOST:PORT, usb:auto, hid:auto, pcsc:READER NAME or sim:reader"
+)
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
 @click.option("--ask", multiple=True, type=click.Choice(["pin", "mrz", "can"]), help="Ask for what opens the chip.")
 @click.option("--option", "settings", multiple=True, metavar="NAME=TEXT", help="A driver option, as in configuration.")
+@click.option("--photo-decoder", default="", help="Full path of a portrait decoder, to try it.")
 @JSON
 def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> None:
     """Read one card through the production driver; a pcsc: link reads chip cards."""

@@ -25,6 +25,8 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.READER, "serial"): "reader-samv",
     (DeviceKind.READER, "tcp"): "reader-samv",
     (DeviceKind.READER, "pipe"): "reader-samv",
+    (DeviceKind.READER, "usb"): "reader-samv",
+    (DeviceKind.READER, "hid"): "reader-samv",
     (DeviceKind.CAMERA, "http"): "camera-http",
     (DeviceKind.CAMERA, "folder"): "camera-folder",
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
@@ -103,6 +105,8 @@ def device_mistakes(
         yield (
             (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))
         )
+        key, _, text = str(fault).partition(": ")  # a driver that looks at an option's value names it
+        yield (key, text) if key.startswith("options.") else ("link", _as_mistake(address, fault))
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program

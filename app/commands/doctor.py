@@ -117,17 +117,19 @@ class Doctor:
         if self._is_held:
             return self._in_use(kind)
         try:
-            status = self._status_of(kind, device)
+            status, line = self._status_of(kind, device)
         except DeviceError as error:
             row = failure_of(type(error).__name__, error.code, kind.value.capitalize())
             return self._away(kind, error.code or type(error).__name__, row.remedy)
         if status.is_ready and not status.sensors.alarm:
-            return self._find(kind.value, "good", "online", driver=status.driver)
+            driver = f"{status.driver} · {line}" if line else status.driver
+            return self._find(kind.value, "good", "online", driver=driver)
         kind_word, code = ("SupplyOut", "paper_out") if status.supply in ("out", "jammed") else ("", status.code)
         row = failure_of(kind_word, code, ALARMS.get(code, kind.value.capitalize()))
         return self._away(kind, code or status.device.value, row.remedy)
 
-    def _status_of(self, kind: DeviceKind, device: DeviceConfig) -> Status:
+    def _status_of(self, kind: DeviceKind, device: DeviceConfig) -> tuple[Status, str]:
+        """Return how the device is, and how it is spoken to where that was found out. Raises: DeviceError."""
         options: dict[str, Any] = dict(device.options)
         with ExitStack() as undo:
             if kind is DeviceKind.CAMERA:
@@ -136,8 +138,7 @@ class Doctor:
             driver: Any = make_device(kind, device.driver, device.link, **options)
             undo.callback(driver.close)
             driver.open(Deadline(OPEN_S))
-            status: Status = driver.status(Deadline(STATUS_S))
-            return status
+            return driver.status(Deadline(STATUS_S)), driver.capabilities().line
 
     def _in_use(self, kind: DeviceKind) -> Finding:
         """Return what the running terminal wrote down last."""

@@ -39,9 +39,28 @@ CHIP_CLOSED = ("no_access", "access_denied", "no_application")
 
 CLOSED = ("psam_needed", "backoffice_needed", "holder_locked")
 """What a social security card says whose holder's file nobody here can open."""
+CARD_FAULTS = (  # the reader's words for what is the card's: devices/drivers/samv_faults.py
+    (("card_unreadable", "select_failed", "read_failed"), "remedies.card_unread"),
+    (("card_pulled",), "remedies.card_pulled"),
+    (("card_refused_sam", "sam_refused_card", "not_verified"), "remedies.card_refused"),
+    (("card_type",), "remedies.card_type"),
+)
+READER_FAULTS = (  # and for what is its own; a result nobody documented keeps its byte (sw3_5a) and the usual remedy
+    (("noDevice",), "remedies.reader_no_device"),
+    (("mute",), "remedies.reader_mute"),
+    (("garbled", "checksum_received", "length_received", "out_of_step"), "remedies.reader_garbled"),
+    (("hid_report", "hid_length", "hid_sum", "hid_packet", "overflow"), "remedies.reader_garbled"),
+    (("self_test", "random_number"), "remedies.reader_sam"),
+    (("not_authorised",), "remedies.reader_not_authorised"),
+    (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
+    (("usb_endpoints",), "remedies.reader_usb"),
+)
 
 FAILURES: tuple[Failure, ...] = (
-    Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
+    *(
+        Failure("F01", ("UserFault",), codes, Move.CITIZEN, "failures.card_unreadable", True, remedy)
+        for codes, remedy in CARD_FAULTS
+    ),
     Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
     Failure("F01", ("UserFault",), ("card_removed",), Move.CITIZEN, "chips.card_removed", True),
     Failure("F01", ("UserFault",), ("card_unknown",), Move.CITIZEN, "chips.card_unknown", True),
@@ -67,6 +86,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
     Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
     Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
+    *(
+        Failure("F04", ("Reader",), codes, Move.TECHNICIAN, "failures.reader_away", True, remedy)
+        for codes, remedy in READER_FAULTS
+    ),
     Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
     Failure("F04", ("NotReady",), ("noService",), Move.TECHNICIAN, "chips.away", True, "remedies.card_service"),
     Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
@@ -93,6 +116,6 @@ def failure_of(kind: str, code: str, device: str = "") -> Failure:
         if kind in row.kinds and (not row.codes or code in row.codes):
             return row
     for row in FAILURES:
-        if device and device in row.kinds:
+        if device and device in row.kinds and (not row.codes or code in row.codes):
             return row
     return FAILURES[-1]
