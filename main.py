@@ -95,9 +95,9 @@ def doctor(**options: Any) -> None:
 def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> None:
     """Read one card through the production driver; a pcsc: link reads chip cards."""
     from app.commands.read_card import run_read_card
-    from devices.api import CardKeys, Private
+    from app.commands.read_chip import ask_keys
 
-    keys = CardKeys(**{name: Private(click.prompt(name.upper(), hide_input=True, err=True)) for name in ask})
+    keys = ask_keys(ask)
     words = {"true": True, "false": False}
     named = {name: words.get(text, text) for name, _, text in (setting.partition("=") for setting in settings)}
     _exit(run_read_card(**options, keys=keys, options=named))
@@ -116,11 +116,12 @@ def scan(**options: Any) -> None:
 
 
 @cli.command("print-test")
-@click.option("--link", required=True, help="tcp:HOST:PORT, serial:/dev/ttyUSB1?baud=19200 or sim:printer")
+@click.option("--link", required=True, help="tcp:HOST:PORT, serial:/dev/ttyUSB1?baud=19200, cups:QUEUE …")
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
+@click.option("--kind", type=click.Choice(["printer", "document_printer"]), default=None, help="Slip or A4 page.")
 @JSON
 def print_test(**options: Any) -> None:
-    """Print one slip in Chinese and English with rare characters, a code and a ruler."""
+    """Print one slip, or on a cups: link one A4 page, with rare characters, a code and a ruler."""
     from app.commands.print_test import print_test as run
 
     _exit(run(**options))

@@ -14,6 +14,9 @@ DRIVERS: dict[str, str] = {
     "camera-http": "devices.drivers.camera_http:HttpCamera",
     "camera-folder": "devices.drivers.camera_folder:FolderCamera",
     "printer-escpos": "devices.drivers.printer_escpos:EscposPrinter",
+    "printer-escpos-cups": "devices.drivers.printer_escpos_cups:CupsReceiptPrinter",
+    "document-printer-cups": "devices.drivers.document_printer_cups:CupsDocumentPrinter",
+    "auxiliaries-modbus": "devices.drivers.auxiliaries_modbus:ModbusAuxiliaries",
     "card-pcsc": "devices.drivers.card_pcsc:PcscCardReader",
 }
 
@@ -27,6 +30,11 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
     (DeviceKind.PRINTER, "tcp"): "printer-escpos",
     (DeviceKind.PRINTER, "pipe"): "printer-escpos",
+    (DeviceKind.PRINTER, "cups"): "printer-escpos-cups",
+    (DeviceKind.DOCUMENT_PRINTER, "cups"): "document-printer-cups",
+    (DeviceKind.AUXILIARIES, "serial"): "auxiliaries-modbus",
+    (DeviceKind.AUXILIARIES, "tcp"): "auxiliaries-modbus",
+    (DeviceKind.AUXILIARIES, "pipe"): "auxiliaries-modbus",
     (DeviceKind.CARD, "pcsc"): "card-pcsc",
 }
 
@@ -78,11 +86,19 @@ def device_mistakes(
         yield "driver", f"{name!r} — a driver for a {kind.value}: {', '.join(ours)}"
         return
     cls = load_driver(name)
+    wrong = tuple(_option_mistakes(cls, options))
+    yield from wrong
     mistakes = tuple(_option_mistakes(cls, options))
     yield from mistakes
     try:
         cls(address, **({} if mistakes else options))
     except ValueError as fault:
+        yield "link", _as_mistake(address, fault)
+        return
+    try:
+        cls(address, **options if not wrong else {})
+    except ValueError as fault:  # a text that only the driver can read
+        yield "options", str(fault)
         named = next((name for name in options if str(fault).startswith(f"{name} ")), "")
         yield (
             (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))

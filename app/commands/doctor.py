@@ -26,6 +26,7 @@ from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import CatalogueError, ConfigError, KioskError
 from kiosk.station.failures import failure_of
+from kiosk.station.health import ALARMS
 from kiosk.station.texts import Texts
 from kiosk.trust.backends import key_place
 from kiosk.trust.identity import load_device
@@ -120,10 +121,10 @@ class Doctor:
         except DeviceError as error:
             row = failure_of(type(error).__name__, error.code, kind.value.capitalize())
             return self._away(kind, error.code or type(error).__name__, row.remedy)
-        if status.is_ready:
+        if status.is_ready and not status.sensors.alarm:
             return self._find(kind.value, "good", "online", driver=status.driver)
         kind_word, code = ("SupplyOut", "paper_out") if status.supply in ("out", "jammed") else ("", status.code)
-        row = failure_of(kind_word, code, kind.value.capitalize())
+        row = failure_of(kind_word, code, ALARMS.get(code, kind.value.capitalize()))
         return self._away(kind, code or status.device.value, row.remedy)
 
     def _status_of(self, kind: DeviceKind, device: DeviceConfig) -> Status:

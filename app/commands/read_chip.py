@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from devices.api import BankCard, ChipCard, SocialCard
+import click
+
+from devices.api import BankCard, CardKeys, ChipCard, Private, SocialCard, TravelDocument, WireFault
+from devices.wire.mrz import compose_key_text
 from kiosk.services.masks import mask_id, mask_name
 
 MASKED_DATE = "****-**-**"
+PROMPTS = {"pin": "PIN", "can": "card access number"}
+ZONE = ("document number", "birth date YYMMDD", "expiry date YYMMDD")
 REMEDIES = {
     "noService": "the smart card service is not running; start it: systemctl start pcscd",
     "noDevice": "no such reader; check its cable and its name in the link (pcsc:* takes the first)",
@@ -24,6 +29,13 @@ REMEDIES = {
     "pin_locked": "the card's PIN is locked; its issuer can unlock it",
     "psam_needed": "cards of this region open their holder to a security module (PSAM), which is not supported",
     "backoffice_needed": "cards of this region open their holder to the issuer's service, which is not supported",
+    "key_needed": "the chip opens with what is printed on the document: run again with --ask mrz or --ask can",
+    "mrz_needed": "this chip does not know the card access number: run again with --ask mrz",
+    "wrong_mrz": "number, birth date and expiry do not open the chip; compare them with the document",
+    "wrong_can": "the six digits do not open the chip; compare them with the document",
+    "no_access": "the chip opens neither by PACE nor by BAC",
+    "access_denied": "the chip keeps its files closed even to the right key",
+    "no_application": "the chip holds no travel document",
     "holder_locked": "the card keeps its holder closed; give the rule of its region in social_regions",
 }
 
@@ -31,6 +43,23 @@ REMEDIES = {
 def describe_chip(card: ChipCard, is_revealed: bool) -> dict[str, object]:
     """Return what `read-card` prints of a chip card. A bank card's number is never shown whole: it is not kept."""
     return DESCRIBED[type(card)](card, is_revealed)
+
+
+def ask_keys(words: Sequence[str]) -> CardKeys:
+    """Ask for what opens a chip, "pin", "mrz" or "can", without showing it; the zone by its three parts.
+
+    Raises: click.BadParameter if a part cannot stand in a zone.
+    """
+    asked = {word: _ask(PROMPTS[word]) for word in words if word in PROMPTS}
+    try:
+        zone = compose_key_text(*(_ask(part) for part in ZONE)) if "mrz" in words else ""
+    except WireFault as error:
+        raise click.BadParameter(f"{error.detail or 'number'}: not as the document has it") from error
+    return CardKeys(Private(asked.get("pin", "")), Private(zone), Private(asked.get("can", "")))
+
+
+def _ask(what: str) -> str:
+    return str(click.prompt(what, hide_input=True, err=True))
 
 
 def _social(card: SocialCard, is_revealed: bool) -> dict[str, object]:
@@ -68,8 +97,34 @@ def _bank(card: BankCard, is_revealed: bool) -> dict[str, object]:
     }
 
 
+def _travel(card: TravelDocument, is_revealed: bool) -> dict[str, object]:
+    surname, given, number = card.surname.reveal(), card.given_names.reveal(), card.number.reveal()
+    birth = _date(card.birth_date.reveal())
+    return {
+        "kind": "travel",
+        "code": card.code,
+        "issuer": card.issuer,
+        "number": number if is_revealed else mask_id(number),
+        "surname": surname if is_revealed else mask_name(surname),
+        "given_names": given if is_revealed else mask_name(given),
+        "nationality": card.nationality,
+        "birth_date": birth if is_revealed or not birth else MASKED_DATE,
+        "sex": card.sex,
+        "valid_until": _date(card.expiry_date),
+        "portrait": card.portrait_kind.value,
+        "portrait_bytes": len(card.portrait.reveal()),
+        "access": card.access.value,
+        "authenticity": card.authenticity.value,
+        "signer": card.signer,
+    }
+
+
 def _date(value: date | None) -> str:
     return value.isoformat() if value else ""
 
 
-DESCRIBED: dict[type, Callable[[Any, bool], dict[str, object]]] = {SocialCard: _social, BankCard: _bank}
+DESCRIBED: dict[type, Callable[[Any, bool], dict[str, object]]] = {
+    SocialCard: _social,
+    BankCard: _bank,
+    TravelDocument: _travel,
+}

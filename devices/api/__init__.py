@@ -4,6 +4,7 @@ Device, media and supply words are those of XFS4IoT, unchanged (reference/device
 Imports msgspec and the standard library only; everything is imported from here.
 """
 
+from devices.api.auxiliaries import Colour, Door, FlashRate, Lamp, Light, Proximity, Sensors, Switch, Ups
 from devices.api.chipcards import (
     NO_KEYS,
     BankCard,
@@ -15,7 +16,7 @@ from devices.api.chipcards import (
     SocialCard,
 )
 from devices.api.deadline import Deadline
-from devices.api.devices import Camera, Device, Frames, IdReader, Link, ReceiptPrinter
+from devices.api.devices import Auxiliaries, Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
     Cancelled,
     DeviceError,
@@ -29,7 +30,9 @@ from devices.api.errors import (
     WireFault,
 )
 from devices.api.private import MASK, Private
+from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
+from devices.api.travel import Authenticity, ChipAccess, PictureKind, TravelDocument
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
 
@@ -37,6 +40,8 @@ __all__ = [
     "MASK",
     "NEEDED",
     "NO_KEYS",
+    "Authenticity",
+    "Auxiliaries",
     "BankCard",
     "Camera",
     "Cancelled",
@@ -45,27 +50,39 @@ __all__ = [
     "CardKeys",
     "CardKind",
     "CardReader",
+    "ChipAccess",
     "ChipCard",
+    "Colour",
     "Corners",
     "Deadline",
     "Device",
     "DeviceError",
     "DeviceKind",
     "DeviceState",
+    "DocumentPrinter",
+    "Door",
+    "FlashRate",
     "Frames",
     "HardwareFault",
     "HolderState",
     "IdCard",
     "IdReader",
     "Jammed",
+    "Lamp",
+    "Light",
     "Link",
     "MediaState",
     "NotReady",
     "Page",
+    "PictureKind",
     "Preview",
     "Printed",
     "Private",
+    "Proximity",
     "ReceiptPrinter",
+    "Sensors",
+    "Sheet",
+    "SheetPrinted",
     "SocialCard",
     "Status",
     "Strip",
@@ -75,8 +92,11 @@ __all__ = [
     "StripRule",
     "SupplyOut",
     "SupplyState",
+    "Switch",
     "TimedOut",
+    "TravelDocument",
     "Unsupported",
+    "Ups",
     "UserFault",
     "Verdict",
     "WireFault",

@@ -11,6 +11,7 @@ import msgspec
 from devices.api.deadline import Deadline
 from devices.api.devices import Device
 from devices.api.private import Private
+from devices.api.travel import TravelDocument
 
 
 class CardChannel(Protocol):
@@ -32,7 +33,7 @@ class CardKeys(msgspec.Struct, frozen=True):
     """What a person gave so that the chip opens; an empty one was not given. Never kept longer than one read."""
 
     pin: Private[str] = Private("")  # digits
-    mrz: Private[str] = Private("")  # document number, birth date, expiry, each with its check digit
+    mrz: Private[str] = Private("")  # the zone's lines, or number, birth date, expiry, each with its check digit
     can: Private[str] = Private("")  # six digits printed on the card
 
 
@@ -92,4 +93,4 @@ class CardReader(Device, Protocol):
         """Whether a card lies in the reader. Raises: DeviceError."""
 
 
-ChipCard = SocialCard | BankCard
+ChipCard = SocialCard | BankCard | TravelDocument

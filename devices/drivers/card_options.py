@@ -12,3 +12,4 @@ class CardOptions(msgspec.Struct, frozen=True):
 
     regions: tuple[Region, ...] = ()  # how social security cards are read, by region
     is_holder_read: bool = True
+    csca: tuple[bytes, ...] = ()  # certificates that vouch for travel documents, DER

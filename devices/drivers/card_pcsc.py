@@ -32,7 +32,7 @@ from devices.drivers.card_channel import Channel
 from devices.drivers.card_options import CardOptions
 from devices.drivers.card_social import load_regions
 from devices.links.pcsc import ANSWER_S, PcscLink, Slot
-from devices.wire import emv, social
+from devices.wire import emrtd, emv, social
 from devices.wire.apdu import DONE, SHORT, build_select
 
 DRIVER = "card-pcsc"
@@ -54,6 +54,11 @@ APPLICATIONS: dict[str, Application] = {
         tuple(build_select(name, expected=SHORT) for name in (emv.PSE, emv.PPSE, *emv.UNIONPAY)),
         "devices.drivers.card_bank:read_bank",
     ),
+    # a chip that offers PACE may refuse its application until that was done: its EF.CardAccess gives it away
+    "travel": Application(
+        (build_select(emrtd.APPLICATION, p2=0x0C), emrtd.SELECT_CARD_ACCESS),
+        "devices.drivers.card_emrtd:read_travel",
+    ),
 }
 ORDER = ",".join(APPLICATIONS)
 
@@ -70,19 +75,21 @@ class PcscCardReader:
         order: str = ORDER,
         social_regions: str = "",
         social_holder: bool = True,
+        csca: str = "",
         answer_s: float = ANSWER_S,
     ) -> None:
         """Take `pcsc:NAME` (the beginning is enough) or `pcsc:*`.
 
         `order`: the kinds of card that are looked for, with commas. `social_regions`: a TOML file with one `[[region]]`
         for each region whose cards differ. `social_holder`: whether the holder's file is read at all.
+        `csca`: the folder of certificates that vouch for travel documents; without it none is ever called genuine.
         Raises: ValueError.
         """
         self._order = tuple(word.strip() for word in order.split(","))
         for word in self._order:
             if word not in APPLICATIONS:
                 raise ValueError(f"order {order!r}: allowed are {', '.join(APPLICATIONS)}")
-        self._options = CardOptions(load_regions(social_regions), social_holder)
+        self._options = CardOptions(load_regions(social_regions), social_holder, _load_csca(csca))
         self._link = PcscLink(address, answer_s=answer_s)
         self._reader = ""
         self._read_already = -1  # the insertion whose card was read
@@ -186,3 +193,12 @@ class PcscCardReader:
                     read = cast("ReadApplication", getattr(import_module(module), name))
                     return read(channel, answer, deadline, keys, self._options)
         raise UserFault("card_unknown")
+
+
+def _load_csca(folder: str) -> tuple[bytes, ...]:
+    """Return the certificates of a folder; what takes them apart is loaded where there is one. Raises: ValueError."""
+    if not folder:
+        return ()
+    from devices.drivers.card_emrtd_trust import load_csca
+
+    return load_csca(folder)

@@ -11,6 +11,8 @@ SIMULATORS: dict[str, str] = {
     "reader": "devices.sim.reader",
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
+    "auxiliaries": "devices.sim.auxiliaries",
     "line": "devices.sim.line",
+    "pn532": "devices.sim.pn532",
     "card": "devices.sim.card",
 }

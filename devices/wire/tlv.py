@@ -54,6 +54,42 @@ def decode_tlv(data: bytes, depth: int = 0) -> tuple[Node, ...]:
     return tuple(found)
 
 
+def decode_flat(data: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Return (tag, value) of the objects that fill `data` exactly, what is inside them untouched.
+
+    Raises: WireFault("tlv").
+    """
+    found = []
+    at = 0
+    while at < len(data):
+        tag, start, length = decode_head(data, at)
+        at = start + length
+        if at > len(data):
+            raise WireFault("tlv", f"{tag:X} is longer than what came")
+        found.append((tag, data[start:at]))
+    return tuple(found)
+
+
+def decode_head(data: bytes, at: int = 0) -> tuple[int, int, int]:
+    """Return tag, begin and length of the value of the object at `at`; the value need not have come yet.
+
+    Raises: WireFault("tlv").
+    """
+    if at >= len(data):
+        raise WireFault("tlv", "nothing came")
+    tag, start = _tag(data, at)
+    length, start = _length(data, start)
+    return tag, start, length
+
+
+def pick(pairs: tuple[tuple[int, bytes], ...], tag: int) -> bytes:
+    """Return the first value with this tag. Raises: WireFault("tlv") where there is none."""
+    for one, value in pairs:
+        if one == tag:
+            return value
+    raise WireFault("tlv", f"no {tag:X}")
+
+
 def encode_tlv(tag: int, *values: bytes) -> bytes:
     """Return one object; several values are its parts in order. Raises: WireFault("tlv")."""
     value = b"".join(values)

@@ -34,6 +34,7 @@ from kiosk.session.compose import view_of
 from kiosk.session.outgoing import compose_slip, submission_of
 from kiosk.session.parts import Parts
 from kiosk.session.session import Session, State, first_session
+from kiosk.session.sheets import print_list
 from kiosk.session.step import step
 from kiosk.session.view import View
 from offline_queue.api import (
@@ -54,6 +55,7 @@ ACTS = (
     evt.NotStored,
     evt.SlipPrinted,
     evt.SlipFailed,
+    evt.ListPrinted,
     evt.CardGone,
 )
 """What counts as activity. A device that only says it is away, or that nobody came, must not keep a visit alive."""
@@ -260,6 +262,8 @@ class SessionRunner:
                     lambda t, _: evt.SlipPrinted(t),
                     self._slip_failed,
                 )
+            case ask.PrintList():
+                print_list(self._p, self.session, self.station, effect, self._took)
             case ask.EndVisit():
                 self._p.on_end()
 

@@ -38,6 +38,7 @@ class Event(StrEnum):
     DEVICE_ENROLLED = "device.enrolled"
     KEY_ROTATED = "device.key-rotated"
     DEVICE_STATE = "device.state"
+    CABINET_SENSOR = "cabinet.sensor"
     VISIT_START = "visit.start"
     VISIT_END = "visit.end"
     CARD_READ_OK = "card.read-ok"

@@ -34,6 +34,9 @@ class Failure(msgspec.Struct, frozen=True):
 DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
+CHIP_CLOSED = ("no_access", "access_denied", "no_application")
+"""What the chip of a travel document says that opens to nothing we know."""
+
 CLOSED = ("psam_needed", "backoffice_needed", "holder_locked")
 """What a social security card says whose holder's file nobody here can open."""
 
@@ -47,6 +50,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F01", ("Unsupported",), ("pin_needed",), Move.CITIZEN, "chips.pin_needed", True, "remedies.card_region"),
     Failure("F01", ("Unsupported",), CLOSED, Move.ATTENDANT, "chips.holder_closed", False, "remedies.card_region"),
     Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", False),
+    Failure("F01", ("UserFault",), ("wrong_mrz",), Move.CITIZEN, "travel.wrong_mrz", True),
+    Failure("F01", ("UserFault",), ("wrong_can",), Move.CITIZEN, "travel.wrong_can", True),
+    Failure("F01", ("Unsupported",), ("key_needed", "mrz_needed"), Move.CITIZEN, "travel.key_needed", True),
+    Failure("F01", ("Unsupported",), CHIP_CLOSED, Move.ATTENDANT, "travel.chip_closed", False),
     Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
     Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
     Failure("F29", ("FormError",), ("own_card",), Move.CITIZEN, "failures.own_card_again", True),
@@ -65,6 +72,12 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
+    Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
+    Failure("F00", ("Tampered",), (), Move.TECHNICIAN, "failures.tampered", False, "remedies.tampered"),
+    Failure("F27", ("BatteryLow",), (), Move.TECHNICIAN, "failures.battery_low", False, "remedies.battery_low"),
+    Failure("F00", ("DoorOpen",), (), Move.TECHNICIAN, "failures.door_open", False, "remedies.door_open"),
+    Failure("F27", ("OnBattery",), (), Move.NOBODY, "failures.on_battery", False, "remedies.on_battery"),
+    Failure("F00", ("Auxiliaries",), (), Move.TECHNICIAN, "failures.lights_away", False, "remedies.auxiliaries"),
     Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
     Failure("F15", ("Network",), (), Move.NOBODY, "failures.network", False, "remedies.network"),
     Failure("F00", (), (), Move.ATTENDANT, "failures.other", True, "remedies.other"),

@@ -107,6 +107,8 @@ def replies(turn: int) -> tuple[evt.Event, ...]:
         evt.NotStored(turn, "store_silent"),
         evt.SlipPrinted(turn),
         evt.SlipFailed(turn, "SupplyOut", "paper_out"),
+        evt.ListPrinted(turn),
+        evt.ListFailed(turn, "SupplyOut", "paper_out"),
     )
 
 

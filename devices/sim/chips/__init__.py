@@ -13,6 +13,7 @@ from typing import Protocol, cast
 CHIPS: dict[str, str] = {
     "social": "devices.sim.chips.social",
     "bank": "devices.sim.chips.bank",
+    "passport": "devices.sim.chips.passport",
 }
 
 

@@ -7,9 +7,7 @@ from kiosk.services.catalogue import Material, ServiceItem
 from kiosk.session.flow.route import can_apply
 from kiosk.session.screens.frame import Scene, standard_actions
 from kiosk.session.view import Action, Field, Note, Row, Tile, View
-from offline_queue.api import PauseReason
-
-BARRED = (PauseReason.SUSPENDED, PauseReason.REVOKED)  # the platform takes nothing new from this terminal
+from kiosk.station.health import BARRED
 
 WINDOW_ICONS = {
     "投资项目": "project",
@@ -157,6 +155,8 @@ def guide(scene: Scene) -> View:
         reason = ""
         if scene.station.pause in BARRED:
             reason = say("guide.out_of_service", phone=scene.station.site.phone)
+        elif scene.station.is_battery_low:
+            reason = say("failures.battery_low")
         elif not scene.station.queue.is_accepting:
             reason = say("failures.disk_full")
         elif session.identity is None and not scene.station.has(DeviceKind.READER):
@@ -169,9 +169,30 @@ def guide(scene: Scene) -> View:
         key="guide",
         title=scene.of(item.name_zh, item.name_en),
         lead=scene.word("visits", item.visits),
-        rows=tuple(rows),
-        actions=standard_actions(scene, *actions),
+        rows=(*_list_rows(scene), *rows),
+        actions=standard_actions(scene, *_list_action(scene), *actions),
     )
+
+
+def _list_action(scene: Scene) -> tuple[Action, ...]:
+    """Return the button for the list on paper where there is an A4 printer; grey while it is not ready or at work."""
+    if DeviceKind.DOCUMENT_PRINTER not in scene.station.devices:
+        return ()
+    reason = "" if scene.station.has(DeviceKind.DOCUMENT_PRINTER) else scene.say("failures.sheet_away")
+    if scene.session.sheet == "printing":
+        reason = scene.say("guide.list_printing")
+    label = scene.say("guide.print_list")
+    return (Action(id="print_list", label=label, is_enabled=not reason, reason=reason),)
+
+
+def _list_rows(scene: Scene) -> tuple[Row, ...]:
+    """Return one line on what became of the list that was asked for."""
+    sheet = scene.session.sheet
+    if sheet not in ("printed", "failed"):
+        return ()
+    if sheet == "printed":
+        return (Row(key="list", label=scene.say("guide.list_printed"), icon="check"),)
+    return (Row(key="list", label=scene.say("guide.list_failed"), icon="care", mood="care"),)
 
 
 def _need_of(material: Material) -> str:
