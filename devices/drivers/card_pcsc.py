@@ -19,6 +19,7 @@ from devices.api import (
     CardKeys,
     ChipCard,
     Deadline,
+    DeviceError,
     DeviceKind,
     DeviceState,
     MediaState,
@@ -98,7 +99,11 @@ class PcscCardReader:
 
     def open(self, deadline: Deadline) -> None:
         """Find the reader. Raises: NotReady("noService" | "noDevice"), TimedOut, Cancelled."""
-        self._reader = self._link.slot(deadline).reader
+        try:
+            self._reader = self._link.slot(deadline).reader
+        except DeviceError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the service; closing twice is harmless."""

@@ -20,7 +20,7 @@ from devices.links.caller import LOOK_S, Caller
 ANY = "*"
 ANSWER_S = 10.0  # a card that calculates asks for more time; readers give up on a mute one in about two seconds
 GONE_S = 1.0  # pcscd looks every 0.2 to 0.4 s; a card still there after a second was not pulled
-CLOSE_S = 2.0  # to power a card down
+CLOSE_S = 2.0  # to let go of a card
 
 NO_SERVICE = "noService"
 NO_DEVICE = "noDevice"
@@ -138,7 +138,7 @@ class PcscCard:
         return found
 
     def close(self) -> None:
-        """Power the card down, so that nothing it was shown stays open. Twice is harmless."""
+        """Let go of the card; pcscd powers one down that nobody uses. Twice is harmless."""
         if self._is_open:
             self._is_open = False
             job = self._caller.post(lambda: _release(self._held))
@@ -149,7 +149,7 @@ class PcscCard:
 # ── what runs on the link's own thread ─────────────────────────────────────────────────────
 
 
-class _Held(msgspec.Struct):
+class _Held(msgspec.Struct, frozen=True):
     """A connection: pyscard's context and handle, and what the card said."""
 
     context: Any
@@ -157,7 +157,6 @@ class _Held(msgspec.Struct):
     slot: Slot  # as it was when the card was ours
     is_block: bool  # T=1, which takes a command whole
     atr: bytes
-    is_lost: bool = False
 
 
 def _look() -> tuple[Slot, ...]:
@@ -207,9 +206,7 @@ def _transmit(held: _Held, apdu: bytes) -> bytes:
     protocol = scard.SCARD_PCI_T1 if held.is_block else scard.SCARD_PCI_T0
     code, answer = scard.SCardTransmit(held.handle, protocol, list(apdu))
     if _code(code) in _IN_DOUBT or (not code and len(answer) < 2):  # a card pulled while it thinks: success, no bytes
-        held.is_lost = True
         raise UserFault(REMOVED if _is_gone(held.slot) else UNREADABLE, f"{_code(code):08X}")
-    held.is_lost = bool(code)
     _check(code)
     return bytes(answer)
 
@@ -231,8 +228,8 @@ def _is_gone(slot: Slot) -> bool:
 def _release(held: _Held) -> None:
     from smartcard import scard
 
-    # powering a card down that is gone has the same effect as SCardReconnect, see _is_gone
-    scard.SCardDisconnect(held.handle, scard.SCARD_LEAVE_CARD if held.is_lost else scard.SCARD_UNPOWER_CARD)
+    # powering down a card that was just pulled has the effect of SCardReconnect, see _is_gone; pcscd does it itself
+    scard.SCardDisconnect(held.handle, scard.SCARD_LEAVE_CARD)
     scard.SCardReleaseContext(held.context)
 
 
