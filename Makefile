@@ -18,6 +18,9 @@ run: setup
 demo: setup
 	@$(PY) main.py demo --out $(OUT) $(if $(OFFLINE),--offline) $(ARGS)
 
+# Hundreds of processes are started: without compiled files each would compile what it imports anew.
+test chaos: export PYTHONDONTWRITEBYTECODE =
+
 test: setup-tests
 	@$(PY) -m pytest -n 3 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
