@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
-CHAOS := tests/chaos tests/contract/test_platform_document.py $(addprefix tests/e2e/test_,citizen_races.py sandbox_postgres.py sandbox_fleet.py)
+CHAOS := tests/chaos tests/contract/test_platform_document.py $(addprefix tests/e2e/test_,citizen_races.py kill_whole.py sandbox_postgres.py sandbox_fleet.py)
 
 .PHONY: run test demo chaos fuzz bench lint setup setup-tests docs package check-package
 
@@ -17,6 +17,9 @@ run: setup
 
 demo: setup
 	@$(PY) main.py demo --out $(OUT) $(if $(OFFLINE),--offline) $(ARGS)
+
+# Hundreds of processes are started: without compiled files each would compile what it imports anew.
+test chaos: export PYTHONDONTWRITEBYTECODE =
 
 test: setup-tests
 	@$(PY) -m pytest -n 3 --dist loadgroup --cov --cov-report= $(ARGS)

@@ -20,7 +20,7 @@ from devices.sim.control import SimProcess, spawn
 from offline_queue.lock import LockFile
 
 ROOT = Path(__file__).parent.parent
-READY_S = 30.0  # first start of the platform makes its keys and imports its libraries
+READY_S = 60.0  # first start of the platform makes its keys and imports its libraries
 END_S = 10.0
 
 

@@ -105,13 +105,16 @@ def key_for(window: QQuickWindow, character: str) -> QQuickItem:
 
 
 def _below(item: QQuickItem) -> Iterator[QQuickItem]:
-    for child in _stacked(item):
+    waiting = _stacked(item)[::-1]
+    while waiting:
+        child = waiting.pop()
         yield child
-        yield from _below(child)
+        waiting += reversed(_stacked(child))
 
 
 def _stacked(item: QQuickItem) -> list[QQuickItem]:
-    return sorted(item.childItems(), key=QQuickItem.z)
+    children = item.childItems()
+    return sorted(children, key=QQuickItem.z) if len(children) > 1 else children
 
 
 def _top_at(item: QQuickItem, point: QPoint) -> QQuickItem | None:

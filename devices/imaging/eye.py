@@ -215,12 +215,15 @@ class Eye:
 
     def _tell(self, link: socket.socket, request: Request, picture: bytes, deadline: Deadline, most_s: float) -> None:
         """Send one request. A process that does not take it in time is killed: half a request cannot be taken back."""
+        patience = wire.Patience(link, deadline, most_s)
         try:
-            wire.send(wire.Patience(link, deadline, most_s).write, self._number, request, picture)
+            wire.send(patience.write, self._number, request, picture)
         except Cancelled:
             self._end()
             raise
         except TimedOut:
+            if not patience.is_midway and not patience.is_over():
+                raise  # the time was up before a word was said: the eye is well
             self._end()
             raise HardwareFault("eye_died", "deadline") from None
         except OSError as error:

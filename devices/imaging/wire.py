@@ -15,6 +15,7 @@ from devices.imaging.values import Answer, Request
 HEAD = struct.Struct(">III")  # request number, bytes of the message, bytes of the payload
 MAX_MESSAGE = 1_000_000
 MAX_PAYLOAD = 64_000_000
+MIDWAY_S = 1.0  # a message that has begun may end after the caller's deadline: it cannot be taken back, only broken off
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
@@ -65,6 +66,7 @@ class Patience:
     def __init__(self, link: socket.socket, deadline: Deadline, most_s: float) -> None:
         self._link, self._deadline = link, deadline
         self._until = time.monotonic() + most_s
+        self._midway_until = 0.0
         self.is_midway = False
 
     def is_over(self) -> bool:
@@ -82,6 +84,7 @@ class Patience:
                 view = view[self._link.send(view[: 1 << 20]) :]
             except TimeoutError:
                 continue
+            self._begin()
 
     def read(self, count: int) -> bytes:
         """Return exactly `count` bytes. Raises: TimedOut, Cancelled between two messages, EOFError, OSError."""
@@ -96,13 +99,18 @@ class Patience:
                 continue
             if not part:
                 raise EOFError
-            self.is_midway = True
+            self._begin()
             data += part
         return bytes(data)
 
+    def _begin(self) -> None:
+        if not self.is_midway:
+            self.is_midway, self._midway_until = True, time.monotonic() + MIDWAY_S
+
     def _slice_s(self) -> float:
         """Return how long the next wait may last, seconds. Raises: TimedOut."""
-        left = min(self._deadline.left_s(), self._until - time.monotonic())
+        now = time.monotonic()
+        left = min(max(self._deadline.left_s(), self._midway_until - now), self._until - now)
         if left <= 0:
             raise TimedOut("eye")
         return min(left, 0.1)

@@ -26,7 +26,7 @@ from typing import Any
 
 from devices.sim import SIMULATORS
 
-READY_S = 30.0  # a cold interpreter on a busy machine
+READY_S = 60.0  # a cold interpreter on a busy machine
 END_S = 5.0
 MAX_LINE = 16 * 1024 * 1024  # a page to lay under a camera travels as base64
 

@@ -6,7 +6,7 @@ choices joined by `|`, entries of a repeat `members.0.member_name`, parts of a g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import msgspec
@@ -103,15 +103,24 @@ def leaves_of(item: ServiceItem, answers: Answers) -> tuple[Leaf, ...]:
 
 def visible_leaves(item: ServiceItem, answers: Answers, context: FormContext) -> tuple[Leaf, ...]:
     """Return the fields that show: a field with `required_if` shows only while it holds."""
-    return tuple(leaf for leaf in leaves_of(item, answers) if is_visible(leaf, item, answers, context))
+    known: dict[str, dict[str, str]] = {}  # by scope: gathered once for all siblings, and only where somebody asks
+
+    def asked(scope: str) -> dict[str, str]:
+        if scope not in known:
+            known[scope] = variables(item, answers, context, scope)
+        return known[scope]
+
+    return tuple(leaf for leaf in leaves_of(item, answers) if _shows(leaf, asked))
 
 
 def is_visible(leaf: Leaf, item: ServiceItem, answers: Answers, context: FormContext) -> bool:
     """Whether the leaf and what it lies in show."""
-    known = variables(item, answers, context, leaf.scope)
-    if leaf.parent is not None and not holds(leaf.parent.required_if, known):
-        return False
-    return holds(leaf.field.required_if, known)
+    return _shows(leaf, lambda scope: variables(item, answers, context, scope))
+
+
+def _shows(leaf: Leaf, asked: Callable[[str], dict[str, str]]) -> bool:
+    conditions = (leaf.parent.required_if if leaf.parent is not None else "", leaf.field.required_if)
+    return all(not text or holds(text, asked(leaf.scope)) for text in conditions)
 
 
 def variables(item: ServiceItem, answers: Answers, context: FormContext, scope: str = "") -> dict[str, str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +26,8 @@ from tests.fixtures.browser import Browser
 from tests.fixtures.citizen import WOMAN, enrolled_link, queries_of
 from tests.fixtures.console import Console, draw, hand_over
 from tests.fixtures.kiosk import CUT_WHILE_GREETING, Terminal
-from tests.fixtures.platform import enrolled_terminal
+from tests.fixtures.platform import console_command, enrolled_terminal
 
-ROOT = Path(__file__).resolve().parents[2]
 OWN = "nan-hu-hong-chuan-26"
 PICTURE_IS_SHOWN = "return [...document.querySelectorAll(arguments[0])].every(i => i.complete && i.naturalWidth > 50)"
 pytestmark = [CUT_WHILE_GREETING, pytest.mark.xdist_group("browser")]
@@ -38,8 +35,8 @@ pytestmark = [CUT_WHILE_GREETING, pytest.mark.xdist_group("browser")]
 
 def command(state: Path, *words: str) -> dict[str, Any]:
     """Return what `python -m sandbox …` printed."""
-    line = [sys.executable, "-m", "sandbox", words[0], "--state", str(state), *words[1:]]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT, timeout=60)
+    done = console_command(words[0], "--state", str(state), *words[1:])
+    done.check_returncode()
     return dict(json.loads(done.stdout))
 
 

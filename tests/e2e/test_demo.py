@@ -68,13 +68,20 @@ def test_the_default_visit_is_delivered_once_and_leaves_its_papers(tmp_path: Pat
     assert json.loads((out / "summary.json").read_text()) == summary
 
 
-def test_offline_in_english_the_slip_is_an_intake_slip_and_the_queue_drains(tmp_path: Path) -> None:
+def test_offline_in_english_from_photographs_the_slip_is_an_intake_slip_and_the_queue_drains(tmp_path: Path) -> None:
+    """The other of everything: no line, English, a lying screen, and photographs that stand in for the camera."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(2):
+        frame = desk.frame(7, number)
+        cv2.imwrite(str(photos / f"{number}.jpg"), frame[0])
     words = ("--offline", "--item", "SIM-MZ-0008", "--lang", "en", "--size", "1920x1080")
-    code, summary = _demo(tmp_path / "demo", *words)
+    code, summary = _demo(tmp_path / "demo", *words, "--camera", f"folder:{photos}")
     assert code == 0, summary
     assert (summary["offline"], summary["slip_kind"]) == (True, "intake_slip")
     assert (summary["delivered"], summary["platform_saw_times"], summary["plaintext_hits"]) == (True, 1, 0)
     assert (summary["queue_before"], summary["queue_after"]) == (0, 0)
+    assert len(list((tmp_path / "demo").glob("scan-*.jpg"))) == 2
 
 
 def test_a_card_that_does_not_meet_a_condition_ends_with_its_sentence(tmp_path: Path) -> None:
@@ -83,17 +90,6 @@ def test_a_card_that_does_not_meet_a_condition_ends_with_its_sentence(tmp_path: 
     assert code == 1
     assert "您还未满80周岁" in str(summary["refused"])
     assert (summary["ticket"], summary["delivered"], summary["plaintext_hits"]) == ("", False, 0)
-
-
-def test_photographs_in_a_folder_stand_in_for_the_camera(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number in range(2):
-        frame = desk.frame(7, number)
-        cv2.imwrite(str(photos / f"{number}.jpg"), frame[0])
-    code, summary = _demo(tmp_path / "demo", "--item", "SIM-MZ-0008", "--camera", f"folder:{photos}")
-    assert code == 0, summary
-    assert len(list((tmp_path / "demo").glob("scan-*.jpg"))) == 2
 
 
 @pytest.mark.parametrize(

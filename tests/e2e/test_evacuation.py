@@ -26,7 +26,7 @@ from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.main import Options, open_platform
 from sandbox.platform import Platform
 from tests.e2e.test_delivery import SCAN, Terminal
-from tests.fixtures.platform import ROOT, LivePlatform, running_platform
+from tests.fixtures.platform import ROOT, LivePlatform, console_command, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, unb64url
 from tests.fixtures.trust import write_config
 
@@ -109,9 +109,8 @@ def new_station(platform: LivePlatform, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def take_in(platform: LivePlatform, folder: Path) -> tuple[int, list[dict[str, str]]]:
-    """Return exit code and answer of `python -m sandbox import FOLDER`, run in a process of its own."""
-    command = [sys.executable, "-m", "sandbox", "import", str(folder), "--state", str(platform.state)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    """Return exit code and answer of `python -m sandbox import FOLDER`."""
+    done = console_command("import", str(folder), "--state", str(platform.state))
     return done.returncode, json.loads(done.stdout) if done.stdout else [{"sid": "", "word": done.stderr}]
 
 

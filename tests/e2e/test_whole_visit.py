@@ -13,6 +13,7 @@ pytestmark = CUT_WHILE_GREETING
 
 @pytest.mark.parametrize("item", ["SIM-MZ-0008", "SIM-YB-0001"])
 def test_a_visit_from_card_to_slip_is_committed_once(terminal: Terminal, item: str) -> None:
+    terminal.lays_by_hand = True
     terminal.play(item, until=State.SLIP)
     sid = terminal.sid
     terminal.until(lambda: terminal.session.slip == "printed", "the slip")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +138,7 @@ MOVES = st.one_of(
 )
 
 
+@pytest.mark.no_cover  # thousands of steps that the other files of this folder measure one by one
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begin=st.integers(0, 60), moves=st.lists(MOVES, min_size=8, max_size=60))
 def test_nothing_of_a_person_survives_the_visit(catalogue, begin, moves):

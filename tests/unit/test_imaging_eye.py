@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -179,6 +180,41 @@ def test_calling_off_returns_at_once_and_the_late_answer_is_dropped(eye: Eye, fr
     os.kill(first, signal.SIGCONT)
     assert eye.look(frame, Deadline(20)).width_px == 960
     assert eye.pid == first
+
+
+class _JustOver(Deadline):
+    """Over by the time the first byte is to be sent, not yet when the call begins."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def check(self, what: str = "deadline") -> None:
+        """Let the call begin."""
+
+
+def test_a_deadline_that_passes_before_a_word_is_said_costs_no_eye(eye: Eye, frame: bytes) -> None:
+    eye.look(frame, Deadline(20))
+    first = eye.pid
+    with pytest.raises(TimedOut):
+        eye.look(frame, _JustOver())
+    assert eye.look(frame, Deadline(20)).number > 0
+    assert eye.pid == first
+
+
+def test_a_message_that_has_begun_may_end_after_the_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        deadline = Deadline(20)
+        patience = wire.Patience(ours, deadline, 20)
+        theirs.sendall(b"half")
+        assert patience.read(4) == b"half"
+        deadline.at = 0.0
+        theirs.sendall(b"whole")
+        assert patience.read(5) == b"whole"
+        with pytest.raises(TimedOut):
+            wire.Patience(ours, deadline, 20).read(1)
+        with pytest.raises(TimedOut):
+            patience.read(1)
 
 
 def test_an_eye_that_does_not_take_a_whole_picture_is_given_up_with_the_call(eye: Eye, desk_still: Still) -> None:

@@ -160,8 +160,12 @@ def play(folder: Path, rule: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *words],
         cwd=ROOT,
-        # pytest tells its failures twice where it thinks itself in CI
-        env={**{k: v for k, v in os.environ.items() if k not in ("CI", "BUILD_NUMBER")}, "JINBAN_NO_SKIPS": rule},
+        # pytest tells its failures twice where it thinks itself in CI; other plugins have no say here and load long
+        env={
+            **{k: v for k, v in os.environ.items() if k not in ("CI", "BUILD_NUMBER")},
+            "JINBAN_NO_SKIPS": rule,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -84,6 +84,10 @@ def test_cleaning_keeps_what_can_be_read():
     assert strip.clean("王\u200b\ufe0f\U000e0101\t明\u00a0a\u3000b\x1b\x00\ud800\u2028") == "王 明 a\u3000b〓"
 
 
+def test_a_line_break_in_a_text_begins_a_row():
+    assert printed_rows(lay_out(StripLine("一\n二")))[:2] == ["一", "二"]
+
+
 def test_double_size_rows_hold_half_as_much():
     assert printed_rows(lay_out(StripLine("中" * 13, scale=2))) == ["中" * 12, "中"]
 

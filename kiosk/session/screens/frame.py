@@ -88,7 +88,8 @@ def steps_of(scene: Scene) -> tuple[Step, ...]:
     """Return the step bar; none outside a journey."""
     session = scene.session
     here = STANDS_FOR.get(session.state, session.state)
-    states = [state for state in BAR if state in route(session)]
+    passed = route(session)
+    states = [state for state in BAR if state in passed]
     if session.item is None or here not in states:
         return ()
     now = states.index(here)
