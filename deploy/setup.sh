@@ -45,6 +45,8 @@ if [ ! -e "$stamp" ]; then
     : > "$stamp"
 fi
 
+[ "${1:-}" != tests ] || deploy/peers-emv.sh
+
 dictionary=build/keyboard/pinyin.db
 if [ ! -e "$dictionary" ] || [ ui/keyboard/dictionary.py -nt "$dictionary" ] || [ "$stamp" -nt "$dictionary" ]; then
     echo "Building the keyboard's dictionary"
