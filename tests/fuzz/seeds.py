@@ -13,6 +13,7 @@ from devices.imaging.values import Hello, Limits, LookRequest, Refusal, TakeRequ
 from devices.imaging.wire import send
 from devices.wire.strip import encode_strip
 from tests.fixtures.sealed_vectors import load_vectors
+from tests.fuzz.seeds_cards import CARD_SEEDS
 from tests.fuzz.targets import CORPUS, TARGETS
 from tests.unit.test_imaging_decode import RED_TOP_LEFT, png
 from tests.unit.test_sandbox_reader import EXAMPLE
@@ -65,6 +66,7 @@ CONFIG = (ROOT / "deploy" / "models" / "simulated" / "kiosk.toml").read_bytes()
 READ_8 = bytes((1, 0, 1, 0)) + PAIR  # inputs 0 to 7 of unit 1 were asked for
 
 SEEDS: dict[str, tuple[bytes, ...]] = {
+    **CARD_SEEDS,
     "samv-stream": (
         *(PAIR + frame for frame in SAMV),
         PAIR + b"".join(SAMV[:3]),
