@@ -90,23 +90,16 @@ def device_mistakes(
     cls = load_driver(name)
     wrong = tuple(_option_mistakes(cls, options))
     yield from wrong
-    mistakes = tuple(_option_mistakes(cls, options))
-    yield from mistakes
     try:
-        cls(address, **({} if mistakes else options))
+        cls(address)
     except ValueError as fault:
         yield "link", _as_mistake(address, fault)
         return
     try:
-        cls(address, **options if not wrong else {})
-    except ValueError as fault:  # a text that only the driver can read
-        yield "options", str(fault)
+        cls(address, **({} if wrong else options))
+    except ValueError as fault:  # a text that only the driver can read; most begin with the option's name
         named = next((name for name in options if str(fault).startswith(f"{name} ")), "")
-        yield (
-            (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))
-        )
-        key, _, text = str(fault).partition(": ")  # a driver that looks at an option's value names it
-        yield (key, text) if key.startswith("options.") else ("link", _as_mistake(address, fault))
+        yield (f"options.{named}", _as_mistake(options[named], fault)) if named else ("options", str(fault))
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
