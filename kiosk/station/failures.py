@@ -29,10 +29,13 @@ class Failure(msgspec.Struct, frozen=True):
     text: str  # key in the texts
     can_retry: bool
     remedy: str = ""  # key of the technician's remedy; "" = none needed
+    device: str = ""  # holds for trouble of this device alone; "" = of any
 
 
 DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
+
+SLIPS = "Printer"  # what paper means there it does not mean for a scanner's feeder or an A4 tray
 
 FAILURES: tuple[Failure, ...] = (
     Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
@@ -49,11 +52,28 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
-    Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
-    Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
+    Failure(
+        "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
+    ),
+    Failure(
+        "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
+    ),
     Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
+    Failure("F04", ("Card",), (), Move.TECHNICIAN, "failures.card_away", True, "remedies.card"),
+    Failure(
+        "F20",
+        ("Document_printer",),
+        (),
+        Move.ATTENDANT,
+        "failures.document_printer_away",
+        True,
+        "remedies.document_printer",
+    ),
+    Failure("F09", ("Scanner",), (), Move.TECHNICIAN, "failures.scanner_away", True, "remedies.scanner"),
+    Failure("F09", ("Barcode",), (), Move.ATTENDANT, "failures.barcode_away", True, "remedies.barcode"),
+    Failure("F00", ("Auxiliaries",), (), Move.TECHNICIAN, "failures.auxiliaries_away", True, "remedies.auxiliaries"),
     Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
     Failure("F15", ("Network",), (), Move.NOBODY, "failures.network", False, "remedies.network"),
     Failure("F00", (), (), Move.ATTENDANT, "failures.other", True, "remedies.other"),
@@ -63,10 +83,10 @@ FAILURES: tuple[Failure, ...] = (
 def failure_of(kind: str, code: str, device: str = "") -> Failure:
     """Return the row for an error type's name and its code.
 
-    `device` (Reader, Camera, Printer) names whose trouble it is when the type alone does not tell.
+    `device` (Reader, Camera, Printer, Document_printer …) names whose trouble it is when the type alone does not tell.
     """
     for row in FAILURES:
-        if kind in row.kinds and (not row.codes or code in row.codes):
+        if kind in row.kinds and (not row.codes or code in row.codes) and row.device in ("", device or row.device):
             return row
     for row in FAILURES:
         if device and device in row.kinds:
