@@ -84,6 +84,27 @@ def doctor(**options: Any) -> None:
     _exit(run_doctor(**options))
 
 
+@cli.group()
+def devices() -> None:
+    """What is attached to this terminal."""
+
+
+@devices.command("find")
+@click.option("--write", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Put it into FILE.")
+@click.option("--replace", "replacing", multiple=True, metavar="KIND", help="Overwrite this device in FILE.")
+@click.option("--port", "ports", multiple=True, metavar="PATH", help="Look at this port too, such as a pty.")
+@click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
+@click.option(
+    "--patience", type=click.FloatRange(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer."
+)
+@JSON
+def devices_find(**options: Any) -> None:
+    """Propose a configuration from what answers; nothing is printed, switched or read, and nothing written unasked."""
+    from app.commands.devices import run_find
+
+    _exit(run_find(**options))
+
+
 @cli.command("read-card")
 @click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:HOST:PORT or sim:reader")
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")

@@ -24,6 +24,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "devices/links": ("devices.links", "devices.api"),
     "devices/imaging": ("devices.imaging", "devices.api"),
     "devices/api": ("devices.api",),
+    "devices/discovery": (
+        "devices.discovery",
+        "devices.registry",
+        "devices.wire",
+        "devices.links",
+        "devices.api",
+    ),
     "devices/lane.py": ("devices.api",),
     "devices/registry.py": ("devices.api",),
     "offline_queue": ("offline_queue",),
