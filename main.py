@@ -76,6 +76,8 @@ def demo(**options: Any) -> None:
 
 @cli.command()
 @CONFIG
+@click.option("--test", "tests", multiple=True, metavar="KIND", help="Put this device to the test (all: each of them).")
+@click.option("--report", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Write it as PDF.")
 @JSON
 def doctor(**options: Any) -> None:
     """Look at each device, the queue, the clock, the network, the catalogue: state and remedy."""

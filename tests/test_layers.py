@@ -32,6 +32,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "devices.api",
     ),
     "devices/lane.py": ("devices.api",),
+    "devices/ruler.py": ("devices.api",),
+    "devices/selftest.py": ("devices.ruler", "devices.imaging", "devices.api"),
     "devices/registry.py": ("devices.api",),
     "offline_queue": ("offline_queue",),
     "sandbox": ("sandbox",),

@@ -19,7 +19,7 @@ from devices.api.errors import (
     WireFault,
 )
 from devices.api.private import MASK, Private
-from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
+from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripPicture, StripRule
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
 
@@ -54,6 +54,7 @@ __all__ = [
     "StripCode",
     "StripGap",
     "StripLine",
+    "StripPicture",
     "StripRule",
     "SupplyOut",
     "SupplyState",
