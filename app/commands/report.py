@@ -20,7 +20,7 @@ RECIPE = (
     "find app assets devices kiosk main.py offline_queue ui -type f ! -path '*/__pycache__/*' -print0 \\\n"
     "  | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
 )
-PACKED_RECIPE = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+PACKED_RECIPE = "find . -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
 COLOURS = {"good": "#14603B", "care": "#7A4700", "fault": "#9E1C13"}
 STYLE = """
 @page { size: A4; margin: 16mm 15mm; @bottom-right { content: counter(page) " / " counter(pages); font-size: 8pt } }
