@@ -238,6 +238,14 @@ def config_check(**options: Any) -> None:
     _exit(check(options["path"] or _default_config(), options["as_json"]))
 
 
+@config.command("pin")
+def config_pin() -> None:
+    """Ask for the technician's code twice and print the line that keeps it."""
+    from app.commands.config import keep_pin
+
+    _exit(keep_pin(click.prompt("Code (6 to 12 digits)", hide_input=True, confirmation_prompt=True)))
+
+
 @cli.command()
 @click.option("--code", required=True, help="The one-time code.")
 @CONFIG

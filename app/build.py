@@ -18,6 +18,7 @@ from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import DeviceLane
 from devices.registry import make_device
+from devices.selftest import selftest_of
 from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
 from kiosk.central.rotating import KeyRotation
@@ -186,6 +187,8 @@ class Kiosk:
                 app_version=VERSION,
                 on_end=eye.forget,
                 on_stuck=on_stuck,
+                self_tests=selftest_of,
+                pin=ready.config.technician.pin,
             )
         )
 

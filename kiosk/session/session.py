@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from devices.api import IdCard, Page, Preview, Private
 from kiosk.services.catalogue import Catalogue, ServiceItem
 from kiosk.services.identity import Identity
+from kiosk.session.events import AbilitiesTold, DeviceTested
 from kiosk.station.config import ScreenConfig
 from offline_queue.api import Outcome, Ticket
 
@@ -36,6 +37,8 @@ class State(StrEnum):
     SLIP = "slip"
     FAREWELL = "farewell"
     TROUBLE = "trouble"
+    PIN = "pin"
+    TECHNICIAN = "technician"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -97,6 +100,14 @@ class Session(msgspec.Struct, frozen=True):
     # slip
     slip: Literal["", "printing", "printed", "failed"] = ""
     reprints: int = 0
+    # the technician
+    pin: Private[str] = Private("")
+    is_checking_pin: bool = False
+    pin_verdict: str = ""
+    pin_wait_s: int = 0
+    testing: str = ""  # a DeviceKind
+    tested: tuple[DeviceTested, ...] = ()
+    abilities: tuple[AbilitiesTold, ...] = ()
     # the moment
     tries: int = 0
     fault: Fault | None = None

@@ -38,6 +38,8 @@ class Event(StrEnum):
     DEVICE_ENROLLED = "device.enrolled"
     KEY_ROTATED = "device.key-rotated"
     DEVICE_STATE = "device.state"
+    DEVICE_TESTED = "device.tested"
+    TECHNICIAN_CODE = "technician.code"
     VISIT_START = "visit.start"
     VISIT_END = "visit.end"
     CARD_READ_OK = "card.read-ok"

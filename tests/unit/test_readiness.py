@@ -69,7 +69,10 @@ def test_what_only_some_situations_need_stops_nobody_and_is_said(catalogue):
     walk = Walk(catalogue, station=make_station(away=PAPERS)).go(State.HOME)
     assert tile_of(walk, INSURANCE).is_enabled
     walk.do("choose", f"item:{INSURANCE}")
-    assert [note.text for note in walk.view.notes] == ["有的情形暂不能办：扫描暂不可用，请找工作人员"]
+    assert (walk.view.rows[0].key, walk.view.rows[0].label) == (
+        "perhaps",
+        "有的情形暂不能办：扫描暂不可用，请找工作人员",
+    )
     walk.press("apply")
     assert walk.state is State.IDENTIFY
 

@@ -155,12 +155,12 @@ def guide(scene: Scene) -> View:
         return home(scene)
     rows = guide_rows(scene, item)
     actions: tuple[Action, ...] = ()
-    notes: tuple[Note, ...] = ()
     if can_apply(item):
         reason = _reason(scene, item)
         perhaps = readiness_of(item, scene.station).perhaps
         if perhaps and not reason:
-            notes = (Note(key="perhaps", text=say("readiness.perhaps", why=say(perhaps)), mood="care"),)
+            text = say("readiness.perhaps", why=say(perhaps))
+            rows.insert(0, Row(key="perhaps", label=text, icon="care", mood="care"))
         actions = (Action(id="apply", label=say("guide.apply"), role="primary", is_enabled=not reason, reason=reason),)
     else:
         rows.insert(0, Row(key="not_here", label=say("guide.not_here"), icon="care", mood="care"))
@@ -170,7 +170,6 @@ def guide(scene: Scene) -> View:
         title=scene.of(item.name_zh, item.name_en),
         lead=scene.word("visits", item.visits),
         rows=tuple(rows),
-        notes=notes,
         actions=standard_actions(scene, *actions),
     )
 
