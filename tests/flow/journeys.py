@@ -239,7 +239,7 @@ def serves_the_machine(walk: Walk) -> None:
     walk.press("pin_done")
     walk.tell(evt.PinChecked(walk.session.turn, "closed", 15.0))
     walk.do("type", "9")
-    walk.press("pin_done")
+    walk.do("focus")
     walk.tell(evt.PinChecked(walk.session.turn, "right"))
     assert walk.session.pin.reveal() == ""
     walk.tell(evt.AbilitiesTold(walk.session.turn, "reader", "05.01", ("card_R",), ("card_Y",)))

@@ -263,6 +263,7 @@ EDGES: tuple[Edge, ...] = (
     Edge((S.PIN,), "type", Way.STAY, when=technician.is_digit, fold=technician.add_digit),
     Edge((S.PIN,), "erase", Way.STAY, fold=technician.drop_digit),
     Edge((S.PIN,), "pin_done", S.PIN, when=technician.has_digits, fold=technician.ask_check),
+    Edge((S.PIN,), "focus", S.PIN, when=technician.has_finished, fold=technician.ask_check),
     Edge((S.PIN,), "PinChecked", S.TECHNICIAN, when=technician.is_right, fold=technician.open_page),
     Edge((S.PIN,), "PinChecked", S.PIN, fold=technician.refuse),
     Edge((S.TECHNICIAN,), "self_test", S.TECHNICIAN, when=technician.can_test, fold=technician.begin_test),

@@ -52,6 +52,11 @@ def has_digits(session: Session, event: Intent) -> bool:
     return bool(session.pin.reveal()) and not session.is_checking_pin
 
 
+def has_finished(session: Session, event: Intent) -> bool:
+    """Whether the keyboard's own 完成 was pressed, with a code to check."""
+    return not value_of(event) and has_digits(session, event)
+
+
 def ask_check(session: Session, event: Intent) -> Session:
     """Have it checked."""
     return replace(session, is_checking_pin=True)
