@@ -7,11 +7,23 @@ and closed words, never what a card says. A kind without a line here proves itse
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import msgspec
 
-from devices.api import Camera, Deadline, Device, DeviceError, DeviceKind, IdReader, NotReady, ReceiptPrinter, UserFault
+from devices.api import (
+    Camera,
+    Deadline,
+    Device,
+    DeviceError,
+    DeviceKind,
+    IdReader,
+    NotReady,
+    Page,
+    ReceiptPrinter,
+    UserFault,
+)
 from devices.ruler import build_test_strip
 
 
@@ -55,14 +67,19 @@ def print_ruler(printer: ReceiptPrinter, deadline: Deadline) -> Tested:
 
 def look_at_blank_page(camera: Camera, deadline: Deadline) -> Tested:
     """Take the sheet that lies there and count what is on it."""
-    from devices.imaging.specks import count_specks_of
-
     try:
         page = camera.capture("self-test", 0, deadline)
     except UserFault as fault:
         if fault.code in NO_SHEET:
             raise
         page = camera.capture("self-test", 0, deadline, keep=True)  # it is blank, and that is what was wanted
+    return _judge(page)
+
+
+def _judge(page: Page) -> Tested:
+    """Return how clean a blank page came out."""
+    from devices.imaging.specks import count_specks_of
+
     found = count_specks_of(page.jpeg.reveal(), page.dpi)
     facts: dict[str, str | int | float] = {
         "specks": found.specks,
@@ -73,6 +90,26 @@ def look_at_blank_page(camera: Camera, deadline: Deadline) -> Tested:
     return Tested(
         "selftest.page_clean" if found.is_clean else "selftest.page_dirty", "" if found.is_clean else "dirty", facts
     )
+
+
+def read_one_chip(reader: Any, deadline: Deadline) -> Tested:
+    """Read whatever chip card is put in; tell only which kind of card it was."""
+    return Tested("selftest.chip_good", facts={"card": type(reader.read(deadline)).__name__})
+
+
+def read_one_code(scanner: Any, deadline: Deadline) -> Tested:
+    """Scan whatever code is held there; tell how long it is, never what it says."""
+    code = scanner.read(deadline)
+    return Tested("selftest.code_good", facts={"symbology": str(code.symbology), "characters": len(code.text.reveal())})
+
+
+def scan_blank_page(scanner: Any, deadline: Deadline) -> Tested:
+    """Scan the sheet that lies on the glass and count what is on it."""
+    settings = import_module("devices.api").ScanSettings()  # of who has a scanner; nobody else loads it
+    pages = scanner.scan(settings, "self-test", 0, deadline).pages
+    if not pages:
+        raise UserFault("page")
+    return _judge(pages[0])
 
 
 def ask_state(device: Device, deadline: Deadline) -> Tested:
@@ -87,6 +124,9 @@ SELFTESTS: dict[DeviceKind, SelfTest] = {
     DeviceKind.READER: SelfTest(read_one_card, 30.0, "selftest.hand_card"),
     DeviceKind.PRINTER: SelfTest(print_ruler, 60.0),
     DeviceKind.CAMERA: SelfTest(look_at_blank_page, 30.0, "selftest.hand_blank"),
+    DeviceKind.CARD: SelfTest(read_one_chip, 30.0, "selftest.hand_chip"),
+    DeviceKind.BARCODE: SelfTest(read_one_code, 30.0, "selftest.hand_code"),
+    DeviceKind.SCANNER: SelfTest(scan_blank_page, 60.0, "selftest.hand_glass"),
 }
 BY_STATE = SelfTest(ask_state, STATE_S)
 
