@@ -1,7 +1,7 @@
 """docs/devices.md, drawn from the code: drivers, the contract matrix, what has not met hardware, the pages by hand.
 
 The matrix is read from the tests themselves: a contract test promises something of a driver when it, a fixture it
-takes or a helper it calls names the driver or its class. Nothing is run and nothing imported, so drawing is quick.
+takes or a helper it calls names the driver or its class, or makes whatever drivers its kind has. Nothing is run and nothing imported, so drawing is quick.
 """
 
 from __future__ import annotations
@@ -206,6 +206,7 @@ class _Names:
     def drivers(self, name: str) -> frozenset[str]:
         """Return the drivers that a function names, itself or by what it takes and calls."""
         found: set[str] = set()
+        kinds: set[DeviceKind] = set()
         seen: set[str] = set()
         ahead = [name]
         while ahead:
@@ -214,8 +215,10 @@ class _Names:
                 continue
             seen.add(now)
             found.update(_mentioned(node))
+            kinds.update(_made(node))
             ahead += _referred(node)
-        return frozenset(found)
+        named = {driver.kind for driver in load_drivers() if driver.name in found}
+        return frozenset(found | {driver.name for driver in load_drivers() if driver.kind in kinds - named})
 
     def _find(self, name: str) -> ast.stmt | None:
         return self.own.get(name) or (self._outer._find(name) if self._outer is not None else None)
@@ -228,6 +231,19 @@ def _mentioned(node: ast.AST) -> Iterator[str]:
             yield classes[one.id]
         elif isinstance(one, ast.Constant) and one.value in DRIVERS:
             yield str(one.value)
+
+
+def _made(node: ast.AST) -> Iterator[DeviceKind]:
+    """Yield the kinds of which a piece of code makes whatever driver it is told to: all of that kind, then."""
+    for one in ast.walk(node):
+        is_call = isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "make_device"
+        if (
+            is_call
+            and one.args
+            and isinstance(one.args[0], ast.Attribute)
+            and one.args[0].attr in DeviceKind.__members__
+        ):
+            yield DeviceKind[one.args[0].attr]
 
 
 def _referred(node: ast.AST) -> list[str]:

@@ -39,6 +39,8 @@ def test_a_promise_is_of_the_drivers_it_names_itself_by_a_fixture_or_by_a_helper
         "def made(): return SamvReader('tcp:x')\n"
         "def test_by_a_fixture_of_a_fixture(rig): ...\n"
         "def test_by_a_helper(): made()\n"
+        "def test_of_its_kind(driver): make_device(DeviceKind.CAMERA, driver, 'x')\n"
+        "def test_of_one_of_its_kind(rig, driver): make_device(DeviceKind.CAMERA, driver, 'x')\n"
         "def test_itself(): make('printer-escpos')\n"
         "def test_of_nothing():\n    desk = 1\n    assert desk\n"
     )
@@ -46,5 +48,7 @@ def test_a_promise_is_of_the_drivers_it_names_itself_by_a_fixture_or_by_a_helper
     assert told == {
         "by a fixture of a fixture": {"camera-http"},
         "by a helper": {"reader-samv"},
+        "of its kind": {one.name for one in load_drivers() if one.kind is DeviceKind.CAMERA},
+        "of one of its kind": {"camera-http"},
         "itself": {"printer-escpos"},
     }
