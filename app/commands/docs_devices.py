@@ -1,7 +1,8 @@
 """docs/devices.md, drawn from the code: drivers, the contract matrix, what has not met hardware, the pages by hand.
 
 The matrix is read from the tests themselves: a contract test promises something of a driver when it, a fixture it
-takes or a helper it calls names the driver or its class, or makes whatever drivers its kind has. Nothing is run and nothing imported, so drawing is quick.
+takes or a helper it calls names the driver or its class, or makes whatever drivers its kind has. Nothing is run and
+nothing imported, so drawing is quick.
 """
 
 from __future__ import annotations
@@ -247,12 +248,15 @@ def _made(node: ast.AST) -> Iterator[DeviceKind]:
 
 
 def _referred(node: ast.AST) -> list[str]:
-    """Return the names a piece of code uses: what it calls, and what it takes as a fixture."""
-    names = [one for one in ast.walk(node) if isinstance(one, ast.Name)]
-    local = {one.id for one in names if isinstance(one.ctx, ast.Store)} if isinstance(node, ast.FunctionDef) else set()
-    used = [one.id for one in names if one.id not in local]
+    """Return the names a piece of code uses: what it calls, and what a test or a fixture takes."""
+    every = tuple(ast.walk(node))
+    local = {one.arg for one in every if isinstance(one, ast.arg)}
+    local |= {one.id for one in every if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    used = [one.id for one in every if isinstance(one, ast.Name) and one.id not in local]
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        used += [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+        marks = [ast.unparse(mark) for mark in node.decorator_list]
+        if node.name.startswith("test_") or any("fixture" in mark for mark in marks):
+            used += [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
         used += [text for mark in node.decorator_list if "usefixtures" in ast.unparse(mark) for text in _texts(mark)]
     return used
 

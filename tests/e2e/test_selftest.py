@@ -25,6 +25,7 @@ from kiosk.station.texts import own_texts
 from tests.fixtures.reader import wait_until
 
 K = DeviceKind
+PATIENT = {"reader": {"answer_s": 5}, "printer": {"answer_s": 15}}  # a far end on a busy machine may take its time
 
 
 @pytest.fixture
@@ -43,7 +44,12 @@ def far(tmp_path) -> Iterator[Callable[..., SimProcess]]:
 def doctor_for(tmp_path: Path, is_held: bool = False, **links: str) -> DeviceDoctor:
     base = load_config(DEFAULT_CONFIG)
     drivers = {"reader": "reader-samv", "printer": "printer-escpos", "camera": "camera-http"}
-    devices = DevicesConfig(**{kind: DeviceConfig(driver=drivers[kind], link=link) for kind, link in links.items()})
+    devices = DevicesConfig(
+        **{
+            kind: DeviceConfig(driver=drivers[kind], link=link, options=PATIENT.get(kind, {}))
+            for kind, link in links.items()
+        }
+    )
     config = replace(base, devices=devices, state=replace(base.state, folder=str(tmp_path / "state")))
     return DeviceDoctor(config, own_texts(), is_held)
 
@@ -210,6 +216,9 @@ def test_the_command_tests_what_it_is_told_to_and_writes_the_report(tmp_path, fa
     reader, printer = far("reader", "--baud", "0", "--put", "elder"), far("printer", "--serial", "--instant")
     config = tmp_path / "kiosk.toml"
     text = DEFAULT_CONFIG.read_text("utf-8").replace('"~/.local/state/jinban"', f'"{tmp_path}/state"')
+    for kind, options in PATIENT.items():
+        line = f'link = "sim:{kind}"'
+        text = text.replace(line, f"{line}\noptions = {{answer_s = {options['answer_s']}}}")
     text = text.replace("sim:reader", reader.link).replace("sim:printer", printer.link).replace("= true", "= false")
     text = text.replace('[devices.camera]\ndriver = "camera-http"\nlink = "sim:camera"\n', "")
     config.write_text(text, "utf-8")

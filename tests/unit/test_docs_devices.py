@@ -33,7 +33,7 @@ def test_a_promise_is_of_the_drivers_it_names_itself_by_a_fixture_or_by_a_helper
     for folder in ("contract", "fixtures"):
         (tmp_path / "tests" / folder).mkdir(parents=True)
     (tmp_path / "tests/fixtures/x.py").write_text(
-        "@fixture(params=['camera-http'])\ndef desk(request): ...\ndef rig(desk): ...\n"
+        "@fixture(params=['camera-http'])\ndef desk(request): ...\n@fixture\ndef rig(desk): ...\n"
     )
     (tmp_path / "tests/contract/test_x.py").write_text(
         "def made(): return SamvReader('tcp:x')\n"
