@@ -4,7 +4,7 @@ OUT ?= build/demo
 ARGS ?=
 CHAOS := tests/chaos tests/contract/test_platform_document.py $(addprefix tests/e2e/test_,citizen_races.py sandbox_postgres.py sandbox_fleet.py)
 
-.PHONY: run test demo chaos bench lint setup setup-tests docs package check-package
+.PHONY: run test demo chaos fuzz bench lint setup setup-tests docs package check-package
 
 setup:
 	@./deploy/setup.sh
@@ -43,3 +43,8 @@ package: setup
 
 check-package: package
 	@QT_QPA_PLATFORM=offscreen dist/jinban/jinban demo --out build/packed
+
+# each target so many seconds, guided by coverage; what fails lies in build/fuzz
+FUZZ_S ?= 20
+fuzz: setup-tests
+	@$(PY) -m tests.fuzz --seconds $(FUZZ_S) $(ARGS)

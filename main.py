@@ -133,11 +133,12 @@ def scan(**options: Any) -> None:
 
 
 @cli.command("print-test")
-@click.option("--link", required=True, help="tcp:HOST:PORT, serial:/dev/ttyUSB1?baud=19200 or sim:printer")
+@click.option("--link", required=True, help="tcp:HOST:PORT, serial:/dev/ttyUSB1?baud=19200, cups:QUEUE …")
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
+@click.option("--kind", type=click.Choice(["printer", "document_printer"]), default=None, help="Slip or A4 page.")
 @JSON
 def print_test(**options: Any) -> None:
-    """Print one slip in Chinese and English with rare characters, a code and a ruler."""
+    """Print one slip, or on a cups: link one A4 page, with rare characters, a code and a ruler."""
     from app.commands.print_test import print_test as run
 
     _exit(run(**options))

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from app import VERSION
+from app.cabinet import Cabinet
 from app.pulse import CentralLane
 from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
-from devices.lane import DeviceLane
+from devices.lane import POLL_S, DeviceLane
 from devices.registry import make_device
 from devices.selftest import selftest_of
 from kiosk.central.heartbeat import Pulse
@@ -24,8 +25,10 @@ from kiosk.central.link import Link, open_link
 from kiosk.central.rotating import KeyRotation
 from kiosk.services.catalogue import Catalogue, load_catalogue
 from kiosk.session.journal import AuditJournal
+from kiosk.session.lights import lights_of
 from kiosk.session.parts import Loop, Parts
 from kiosk.session.runner import SessionRunner
+from kiosk.session.session import Session
 from kiosk.session.view import View
 from kiosk.station.audit import AuditLog
 from kiosk.station.audit_events import Event
@@ -50,6 +53,7 @@ log = logging.getLogger(__name__)
 
 TRUST, AUDIT, QUEUE = "trust", "audit", "queue"
 MB = 1024 * 1024
+BLINK_S = 0.5  # a relay board is looked at this often: each look turns over what flashes
 
 
 class NotEnrolled(KioskError):
@@ -151,6 +155,8 @@ class Kiosk:
             for kind in DeviceKind
             if (device := ready.config.devices.of(kind)) is not None
         }
+        board = self.lanes.get(DeviceKind.AUXILIARIES)
+        self.cabinet = Cabinet(board, ready.log, self.work.submit) if board is not None else None
         plan = build_plan(ready.config.sync.large_parts, ready.config.sync.large_from_kib)
         self.sync = SyncLoop(
             ready.store,
@@ -191,6 +197,7 @@ class Kiosk:
                 pin=ready.config.technician.pin,
             )
         )
+        self.runner.listeners.append(self._light)
 
     def _lane(self, kind: DeviceKind, device: DeviceConfig) -> DeviceLane:
         options: dict[str, Any] = dict(device.options)
@@ -201,6 +208,7 @@ class Kiosk:
             lambda: make_device(kind, device.driver, device.link, **options),
             kind=kind,
             on_status=self._device_changed,
+            poll_s=BLINK_S if kind is DeviceKind.AUXILIARIES else POLL_S,
         )
 
     @property
@@ -247,7 +255,13 @@ class Kiosk:
 
     # ── what threads report ──────────────────────────────────────────────────────────────
 
+    def _light(self, session: Session) -> None:
+        if self.cabinet is not None:
+            self.cabinet.light(lights_of(session, self.runner.station))
+
     def _device_changed(self, status: Status) -> None:
+        if self.cabinet is not None and status.kind is DeviceKind.AUXILIARIES:
+            self.cabinet.changed(status)
         self.runner.device_changed(status)
 
     def _queue_changed(self, change: Change) -> None:

@@ -24,6 +24,7 @@ SIMULATED = {
     DeviceKind.READER: "serial:/dev/pts/0",
     DeviceKind.CAMERA: "http://127.0.0.1:1/stream",
     DeviceKind.PRINTER: "tcp:127.0.0.1:1",
+    DeviceKind.AUXILIARIES: "serial:/dev/pts/0",
 }
 DEFAULT_CONFIG = Path(__file__).resolve().parent.parent / "deploy" / "models" / "simulated" / "kiosk.toml"
 

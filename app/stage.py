@@ -163,8 +163,8 @@ class Stage:
         if kind == "printer":
             words = ["--tcp", "--out", str(self.folder / "printer")]
             return [*words, "--instant"] if self._is_instant else words
-        if kind == "reader":
-            return ["--symlink", str(self.folder / "reader.tty")]
+        if kind in ("reader", "auxiliaries"):
+            return ["--symlink", str(self.folder / f"{kind}.tty")]
         return []
 
     def _spawn(self, kind: str, *words: str) -> None:

@@ -1,9 +1,9 @@
 """One device, one thread, one command at a time, a deadline on each.
 
 Nobody who speaks to a lane ever waits for it: commands are queued, replies come from the lane's threads. When it has
-nothing to do the lane asks the device's status about once a second, and connects again when the device was lost. A
-second, small thread watches the clock: a driver that outlives its deadline is *stuck*. Its device counts as offline
-from then on, and whoever waits gets an answer all the same.
+nothing to do the lane asks the device's status a little oftener than once a second, and connects again when the device
+was lost. A second, small thread watches the clock: a driver that outlives its deadline is *stuck*. Its device counts as
+offline from then on, and whoever waits gets an answer all the same.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ T = TypeVar("T")
 Ask = Callable[[Any, Deadline], object]
 Reply = Callable[[int, object], None]  # (turn, value or DeviceError)
 
-POLL_S = 1.0
+POLL_S = 0.8  # and a driver waits a second for an answer: whatever happens to a device is seen within two
 STATUS_S = 2.0  # a device that needs longer to say how it is, is not well
 CONNECT_S = 8.0  # a reader is tried at five speeds
-BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # after the first failure, the second …; the last one stays
+BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first failure, the second …; the last one stays
 GRACE_S = 5.0  # after its deadline a driver has this long to come back
 STOP_S = 5.0
 GONE = (DeviceState.NO_DEVICE, DeviceState.OFFLINE, DeviceState.POWER_OFF)

@@ -14,6 +14,9 @@ DRIVERS: dict[str, str] = {
     "camera-http": "devices.drivers.camera_http:HttpCamera",
     "camera-folder": "devices.drivers.camera_folder:FolderCamera",
     "printer-escpos": "devices.drivers.printer_escpos:EscposPrinter",
+    "printer-escpos-cups": "devices.drivers.printer_escpos_cups:CupsReceiptPrinter",
+    "document-printer-cups": "devices.drivers.document_printer_cups:CupsDocumentPrinter",
+    "auxiliaries-modbus": "devices.drivers.auxiliaries_modbus:ModbusAuxiliaries",
 }
 
 # which driver a link means when configuration names none: (device kind, link kind)
@@ -26,6 +29,11 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
     (DeviceKind.PRINTER, "tcp"): "printer-escpos",
     (DeviceKind.PRINTER, "pipe"): "printer-escpos",
+    (DeviceKind.PRINTER, "cups"): "printer-escpos-cups",
+    (DeviceKind.DOCUMENT_PRINTER, "cups"): "document-printer-cups",
+    (DeviceKind.AUXILIARIES, "serial"): "auxiliaries-modbus",
+    (DeviceKind.AUXILIARIES, "tcp"): "auxiliaries-modbus",
+    (DeviceKind.AUXILIARIES, "pipe"): "auxiliaries-modbus",
 }
 
 
@@ -76,11 +84,17 @@ def device_mistakes(
         yield "driver", f"{name!r} — a driver for a {kind.value}: {', '.join(ours)}"
         return
     cls = load_driver(name)
-    yield from _option_mistakes(cls, options)
+    wrong = tuple(_option_mistakes(cls, options))
+    yield from wrong
     try:
         cls(address)
     except ValueError as fault:
         yield "link", _as_mistake(address, fault)
+        return
+    try:
+        cls(address, **options if not wrong else {})
+    except ValueError as fault:  # a text that only the driver can read
+        yield "options", str(fault)
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program

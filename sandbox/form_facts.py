@@ -38,7 +38,8 @@ IDENTITY_ROWS = (
     ("address", "住址", "Address"), ("authority", "签发机关", "Issuing authority"),
     ("valid_until", "证件有效期至", "Valid until"),
 )  # fmt: skip
-MIME_WORDS = {"image/jpeg": "JPEG", "image/png": "PNG", "application/pdf": "PDF", "application/json": "JSON"}
+MIME_WORDS = {"image/jpeg": "JPEG", "image/png": "PNG", "application/pdf": "PDF", "application/json": "JSON",
+              "image/svg+xml": "SVG"}  # fmt: skip
 
 
 @dataclass(frozen=True)

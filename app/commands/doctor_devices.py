@@ -17,6 +17,7 @@ from kiosk.station.audit_events import Event
 from kiosk.station.audit_format import read_lines
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.failures import failure_of
+from kiosk.station.health import ALARMS
 from kiosk.station.texts import Texts
 
 OPEN_S = 8.0  # a reader is tried at five speeds
@@ -53,10 +54,11 @@ class DeviceDoctor:
             code = error.code or type(error).__name__
             return self._away(kind, code, self._remedy(error, kind), details)
         details |= describe(told)
-        if status.is_ready:
+        if status.is_ready and not status.sensors.alarm:
             return self._find(kind, "good", "doctor.online", details=details, driver=status.driver)
         is_empty = status.supply in ("out", "jammed")
-        row = failure_of("SupplyOut" if is_empty else "", "paper_out" if is_empty else status.code, _word(kind))
+        word = ALARMS.get(status.code, _word(kind))
+        row = failure_of("SupplyOut" if is_empty else "", "paper_out" if is_empty else status.code, word)
         return self._away(kind, status.code or status.device.value, row.remedy, details)
 
     def test(self, kind: DeviceKind) -> Finding:

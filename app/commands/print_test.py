@@ -1,4 +1,4 @@
-"""`print-test`: one slip in Chinese and English with rare characters, a code and a ruler."""
+"""`print-test`: one slip, or one A4 page, in Chinese and English with rare characters, a code and a ruler."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from devices.api import (
     Deadline,
     DeviceError,
     DeviceKind,
+    DocumentPrinter,
     ReceiptPrinter,
     Strip,
     StripCode,
@@ -20,7 +21,7 @@ from devices.api import (
     StripRule,
     SupplyState,
 )
-from devices.registry import make_device
+from devices.registry import DRIVERS, load_driver, make_device
 
 AWAY = "noDevice"
 REMEDIES = {
@@ -32,6 +33,13 @@ REMEDIES = {
     "cover_open": "the cover is open; close it",
     "jammed": "paper is stuck at the cutter; free it",
     "overheated": "the print head is too hot; wait a few minutes",
+    "toner_out": "out of toner; change the cartridge",
+    "paused": "the queue is paused; start it with cupsenable QUEUE",
+    "queue_refuses": "the queue takes no jobs; cupsaccept QUEUE",
+    "offline": "the printer is offline; check its power and cable",
+    "not_printed": "the job was not finished in time and is cancelled; look at the printer",
+    "job_aborted": "the printer gave the job up; look at its display",
+    "job_canceled": "the job was cancelled at the printer",
 }
 PRINT_S = 60.0  # 19200 baud with every row a picture takes half of it
 STATUS_S = 5.0
@@ -60,20 +68,21 @@ TEST_STRIP = Strip(
 )
 
 
-def print_test(link: str, driver: str = "", as_json: bool = False) -> int:
-    """Print the test slip and say how it went.
+def print_test(link: str, driver: str = "", kind: str | None = None, as_json: bool = False) -> int:
+    """Print the test slip or page and say how it went. Without `kind` the driver decides, and a queue means A4.
 
     Return 0 when it came out, 1 when the printer would not, 2 when there is no such link, driver or printer.
     """
+    of = _kind(link, driver, kind)
     with contextlib.ExitStack() as stack:
-        led_to = lead_to_far_end(DeviceKind.PRINTER, link, stack)
+        led_to = lead_to_far_end(of, link, stack)
         try:
-            printer = cast("ReceiptPrinter", make_device(DeviceKind.PRINTER, driver, led_to))
+            printer = make_device(of, driver, led_to)
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             return 2
         started = time.monotonic()
-        code, paper = _print(printer)
+        code, paper = _print(cast("ReceiptPrinter | DocumentPrinter", printer))
         ms = round((time.monotonic() - started) * 1000, 1)
     if as_json:
         told: dict[str, object] = {"printed": not code, "paper": paper.value, "ms": ms}
@@ -87,20 +96,30 @@ def print_test(link: str, driver: str = "", as_json: bool = False) -> int:
     return 0 if not code else 2 if code == AWAY else 1
 
 
-def _print(printer: ReceiptPrinter) -> tuple[str, SupplyState]:
+def _kind(link: str, driver: str, kind: str | None) -> DeviceKind:
+    if kind:
+        return DeviceKind(kind)
+    if driver in DRIVERS and load_driver(driver).kind is DeviceKind.DOCUMENT_PRINTER:
+        return DeviceKind.DOCUMENT_PRINTER
+    return DeviceKind.DOCUMENT_PRINTER if link.startswith("cups:") and not driver else DeviceKind.PRINTER
+
+
+def _print(printer: ReceiptPrinter | DocumentPrinter) -> tuple[str, SupplyState]:
     """The failure's code, "" for none, and how much paper there is."""
     try:
         printer.open(Deadline(STATUS_S))
-        done = printer.print(TEST_STRIP, Deadline(PRINT_S))
+        if printer.kind is DeviceKind.DOCUMENT_PRINTER:
+            from app.commands.test_page import build_test_page
+
+            return "", cast("DocumentPrinter", printer).print(build_test_page(), Deadline(PRINT_S)).supply
+        return "", cast("ReceiptPrinter", printer).print(TEST_STRIP, Deadline(PRINT_S)).supply
     except DeviceError as error:
         return error.code, _paper(printer)
-    else:
-        return "", done.supply
     finally:
         printer.close()
 
 
-def _paper(printer: ReceiptPrinter) -> SupplyState:
+def _paper(printer: ReceiptPrinter | DocumentPrinter) -> SupplyState:
     try:
         return printer.status(Deadline(STATUS_S)).supply
     except DeviceError:

@@ -4,8 +4,9 @@ Device, media and supply words are those of XFS4IoT, unchanged (reference/device
 Imports msgspec and the standard library only; everything is imported from here.
 """
 
+from devices.api.auxiliaries import Colour, Door, FlashRate, Lamp, Light, Proximity, Sensors, Switch, Ups
 from devices.api.deadline import Deadline
-from devices.api.devices import Camera, Device, Frames, IdReader, Link, ReceiptPrinter
+from devices.api.devices import Auxiliaries, Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
     Cancelled,
     DeviceError,
@@ -19,6 +20,7 @@ from devices.api.errors import (
     WireFault,
 )
 from devices.api.private import MASK, Private
+from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripPicture, StripRule
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
@@ -26,21 +28,28 @@ from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, Med
 __all__ = [
     "MASK",
     "NEEDED",
+    "Auxiliaries",
     "Camera",
     "Cancelled",
     "Capabilities",
     "CardKind",
+    "Colour",
     "Corners",
     "Deadline",
     "Device",
     "DeviceError",
     "DeviceKind",
     "DeviceState",
+    "DocumentPrinter",
+    "Door",
+    "FlashRate",
     "Frames",
     "HardwareFault",
     "IdCard",
     "IdReader",
     "Jammed",
+    "Lamp",
+    "Light",
     "Link",
     "MediaState",
     "NotReady",
@@ -48,7 +57,11 @@ __all__ = [
     "Preview",
     "Printed",
     "Private",
+    "Proximity",
     "ReceiptPrinter",
+    "Sensors",
+    "Sheet",
+    "SheetPrinted",
     "Status",
     "Strip",
     "StripCode",
@@ -58,8 +71,10 @@ __all__ = [
     "StripRule",
     "SupplyOut",
     "SupplyState",
+    "Switch",
     "TimedOut",
     "Unsupported",
+    "Ups",
     "UserFault",
     "Verdict",
     "WireFault",

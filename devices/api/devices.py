@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
+from devices.api.auxiliaries import Lamp, Sensors
 from devices.api.deadline import Deadline
+from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip
 from devices.api.values import IdCard, Page, Preview
 from devices.api.words import Capabilities, DeviceKind, Status
@@ -81,6 +83,23 @@ class ReceiptPrinter(Device, Protocol):
 
     def print(self, strip: Strip, deadline: Deadline) -> Printed:
         """Print and cut. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady."""
+
+
+class DocumentPrinter(Device, Protocol):
+    """Prints A4 documents and says honestly whether the job came to its end."""
+
+    def print(self, sheet: Sheet, deadline: Deadline) -> SheetPrinted:
+        """Print one document. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady, Cancelled, WireFault."""
+
+
+class Auxiliaries(Device, Protocol):
+    """Lamps, and what the cabinet feels. `status` brings the sensors along."""
+
+    def set_light(self, *lamps: Lamp, deadline: Deadline) -> None:
+        """Have these lamps so from now on; others stay. Raises: DeviceError."""
+
+    def sensors(self, deadline: Deadline) -> Sensors:
+        """Return what the cabinet feels now. Raises: DeviceError."""
 
 
 class Frames(Protocol):

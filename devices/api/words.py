@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from devices.api.auxiliaries import Sensors
+
 
 class DeviceKind(StrEnum):
     """What a device is for; one configuration key each."""
@@ -68,6 +70,7 @@ class Status(msgspec.Struct, frozen=True):
     supply: SupplyState = SupplyState.UNKNOWN
     code: str = ""
     at_mono_s: float = 0.0
+    sensors: Sensors = Sensors()  # what auxiliaries feel; all unknown for every other kind
 
     @property
     def is_ready(self) -> bool:

@@ -110,7 +110,9 @@ class FolderCamera:
         return page
 
     def _picture(self) -> bytes:
-        """Return the bytes of the picture that lies there, b"" for an empty desk."""
+        """Return the bytes of the picture that lies there, b"" for an empty desk. Raises: NotReady."""
+        if not self._folder.is_dir():
+            raise NotReady("noDevice")  # a stick pulled out: its pictures are not passed over
         if time.monotonic() < self._empty_until:
             return b""
         while self._files and not self._data:

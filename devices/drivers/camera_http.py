@@ -31,7 +31,8 @@ DRIVER = "camera-http"
 CONNECT_S = 2.0
 FREEZE_S = 3.0  # a 12 fps stream that is silent for so long stands still
 SLICE_S = 0.1  # how long a call-off may go unnoticed
-BACK_OFF_S = (0.1, 0.4, 1.0)  # before the stream is opened again; after the last the camera is gone
+# before the stream is opened again; after the last the camera is gone, and that is told within two seconds
+BACK_OFF_S = (0.1, 0.4, 0.7)
 BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 CHUNK = 1 << 16
 
@@ -71,9 +72,10 @@ class HttpCamera:
         self._eye.forget()
 
     def status(self, deadline: Deadline) -> Status:
-        """Return online where the camera accepts a connection; no picture is asked for. Raises: Cancelled."""
+        """Return online where the camera takes a connection and keeps it; no picture is asked for."""
         try:
-            self._stream.connect(deadline).close()
+            with contextlib.closing(self._stream.connect(deadline)) as line:
+                _wait_for_hang_up(line)
         except NotReady as fault:
             return Status(self.kind, DRIVER, device=DeviceState.NO_DEVICE, code=fault.code)
         except TimedOut as fault:
@@ -153,6 +155,21 @@ class HttpCamera:
             if length > mjpeg.MAX_PART:
                 raise WireFault("picture_too_large", f"{length} bytes")
             return answer.read_body(length, deadline)
+
+
+def _wait_for_hang_up(line: socket.socket) -> None:
+    """Return when the other end waits for our question. Raises: NotReady where it hangs up at once instead.
+
+    What stands between (a switch, a proxy, a camera that restarts) may take a connection and have nobody behind it.
+    """
+    line.settimeout(SLICE_S)
+    try:
+        line.recv(1)
+    except TimeoutError:
+        return
+    except OSError as error:
+        raise NotReady("noDevice") from error
+    raise NotReady("noDevice", "hung up")
 
 
 class _Seen(Exception):  # not an error: the stream ended after it had worked

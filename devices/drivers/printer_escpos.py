@@ -1,4 +1,4 @@
-"""A receipt printer that speaks ESC/POS, over TCP or a serial line.
+"""A receipt printer that speaks ESC/POS, over TCP, a serial line or a USB printer's node.
 
 Three rules carry it. No answer is unknown and unknown stops. A job is sent no faster than paper comes out, with the
 status asked between slices, so that little is left inside the printer when it stops. `Printed` is said only after
@@ -48,12 +48,22 @@ class EscposPrinter:
     kind = DeviceKind.PRINTER
 
     def __init__(
-        self, address: str, *, rasterize: Rasterize = draw, mm_per_s: float = 80.0, answer_s: float = ANSWER_S
+        self,
+        address: str,
+        *,
+        rasterize: Rasterize = draw,
+        mm_per_s: float = 80.0,
+        cut_s: float = CUT_S,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        """Take a link (`tcp:HOST:PORT`, `serial:PATH?baud=19200`) and the slowest speed the paper may come out at."""
+        """Take a link (`tcp:HOST:PORT`, `serial:PATH?baud=19200`, `pipe:/dev/usb/lp0`) and how slow the printer may be.
+
+        `mm_per_s` is the slowest speed of the paper, `cut_s` the time of the blade.
+        """
         self._link = open_link(address)
         self._rasterize = rasterize
         self._mm_per_s = mm_per_s
+        self._cut_s = cut_s
         self._answer_s = answer_s
         self._is_open = False
         self._holds_rest = False  # a job broke off: the printer may hold half a slip
@@ -130,7 +140,8 @@ class EscposPrinter:
             # The answer came behind the slice on the line, so the slice has arrived by now.
             out_at = max(out_at, time.monotonic()) + one.height_dots / DOTS_PER_MM / self._mm_per_s
             self._wait_for_paper(out_at - AHEAD_S, deadline)
-        self._wait_for_paper(out_at + CUT_S, deadline)
+        self._wait_for_paper(out_at, deadline)
+        deadline.wait(self._cut_s)  # everything is asked after it
         signals = self._signals(deadline)
         self._refuse(signals, during=True)
         return signals

@@ -34,7 +34,7 @@ def receive_answer(read: Callable[[int], bytes]) -> tuple[int, Answer, bytes]:
     number, body, payload = _receive(read)
     try:
         return number, _decode_answer.decode(body), payload
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireFault("eye_answer", "not a message of ours") from error
 
 
@@ -43,7 +43,7 @@ def receive_request(read: Callable[[int], bytes]) -> tuple[int, Request, bytes]:
     number, body, payload = _receive(read)
     try:
         return number, _decode_request.decode(body), payload
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireFault("eye_request", "not a message of ours") from error
 
 

@@ -16,7 +16,7 @@ def open_link(address: str) -> Link:
     """Return the link `address` names, not yet opened.
 
     Shape: `serial:/dev/ttyUSB0?baud=115200` (8N1, no flow control; 115200 when left out) · `tcp:127.0.0.1:9100` ·
-    `tcp:[::1]:9100` · `pipe:PATH` (a UNIX stream socket).
+    `tcp:[::1]:9100` · `pipe:PATH` (a device node such as /dev/usb/lp0, or a UNIX stream socket).
     Raises: ValueError, one sentence with the link and what is allowed.
     """
     kind, colon, rest = address.partition(":")

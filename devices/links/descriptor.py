@@ -16,6 +16,10 @@ DRAIN_BYTES = 65536
 class DescriptorLink(ABC):
     """A link over one non-blocking file descriptor. Any loss of the other end is NotReady("noDevice")."""
 
+    _ends_empty = (
+        True  # whether reading nothing means that the other end hung up; a device node only has nothing to say
+    )
+
     def __init__(self, address: str) -> None:
         self._address = address
         self._fd = -1
@@ -61,9 +65,11 @@ class DescriptorLink(ABC):
                 continue
             except OSError as error:  # EIO is what a pulled USB adapter gives
                 raise NotReady(LOST, error.strerror or "") from error
-            if not data:  # readable, and yet nothing to read: the other end hung up
+            if data:
+                return data
+            if self._ends_empty or self._is_hung_up():  # readable, and yet nothing to read
                 raise NotReady(LOST, "hung up")
-            return data
+            deadline.wait(min(LOOK_S, deadline.left_s()))
 
     def drain(self) -> bytes:
         """Return what has arrived already, without waiting (may be empty). Raises: NotReady."""
@@ -75,8 +81,10 @@ class DescriptorLink(ABC):
                 break
             except OSError as error:
                 raise NotReady(LOST, error.strerror or "") from error
-            if not data:
+            if not data and (self._ends_empty or self._is_hung_up()):
                 raise NotReady(LOST, "hung up")
+            if not data:
+                break
             found += data
         return bytes(found)
 
@@ -92,6 +100,9 @@ class DescriptorLink(ABC):
         self._poll.register(self._fd, event)
         found = self._poll.poll(int(seconds * 1000) + (1 if seconds else 0))
         return bool(found)
+
+    def _is_hung_up(self) -> bool:
+        return any(events & (select.POLLHUP | select.POLLERR) for _, events in self._poll.poll(0))
 
     @abstractmethod
     def _connect(self) -> int:

@@ -11,5 +11,6 @@ SIMULATORS: dict[str, str] = {
     "reader": "devices.sim.reader",
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
+    "auxiliaries": "devices.sim.auxiliaries",
     "line": "devices.sim.line",
 }

@@ -37,13 +37,15 @@ class Line:
 
     def cut(self) -> str:
         """Break what runs and refuse what comes."""
-        self._mode = "cut"
+        with self._lock:
+            self._mode = "cut"
         self._break()
         return self._mode
 
     def mute(self) -> str:
         """Break what runs; accept what comes and never answer."""
-        self._mode = "mute"
+        with self._lock:
+            self._mode = "mute"
         self._break()
         return self._mode
 
@@ -80,12 +82,13 @@ class Line:
                 near, _ = self._server.accept()
             except OSError:
                 return
-            if self._mode == "cut":
-                _reset(near)
-                continue
             with self._lock:
-                self._open.add(near)
-            if self._mode == "up":
+                mode = self._mode
+                if mode != "cut":
+                    self._open.add(near)  # a cut that comes from now on breaks it
+            if mode == "cut":
+                _reset(near)
+            elif mode == "up":
                 threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from devices.wire import escpos
 from devices.wire.escpos import COLUMN_DOTS, LINE_DOTS, Align, Operation
+from devices.wire.escpos_more import More
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,6 +70,8 @@ class Paper:
                 self._width, self._height = width, height
             case escpos.Bold(is_on):
                 self._is_bold = is_on
+            case More() if operation.mode is not None:
+                self._width, self._height, self._is_bold = operation.mode
             case escpos.Text(text):
                 self._runs.append(Run(text, self._width, self._height, self._is_bold))
             case escpos.LineFeed():

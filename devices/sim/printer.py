@@ -1,8 +1,8 @@
-"""A receipt printer in a process of its own: `python -m devices.sim printer --tcp` or `--serial`.
+"""A receipt printer in a process of its own: `python -m devices.sim printer --tcp`, `--serial` or `--node`.
 
 It keeps every slip as `job-NNN/slip.bin` (bytes as received) and `slip.png`. Controls: paper_out_after(lines),
-near_end, cover_open, jam, mute, garbage, no_clear (each with on=false to end it), refill, mend, reset; to look:
-faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
+near_end, cover_open, jam, hot, broken, offline, mute, garbage, no_clear (each with on=false to end it), refill, mend,
+reset; to look: faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     out = options.out or Path(tempfile.mkdtemp(prefix="printer-"))
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
-        wire: _Wire = _Serial(options.symlink, options.baud) if options.serial else _Tcp(options.tcp or "127.0.0.1:0")
+        wire = _wire(options)
         stack.callback(wire.close)
         printer = _Printer(FarEnd(out, 0.0 if options.instant else options.mm_per_s), wire)
         control = ControlServer(options.control or out / "printer.sock", printer.handlers())
@@ -46,12 +46,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _wire(options: argparse.Namespace) -> _Wire:
+    if options.serial or options.node:
+        return _Serial(options.symlink, options.baud, is_node=options.node)
+    return _Tcp(options.tcp or "127.0.0.1:0")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sim printer", description="a simulated ESC/POS receipt printer, 80 mm")
     wire = parser.add_mutually_exclusive_group()
     wire.add_argument("--tcp", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT", help="listen there (the default)")
     wire.add_argument("--serial", action="store_true", help="make a pseudo terminal")
-    parser.add_argument("--symlink", type=Path, help="with --serial: a lasting name for the pseudo terminal")
+    wire.add_argument("--node", action="store_true", help="make a device node, as a USB printer has one")
+    parser.add_argument("--symlink", type=Path, help="with --serial or --node: a lasting name for the pseudo terminal")
     parser.add_argument("--baud", type=int, default=0, help="with --serial: take bytes no faster than this line")
     parser.add_argument("--out", type=Path, help="folder for the slips")
     parser.add_argument("--mm-per-s", type=float, default=150.0, help="speed of the paper")
@@ -116,7 +123,7 @@ class _Tcp(_Wire):
 
 
 class _Serial(_Wire):
-    def __init__(self, symlink: Path | None, baud: int) -> None:
+    def __init__(self, symlink: Path | None, baud: int, *, is_node: bool = False) -> None:
         self._master, self._slave = os.openpty()  # our hold on the slave keeps the master readable between clients
         tty.setraw(self._master)
         tty.setraw(self._slave)
@@ -125,23 +132,28 @@ class _Serial(_Wire):
         if symlink is not None:
             symlink.unlink(missing_ok=True)
             symlink.symlink_to(path)
-        speed = f"?baud={baud}" if baud else ""
-        self.link = f"serial:{symlink.absolute() if symlink else path}{speed}"
+        speed = f"?baud={baud}" if baud and not is_node else ""
+        self.link = f"{'pipe' if is_node else 'serial'}:{symlink.absolute() if symlink else path}{speed}"
         self._byte_s = 10 / baud if baud else 0.0
-        self._free_at = 0.0
+        self._arriving = b""
+        self._due_at = 0.0
 
     def receive(self, wait_s: float) -> bytes:
-        if (busy_s := self._free_at - time.monotonic()) > 0:
-            time.sleep(min(busy_s, wait_s))  # the line is carrying the last bytes
-            return b""
-        ready, _, _ = select.select([self._master], [], [], wait_s)
-        if not ready:
-            return b""
-        data = os.read(self._master, LINE_CHUNK if self._byte_s else 4096)
-        self._free_at = time.monotonic() + len(data) * self._byte_s
+        if not self._arriving:
+            ready, _, _ = select.select([self._master], [], [], wait_s)
+            if not ready:
+                return b""
+            self._arriving = os.read(self._master, LINE_CHUNK if self._byte_s else 4096)
+            self._due_at = max(self._due_at, time.monotonic()) + len(self._arriving) * self._byte_s
+        if (busy_s := self._due_at - time.monotonic()) > 0:
+            time.sleep(min(busy_s, wait_s))  # the line is still carrying them
+            if time.monotonic() < self._due_at:
+                return b""
+        data, self._arriving = self._arriving, b""
         return data
 
     def send(self, data: bytes) -> None:
+        time.sleep(len(data) * self._byte_s)
         os.write(self._master, data)
 
     def close(self) -> None:
@@ -187,6 +199,9 @@ class _Printer:
             ("near_end", "is_near_end"),
             ("cover_open", "is_cover_open"),
             ("jam", "is_jammed"),
+            ("hot", "is_hot"),
+            ("broken", "is_broken"),
+            ("offline", "is_offline"),
             ("mute", "is_mute"),
             ("garbage", "is_garbled"),
             ("no_clear", "knows_no_clear"),

@@ -53,7 +53,7 @@ class FarEnd:
         """Begin anew, as from the box; slips already written stay where they are until they are overwritten."""
         self.jobs: list[Job] = []
         self.errors: list[Faulty] = []
-        self._decoder = escpos.Decoder()
+        self._decoder = escpos.Decoder(knows_more=True)
         self._queue: deque[tuple[Operation | Faulty, bytes]] = deque()
         self._due: float | None = None  # when the operation at the head of the queue will be done
         self._height = 1
@@ -101,6 +101,7 @@ class FarEnd:
     def mend(self) -> None:
         """Put everything right, paper included."""
         self.is_paper_out = self.is_near_end = self.is_cover_open = self.is_jammed = False
+        self.is_hot = self.is_broken = self.is_offline = False
         self.is_mute = self.is_garbled = self.knows_no_clear = False
         self._rows_left: int | None = None
 
@@ -112,7 +113,7 @@ class FarEnd:
         """Put a new roll in: the old end comes out with what was on it, and printing goes on if there is more."""
         self.is_paper_out = self.is_near_end = self.is_cover_open = False
         self._rows_left = None
-        if self._is_broken and not self._paper.is_blank:
+        if self._is_torn and not self._paper.is_blank:
             self._finish()
 
     @property
@@ -133,6 +134,9 @@ class FarEnd:
             "near_end": self.is_near_end,
             "cover_open": self.is_cover_open,
             "jam": self.is_jammed,
+            "hot": self.is_hot,
+            "broken": self.is_broken,
+            "offline": self.is_offline,
             "mute": self.is_mute,
             "garbage": self.is_garbled,
             "no_clear": self.knows_no_clear,
@@ -142,7 +146,8 @@ class FarEnd:
 
     @property
     def _is_stopped(self) -> bool:
-        return self.is_paper_out or self.is_cover_open or self.is_jammed
+        is_faulty = self.is_jammed or self.is_hot or self.is_broken
+        return self.is_paper_out or self.is_cover_open or is_faulty or self.is_offline
 
     def _answer(self, n: int) -> bytes:
         if self.is_mute:
@@ -156,6 +161,8 @@ class FarEnd:
             (self.is_paper_out, Signal.PAPER_END | Signal.PAPER_LOW),
             (self.is_near_end, Signal.PAPER_LOW),
             (self.is_jammed, Signal.CUTTER | Signal.ERROR),
+            (self.is_hot, Signal.AUTO_RECOVERABLE | Signal.ERROR),
+            (self.is_broken, Signal.UNRECOVERABLE | Signal.ERROR),
         ):
             if holds:
                 signals |= signal
@@ -199,13 +206,13 @@ class FarEnd:
         if self._paper.is_blank:
             self._new_sheet()
         else:
-            self._is_broken = True
+            self._is_torn = True
 
     def _new_sheet(self) -> None:
         self._paper = Paper()
         self._raw = b""
         self._errors: list[str] = []
-        self._is_broken = False
+        self._is_torn = False
 
     def _finish(self) -> None:
         number = len(self.jobs) + 1
@@ -222,7 +229,7 @@ class FarEnd:
                 rows=tuple(self._paper.rows),
                 codes=tuple(self._paper.codes),
                 errors=errors,
-                is_complete=not errors and not self._is_broken,
+                is_complete=not errors and not self._is_torn,
                 bin=str(folder / "slip.bin"),
                 png=str(folder / "slip.png"),
             )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum, IntFlag
-from typing import Literal
+from typing import Literal, NoReturn
 
 import msgspec
 
 from devices.api import WireFault
+from devices.wire.escpos_more import More, encode_more, take_more
 
 ESC, FS, GS, DLE, LF = 0x1B, 0x1C, 0x1D, 0x10, 0x0A
 DOTS_PER_MM = 8  # 203 dpi heads, 80 mm paper: 576 dots of 72 mm
@@ -146,6 +147,7 @@ Operation = (
     | QrStore
     | QrPrint
     | Cut
+    | More
     | RealTime
 )
 
@@ -202,6 +204,8 @@ def encode_operation(operation: Operation) -> bytes:  # noqa: PLR0911, PLR0912 -
             return bytes((GS, 0x56, 65 + is_partial, _within(feed_dots or 0, 0, 255)))
         case Ask(n):
             return bytes((DLE, 0x04, _within(n, 1, 4)))
+        case More():
+            return encode_more(operation)
         case _:
             return CLEAR
 
@@ -284,7 +288,9 @@ def decode(data: bytes) -> tuple[Operation, ...]:
 class Decoder:
     """Bytes in as they arrive; real-time commands out at once, the others one by one with their raw bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, knows_more: bool = False) -> None:
+        """`knows_more`: take the commands of other programs too, instead of refusing what we never send."""
+        self._knows_more = knows_more
         self._held = b""  # may yet become a real-time command
         self._buffer = b""
         self._is_chinese = False
@@ -306,7 +312,7 @@ class Decoder:
     def take(self) -> tuple[Operation, bytes] | None:
         """Return the next whole operation with its bytes, or None. Raises: WireFault, having dropped one byte."""
         try:
-            found = _take(self._buffer, self._is_chinese)
+            found = _take(self._buffer, self._is_chinese, self._knows_more)
         except WireFault:
             self._buffer = self._buffer[1:]
             raise
@@ -336,13 +342,13 @@ def _real_time(raw: bytes) -> RealTime:
     return ClearBuffer() if raw == CLEAR else Ask(raw[2])  # type: ignore[arg-type]  # the pattern allows 1 to 4
 
 
-def _take(data: bytes, is_chinese: bool) -> _Found:
+def _take(data: bytes, is_chinese: bool, knows_more: bool) -> _Found:
     if not data:
         return None
     if data[0] == LF:
         return LineFeed(), 1
     if data[0] in (ESC, FS, GS):
-        return _take_command(data)
+        return _take_command(data, knows_more)
     if 0x20 <= data[0] <= 0x7E or data[0] >= 0x81:
         return _take_text(data, is_chinese)
     raise WireFault("unknown_command", data[:2].hex(" "))
@@ -375,7 +381,7 @@ def _take_text(data: bytes, is_chinese: bool) -> _Found:
         raise WireFault("text_code", data[:4].hex(" ")) from error
 
 
-def _take_command(data: bytes) -> _Found:
+def _take_command(data: bytes, knows_more: bool) -> _Found:
     if len(data) < 2:
         return None
     lead, letter = data[0], data[1]
@@ -396,8 +402,15 @@ def _take_command(data: bytes) -> _Found:
         (GS, 0x76): _take_raster,
     }
     if (lead, letter) not in takers:
-        raise WireFault("unknown_command", data[:2].hex(" "))
+        try:
+            return take_more(data) if knows_more else _unknown(data)
+        except KeyError:
+            _unknown(data)
     return takers[lead, letter](data) if len(data) > 2 else None
+
+
+def _unknown(data: bytes) -> NoReturn:
+    raise WireFault("unknown_command", data[:2].hex(" ")) from None
 
 
 def _take_align(data: bytes) -> _Found:

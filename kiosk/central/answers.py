@@ -119,10 +119,10 @@ def retry_after_s(reply: Reply, clock: Clock, default_s: float | None = None) ->
     if not text or not clock.is_trusted():
         return default_s
     try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        at_s = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):  # no date, or one of no calendar
         return default_s
-    return min(max(moment.timestamp() - clock.wall_s(), 0.0), RETRY_AFTER_CAP_S)
+    return min(max(at_s - clock.wall_s(), 0.0), RETRY_AFTER_CAP_S)
 
 
 def decode_json(body: bytes) -> dict[str, Any]:

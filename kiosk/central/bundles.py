@@ -83,7 +83,7 @@ class BundleRefresh:
         """Whether a kept bundle was there and still verifies."""
         try:
             self._bundle = self._check(msgspec.json.decode(self._path.read_bytes()))
-        except (OSError, msgspec.DecodeError, TrustFault):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrustFault):
             return False
         return True
 

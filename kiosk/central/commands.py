@@ -179,5 +179,5 @@ def _load(path: Path) -> _State:
         return msgspec.json.decode(path.read_bytes(), type=_State)
     except FileNotFoundError:
         return _State()
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return _State(counter=INTEGER_LIMIT)

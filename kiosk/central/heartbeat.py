@@ -118,6 +118,6 @@ def compose_heartbeat(pulse: Pulse, device_id: str, number: int, offset_s: float
 def _load_counter(path: Path) -> int:
     try:
         value = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return 0
     return max(value.get("n", 0), 0)

@@ -11,8 +11,7 @@ from devices.api import NEEDED, DeviceKind, DeviceState
 from kiosk.services.catalogue import ServiceItem
 from kiosk.services.materials import always_laid_down, perhaps_laid_down
 from kiosk.station.failures import failure_of
-from kiosk.station.health import Station
-from offline_queue.api import PauseReason
+from kiosk.station.health import ALARMS, BARRED, Station
 
 Kinds = tuple[DeviceKind, ...]
 
@@ -24,8 +23,6 @@ CARDS: dict[str, Kinds] = {  # by identity level of the catalogue
 }
 PAPERS: Kinds = (DeviceKind.CAMERA,)
 STEPS: dict[str, Kinds] = {"print": (DeviceKind.DOCUMENT_PRINTER,)}  # by step of `kiosk_flow`
-
-BARRED = (PauseReason.SUSPENDED, PauseReason.REVOKED)  # the platform takes nothing new from this terminal
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -71,6 +68,8 @@ def readiness_of(item: ServiceItem, station: Station, is_known: bool = False) ->
     """
     if station.pause in BARRED:
         return Readiness("guide.out_of_service")
+    if station.is_battery_low:
+        return Readiness("failures.battery_low")
     if not station.is_online and item.offline.mode == "online_only":
         return Readiness("home.needs_network")
     if not station.queue.is_accepting:
@@ -103,4 +102,5 @@ def told_of(station: Station, item: ServiceItem | None) -> str:
         lack = lack_of(station, kinds)
         if lack and lack != "readiness.starting":
             return lack
-    return ""
+    word, code = station.device_fault(DeviceKind.AUXILIARIES)
+    return failure_of("", code, word).text if code in ALARMS else ""  # door, power and tampering concern everybody

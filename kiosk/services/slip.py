@@ -90,6 +90,9 @@ def build_slip(facts: SlipFacts, locale: str) -> Strip:
     """Return the slip to print. In the elder scale all text is double size, but words too long for a row of it."""
     is_receipt = slip_kind(facts) is SlipKind.DELIVERY_RECEIPT
     pen = _Pen(locale, is_elder=facts.scale == "elder")
+    if facts.reprint:  # seen at once, whichever end of a folded slip is looked at
+        pen.banner("slip.copy")
+        pen.rule()
     pen.title("slip.receipt.title" if is_receipt else "slip.intake.title")
     if is_receipt:
         pen.say("slip.receipt.case_number", is_large=True, case_number=facts.case_number)
@@ -205,6 +208,10 @@ class _Pen:
         self.parts: list[StripLine | StripRule | StripCode | StripGap] = []
         self._locale = locale
         self._is_elder = is_elder
+
+    def banner(self, key: str) -> None:
+        """Add a large line above everything."""
+        self.parts.append(StripLine(own_texts()(key, self._locale), scale=2, align="center", is_bold=True))
 
     def title(self, key: str) -> None:
         """Add the document's name, large, and under it what it does not mean."""

@@ -20,15 +20,14 @@ from kiosk.services.fields import Answers, FormContext, text_of
 from kiosk.services.form import answer_rows
 from kiosk.services.identity import Identity
 from kiosk.services.materials import MaterialState, MaterialStatus
+from kiosk.services.signature import Stroke, compose_svg, has_pressure
 from offline_queue.api import EnvelopeFacts, Kind, ManifestBuilder, PartFacts, PlainPart
 
 PEN_UNIT = 10_000
 """Strokes run from 0 to 1 across the pad; in JSON they are whole ten-thousandths."""
 
-SIGNATURE, STROKES = "signature", "signature-strokes"
-MIME_JPEG, MIME_PNG, MIME_JSON = "image/jpeg", "image/png", "application/json"
-
-Stroke = tuple[tuple[float, float, int], ...]
+SIGNATURE, STROKES, VECTORS = "signature", "signature-strokes", "signature-svg"
+MIME_JPEG, MIME_PNG, MIME_SVG, MIME_JSON = "image/jpeg", "image/png", "image/svg+xml", "application/json"
 
 _STATES = {
     MaterialStatus.ON_CARD: "card_read",
@@ -149,12 +148,22 @@ def _parts_of(facts: SubmissionFacts) -> list[_Described]:
         found.append((SIGNATURE, png, about))
         about = {"mime": MIME_JSON, "pages": 0, "dpi": 0, "at": at, "review": False}
         found.append((STROKES, _stroke_json(facts.strokes.reveal()), about))
+        about = {"mime": MIME_SVG, "pages": 1, "dpi": 0, "at": at, "review": False}
+        found.append((VECTORS, compose_svg(facts.strokes.reveal()), about))
     return found
 
 
 def _stroke_json(strokes: tuple[Stroke, ...]) -> bytes:
-    points = [[[round(x * PEN_UNIT), round(y * PEN_UNIT), int(ms)] for x, y, ms in stroke] for stroke in strokes]
-    return canonical_json({"v": 1, "unit": PEN_UNIT, "strokes": points})
+    """Return the points; version 2 has a fourth number each, the pressure, and is written only where a pad feels it."""
+    version = 2 if has_pressure(strokes) else 1
+    points = [
+        [
+            [round(x * PEN_UNIT), round(y * PEN_UNIT), ms, round(pressure * PEN_UNIT)][: 2 + version]
+            for x, y, ms, pressure in stroke
+        ]
+        for stroke in strokes
+    ]
+    return canonical_json({"v": version, "unit": PEN_UNIT, "strokes": points})
 
 
 def _sealed_entry(part: PartFacts, about: Mapping[str, object]) -> dict[str, object]:
@@ -239,7 +248,7 @@ def _materials(facts: SubmissionFacts) -> list[dict[str, object]]:
         count = sum(1 for page in facts.pages if page.material == state.code)
         parts = [part_name(state.code, number + 1) for number in range(count)]
         if state.state is MaterialStatus.SIGNED_FORM and facts.signature_png.reveal():
-            parts = [SIGNATURE, STROKES]
+            parts = [SIGNATURE, STROKES, VECTORS]
         name = {"zh": material.name_zh, "en": material.name_en}
         entries.append({"code": state.code, "name": name, "state": _STATES[state.state], "parts": parts})
     return entries
@@ -248,7 +257,13 @@ def _materials(facts: SubmissionFacts) -> list[dict[str, object]]:
 def _signature(facts: SubmissionFacts) -> dict[str, object]:
     if not facts.signature_png.reveal():
         return {}
-    return {"part": SIGNATURE, "strokes": STROKES, "at": int(facts.signed_at_s), "clock_ok": facts.clock_ok}
+    return {
+        "part": SIGNATURE,
+        "strokes": STROKES,
+        "svg": VECTORS,
+        "at": int(facts.signed_at_s),
+        "clock_ok": facts.clock_ok,
+    }
 
 
 def _delivery(facts: SubmissionFacts) -> dict[str, object]:

@@ -82,5 +82,11 @@ class TestDevice(Effect, frozen=True):
     kind: str
 
 
+class PrintList(Effect, frozen=True):
+    """Print the material list of the session's item on A4 → ListPrinted or ListFailed."""
+
+    deadline_s: float
+
+
 class EndVisit(Effect, frozen=True):
     """The visit is over: forget frames and pages outside the session; audit."""

@@ -139,5 +139,16 @@ class DeviceTested(Reply, frozen=True):
     error: str = ""
 
 
+class ListPrinted(Reply, frozen=True):
+    """The material list's job is completed."""
+
+
+class ListFailed(Reply, frozen=True):
+    """The material list did not come out."""
+
+    kind: str
+    code: str
+
+
 class ClockChanged(Event, frozen=True):
     """Something of the station changed (network, devices, minute); the view is built anew."""

@@ -36,6 +36,7 @@ from kiosk.session.outgoing import compose_slip, submission_of
 from kiosk.session.parts import Parts
 from kiosk.session.servicing import Servicing
 from kiosk.session.session import Session, State, first_session
+from kiosk.session.sheets import print_list
 from kiosk.session.step import step
 from kiosk.session.view import View
 from offline_queue.api import Change, QueueError, QueueStats
@@ -52,6 +53,7 @@ ACTS = (
     evt.NotStored,
     evt.SlipPrinted,
     evt.SlipFailed,
+    evt.ListPrinted,
     evt.CardGone,
     evt.PinChecked,
     evt.DeviceTested,
@@ -265,6 +267,8 @@ class SessionRunner:
                 )
             case ask.CheckPin() | ask.AskAbilities() | ask.TestDevice():
                 self._servicing.run(effect)
+            case ask.PrintList():
+                print_list(self._p, self.session, self.station, effect, self._took)
             case ask.EndVisit():
                 self._p.on_end()
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from devices.api import IdCard, Page, Preview, Private
 from kiosk.services.catalogue import Catalogue, ServiceItem
 from kiosk.services.identity import Identity
+from kiosk.services.signature import Stroke
 from kiosk.session.events import AbilitiesTold, DeviceTested
 from kiosk.station.config import ScreenConfig
 from offline_queue.api import Outcome, Ticket
@@ -46,10 +47,6 @@ class Fault(msgspec.Struct, frozen=True):
 
     code: str
     kind: str = ""  # the error type's name
-
-
-Stroke = tuple[tuple[float, float, int], ...]
-"""Points of one stroke: x and y in 0…1 of the pad, milliseconds since the first point."""
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -100,6 +97,8 @@ class Session(msgspec.Struct, frozen=True):
     # slip
     slip: Literal["", "printing", "printed", "failed"] = ""
     reprints: int = 0
+    # the material list on A4, asked for at the guide
+    sheet: Literal["", "printing", "printed", "failed"] = ""
     # the technician
     pin: Private[str] = Private("")
     is_checking_pin: bool = False

@@ -38,6 +38,7 @@ class Event(StrEnum):
     DEVICE_ENROLLED = "device.enrolled"
     KEY_ROTATED = "device.key-rotated"
     DEVICE_STATE = "device.state"
+    CABINET_SENSOR = "cabinet.sensor"
     DEVICE_TESTED = "device.tested"
     TECHNICIAN_CODE = "technician.code"
     VISIT_START = "visit.start"

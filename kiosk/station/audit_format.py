@@ -70,7 +70,7 @@ def load_head(folder: Path) -> Head:
     """Return the head as it stood at the last checkpoint, number 0 if there was none."""
     try:
         return msgspec.json.decode((folder / HEAD_FILE).read_bytes(), type=Head)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return Head(0, "")
 
 

@@ -6,13 +6,22 @@ from collections.abc import Mapping
 
 import msgspec
 
-from devices.api import NEEDED, DeviceKind, DeviceState, Status
+from devices.api import NEEDED, DeviceKind, DeviceState, Status, Ups
 from kiosk.station.config import StationConfig
 from offline_queue.api import PauseReason, QueueStats
 
 EMPTY_QUEUE = QueueStats(
     ready=0, sending=0, delivered=0, shredded=0, dead=0, bytes_waiting=0, oldest_wall="", is_accepting=True
 )
+
+
+BARRED = (PauseReason.SUSPENDED, PauseReason.REVOKED)  # the platform takes nothing new from this terminal
+ALARMS = {  # what the cabinet feels → kind word of the failures table
+    "tampered": "Tampered",
+    "battery_low": "BatteryLow",
+    "door_open": "DoorOpen",
+    "on_battery": "OnBattery",
+}
 
 
 class Station(msgspec.Struct, frozen=True):
@@ -36,9 +45,22 @@ class Station(msgspec.Struct, frozen=True):
         status = self.devices.get(kind)
         if status is None:
             return (kind.value.capitalize(), "not_configured") if kind in NEEDED else ("", "")
+        if status.is_ready and status.sensors.alarm:
+            return ALARMS[status.sensors.alarm], status.sensors.alarm
         if status.is_ready or status.device is DeviceState.STARTING:
             return "", ""
         return kind.value.capitalize(), status.code or status.device.value
+
+    @property
+    def is_battery_low(self) -> bool:
+        """Whether the power will be gone soon: what runs goes on, nothing new begins."""
+        status = self.devices.get(DeviceKind.AUXILIARIES)
+        return status is not None and status.sensors.ups is Ups.LOW
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether nothing new may begin here, whatever stands ready: the platform's word, or the battery's."""
+        return self.pause in BARRED or self.is_battery_low
 
     @property
     def pause(self) -> PauseReason:

@@ -50,7 +50,7 @@ def load_device(folder: Path) -> Device | None:
         return msgspec.json.decode(path.read_bytes(), type=Device)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as fault:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise ConfigError((f"trust: {path} cannot be read; allowed: the file that `enrol` wrote",)) from fault
 
 
@@ -181,7 +181,7 @@ class SealingKeys:
         try:
             wire = msgspec.json.decode(self._path.read_bytes())
             self._accept(decode_wire(wire))
-        except (OSError, msgspec.DecodeError, TrustFault):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrustFault):
             return False
         return True
 

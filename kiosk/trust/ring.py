@@ -124,7 +124,7 @@ def load_pinned(path: Path) -> tuple[PlatformKey, ...]:
     try:
         value = msgspec.json.decode(path.read_bytes())
         keys = decode_keys(value.get("keys") if isinstance(value, dict) else None)
-    except (OSError, msgspec.DecodeError, TrustFault) as fault:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, TrustFault) as fault:
         raise ConfigError(
             (
                 f"platform.keys: {path} does not hold the platform's public keys; allowed: the file that "

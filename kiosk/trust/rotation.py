@@ -44,7 +44,7 @@ def load_candidate(folder: Path) -> Device | None:
     """Return the new identity that waits for its first heartbeat, if any; a broken note counts as none."""
     try:
         return msgspec.json.decode((folder / NEXT_FILE).read_bytes(), type=Device)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

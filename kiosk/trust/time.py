@@ -84,7 +84,7 @@ def load_floor(folder: Path) -> float:
     """Return the highest platform time seen before, 0 if none; a broken file counts as none."""
     try:
         value = msgspec.json.decode((folder / FLOOR_FILE).read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0.0
     floor = value.get("floor_s") if isinstance(value, dict) else None
     return float(floor) if is_integer(floor) and floor >= 0 else 0.0

@@ -153,7 +153,7 @@ class TpmKey:
             return msgspec.json.decode(self._path.read_bytes(), type=_Place)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as fault:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as fault:
             raise QueueError("signer_unavailable", type(fault).__name__) from fault
 
     def _write(self, place: _Place) -> None:

@@ -170,7 +170,7 @@ def _papers(manifest: Mapping[str, Any], parts: Mapping[str, PlainPart], *, with
     strokes = manifest.get("signature")
     left = [name for name in parts if name != without]
     if isinstance(strokes, Mapping):
-        left = [name for name in left if name != strokes.get("strokes")]
+        left = [name for name in left if name not in (strokes.get("strokes"), strokes.get("svg"))]
     papers = []
     for material in _maps(manifest.get("materials")):
         listed = material.get("parts")

@@ -87,6 +87,9 @@ def test_status_is_ready_only_when_the_printer_says_so(printer, printer_rig):
         ("paper_out_after", DeviceState.ONLINE, SupplyState.OUT, "paper_out", False),
         ("cover_open", DeviceState.OFFLINE, SupplyState.FULL, "cover_open", False),
         ("jam", DeviceState.HARDWARE_ERROR, SupplyState.JAMMED, "jammed", False),
+        ("hot", DeviceState.HARDWARE_ERROR, SupplyState.FULL, "overheated", False),
+        ("broken", DeviceState.HARDWARE_ERROR, SupplyState.FULL, "printer_error", False),
+        ("offline", DeviceState.OFFLINE, SupplyState.FULL, "offline", False),
         ("mute", DeviceState.OFFLINE, SupplyState.UNKNOWN, "no_answer", False),
         ("garbage", DeviceState.OFFLINE, SupplyState.UNKNOWN, "answer_garbled", False),
     ],
@@ -108,6 +111,9 @@ def test_status_tells_what_is_wrong_and_that_it_is_over(printer_rig, fault, devi
         ("paper_out_after", SupplyOut, "paper_out"),
         ("cover_open", NotReady, "cover_open"),
         ("jam", Jammed, "jammed"),
+        ("hot", HardwareFault, "overheated"),
+        ("broken", HardwareFault, "printer_error"),
+        ("offline", NotReady, "offline"),
         ("mute", TimedOut, "no_answer"),
         ("garbage", HardwareFault, "answer_garbled"),
     ],
@@ -143,6 +149,20 @@ def test_a_text_cannot_command_the_printer(printer, printer_rig):
     printer.print(Strip((StripLine("甲\x1b@\x1dV\x00乙\x10\x04\x01"),)), soon())
     (job,) = printer_rig.jobs()
     assert (job["rows"], job["errors"]) == (["甲@V乙"], [])
+
+
+def test_rare_names_come_out_as_dots_and_never_as_bytes_the_font_lacks(printer, printer_rig):
+    """𠮷 is of extension B, 㛃 and 䶮 of A, 𬭎 of C: four bytes each, in no usual font. ￥ and ㄅ every font has."""
+    printer.print(Strip(tuple(StripLine(f"姓名:{name}") for name in ("𠮷", "㛃", "䶮", "𬭎", "￥ㄅ①【】"))), soon())
+    (job,) = printer_rig.jobs()
+    assert (job["is_complete"], job["errors"]) == (True, [])
+    assert job["rows"] == ["[picture 88×30]"] * 4 + ["姓名:￥ㄅ①【】"]
+    text = b"".join(
+        one.text.encode("gb18030")
+        for one in escpos.decode(Path(job["bin"]).read_bytes())
+        if isinstance(one, escpos.Text)
+    )
+    assert "姓名:￥ㄅ①【】".encode("gb18030") == text
 
 
 def test_a_job_called_off_is_forgotten_by_the_printer(printer, printer_rig):

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from devices.api import DeviceState, HardwareFault, NotReady, TimedOut
+from devices.api import DeviceState, HardwareFault, NotReady, SupplyState, TimedOut
 from devices.drivers.printer_escpos import EscposPrinter
 from devices.sim.control import spawn
 from tests.fixtures.printer import FAST, LONG, SLIP, PrinterRig, soon, wait_until
 
 
-@pytest.fixture(params=["--tcp", "--serial"])
+@pytest.fixture(params=["--tcp", "--serial", "--node"])
 def slow_rig(request, tmp_path):
     """A far end at real speed, which keeps its address when it is plugged in again."""
     place = (
-        ["--serial", "--symlink", str(tmp_path / "port")] if request.param == "--serial" else ["--tcp", _free_port()]
+        ["--tcp", _free_port()] if request.param == "--tcp" else [request.param, "--symlink", str(tmp_path / "port")]
     )
     with spawn("printer", *place, "--mm-per-s", "150", "--out", str(tmp_path), folder=tmp_path) as process:
         yield PrinterRig(process)
@@ -90,6 +90,17 @@ def test_a_printer_that_hangs_up_on_a_quiet_client_is_called_again(tmp_path: Pat
         driver.print(SLIP, soon())
         assert rig.jobs()[0]["is_complete"]
         driver.close()
+
+
+def test_a_printer_that_cannot_be_read_is_never_printed_on():
+    """A node that only takes bytes: its state is unknown, and unknown stops."""
+    driver = EscposPrinter("pipe:/dev/null", answer_s=0.1)
+    status = driver.status(soon())
+    assert (status.device, status.supply, status.code) == (DeviceState.OFFLINE, SupplyState.UNKNOWN, "no_answer")
+    for ask in (driver.open, lambda deadline: driver.print(SLIP, deadline)):
+        with pytest.raises(TimedOut):
+            ask(soon())
+    driver.close()
 
 
 def test_nobody_at_the_address_is_no_device():

@@ -86,11 +86,11 @@ def test_an_unknown_command_spoils_the_job(tmp_path):
         rig = PrinterRig(process)
         link = open_link(rig.link)
         link.open()
-        link.write(b"\x1b@\x1bt\x00??\n\xd6\xd0\n\x1c&\x95\x34\xb2\x35\n\x1c.\x1dVB\x00", soon())
+        link.write(b"\x1b@\x1b\x0c??\n\xd6\xd0\n\x1c&\x95\x34\xb2\x35\n\x1c.\x1dVB\x00", soon())
         wait_until(lambda: len(rig.jobs()) == 1, "the slip")
         (job,) = rig.jobs()
         assert not job["is_complete"]
-        assert job["errors"][0].startswith("unknown_command 1b 74")
+        assert job["errors"][0].startswith("unknown_command 1b 0c")
         assert any(error.startswith("text_outside_chinese_mode") for error in job["errors"])
         assert "no_glyph U+20BB7" in job["errors"]
         assert rig.call("errors")

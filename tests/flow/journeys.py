@@ -60,6 +60,21 @@ def refuses_notice(walk: Walk) -> None:
     assert walk.state is S.ATTRACT
 
 
+def wants_the_list(walk: Walk) -> None:
+    """Somebody only wants to know what to bring, on paper; the first sheet does not come out."""
+    walk.go(S.GUIDE)
+    for reply in (
+        lambda turn: evt.ListFailed(turn, "SupplyOut", "paper_out"),
+        evt.ListPrinted,
+    ):
+        walk.do("print_list")
+        walk.tell(reply(walk.session.turn))
+        assert walk.state is S.GUIDE
+    walk.press("back")
+    walk.press("back")
+    assert walk.state is S.ATTRACT
+
+
 def walks_away(walk: Walk) -> None:
     """Somebody ends in the middle of the form, another just walks away."""
     walk.go(S.FORM)
@@ -257,6 +272,7 @@ JOURNEYS: tuple[Callable[[Walk], None], ...] = (
     look_around,
     too_young,
     refuses_notice,
+    wants_the_list,
     walks_away,
     insures_family,
     forgets_a_field,

@@ -112,6 +112,8 @@ def replies(turn: int) -> tuple[evt.Event, ...]:
         evt.DeviceTested(turn, "camera", "selftest.state_good", facts={"state": "online"}),
         evt.SlipPrinted(turn),
         evt.SlipFailed(turn, "SupplyOut", "paper_out"),
+        evt.ListPrinted(turn),
+        evt.ListFailed(turn, "SupplyOut", "paper_out"),
     )
 
 

@@ -227,3 +227,32 @@ def test_a_pipe_carries_bytes_like_any_link(tmp_path: Path, monkeypatch: pytest.
             link.close()
     with pytest.raises(NotReady, match="noDevice"):
         open_link("pipe:nothing").open()
+
+
+def test_a_node_that_never_answers_is_waited_for_and_no_hang_up():
+    """As a USB printer that cannot be read: writing goes, reading brings nothing, and nothing is not a loss."""
+    link = open_link("pipe:/dev/null")
+    link.open()
+    link.write(b"\x10\x04\x01", Deadline(10))
+    assert link.drain() == b""
+    with pytest.raises(TimedOut):
+        link.read(1, Deadline(0.12))
+    link.close()
+    link.close()
+
+
+def test_a_node_is_read_and_written_until_its_device_goes(echo):
+    link = open_link(f"pipe:{echo.stdout.readline().strip()}")
+    link.open()
+    link.write(b"question", Deadline(10))
+    found = b""
+    while len(found) < len(b"question"):
+        found += link.read(100, Deadline(10))
+    assert found == b"question"
+    echo.kill()
+    echo.wait()
+    with pytest.raises(NotReady, match="noDevice"):
+        link.read(1, Deadline(10))
+    with pytest.raises(NotReady, match="noDevice"):
+        link.drain()
+    link.close()

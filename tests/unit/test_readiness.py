@@ -111,7 +111,7 @@ def test_one_device_of_several_that_do_is_enough():
 def test_paper_out_means_the_slip_only_at_the_receipt_printer():
     assert failure_of("SupplyOut", "paper_out", "Printer").text == "failures.paper_out"
     assert failure_of("SupplyOut", "paper_out").text == "failures.paper_out"
-    assert failure_of("SupplyOut", "paper_out", "Document_printer").text == "failures.document_printer_away"
+    assert failure_of("SupplyOut", "paper_out", "Document_printer").text == "failures.sheet_away"
     assert failure_of("Jammed", "media_jam", "Scanner").text == "failures.scanner_away"
 
 
@@ -125,7 +125,7 @@ def test_an_optional_device_away_is_told_only_to_who_needs_it(catalogue, kind):
     well = {each: Status(each, "test", DeviceState.ONLINE) for each in DeviceKind}
     station = replace(station, devices={**well, **gone})
     needs = kind is DeviceKind.DOCUMENT_PRINTER
-    assert told_of(station, item_of(catalogue, WINDOW)) == ("failures.document_printer_away" if needs else "")
+    assert told_of(station, item_of(catalogue, WINDOW)) == ("failures.sheet_away" if needs else "")
 
 
 @pytest.mark.parametrize("away", NEEDED)

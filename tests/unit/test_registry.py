@@ -15,7 +15,7 @@ LINKS = {"reader": "serial:/dev/ttyUSB0", "printer": "tcp:127.0.0.1:9100", "came
 
 @pytest.mark.parametrize("name", DRIVERS)
 def test_every_registered_driver_is_of_the_kind_its_name_says(name):
-    assert load_driver(name).kind.value == name.partition("-")[0]
+    assert name.startswith(f"{load_driver(name).kind.value.replace('_', '-')}-")
 
 
 @pytest.mark.parametrize("kind", [DeviceKind.READER, DeviceKind.PRINTER])
@@ -37,7 +37,7 @@ def test_the_drivers_of_links():
     ("kind", "driver", "link", "hint"),
     [
         (DeviceKind.READER, "", "folder:x", "for a reader allowed are"),
-        (DeviceKind.READER, "reader-none", "tcp:h:1", "allowed are camera-folder"),
+        (DeviceKind.READER, "reader-none", "tcp:h:1", "allowed are .*camera-folder, "),
         (DeviceKind.READER, "printer-escpos", "tcp:h:1", "is for a printer, not for a reader"),
         (DeviceKind.READER, "reader-samv", "usb:1", "allowed are serial"),
         (DeviceKind.READER, "", "serial:/dev/x?baud=7", "baud is one of"),
@@ -93,3 +93,9 @@ def test_what_can_be_made_has_no_mistake():
     assert list(device_mistakes(DeviceKind.CAMERA, "camera-http", "http://h/s", {"still_url": "stream"})) == []
     assert list(device_mistakes(DeviceKind.READER, "", "serial:/dev/x?baud=9600", {"read_s": 6})) == []
     assert list(device_mistakes(DeviceKind.PRINTER, "", "tcp:h:9100", {"mm_per_s": 120})) == []
+
+
+def test_a_wiring_that_only_the_driver_can_read_is_a_mistake_of_the_options():
+    mistakes = tuple(device_mistakes(DeviceKind.AUXILIARIES, "", "tcp:127.0.0.1:9", {"lights": "lamp=1"}))
+    assert [key for key, _ in mistakes] == ["options"]
+    assert "lamp=1" in mistakes[0][1]

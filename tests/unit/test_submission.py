@@ -28,7 +28,7 @@ from offline_queue.api import Kind, PartFacts
 from tests.fixtures.services import TODAY, item_of, make_card, make_context, make_page
 
 AT = 1_795_400_000.75
-STROKES = (((0.1, 0.25, 0), (0.5, 0.3333, 16)), ((0.0, 1.0, 40),))
+STROKES = (((0.1, 0.25, 0, 0.0), (0.5, 0.3333, 16, 0.0)), ((0.0, 1.0, 40, 0.0),))
 
 
 def facts_of(catalogue, code="SIM-MZ-0008", situation="age_80", **changes):
@@ -78,8 +78,15 @@ def manifest_of(facts):
 
 def test_parts_are_pages_signature_and_strokes(catalogue):
     parts, _, envelope = build_submission(facts_of(catalogue))
-    assert [part.name for part in parts] == ["m-bank-1", "m-hukou-1", "m-hukou-2", "signature", "signature-strokes"]
-    strokes = json.loads(parts[-1].data)
+    assert [part.name for part in parts] == [
+        "m-bank-1",
+        "m-hukou-1",
+        "m-hukou-2",
+        "signature",
+        "signature-strokes",
+        "signature-svg",
+    ]
+    strokes = json.loads(parts[-2].data)
     assert strokes["strokes"][0] == [[1000, 2500, 0], [5000, 3333, 16]]
     assert (envelope.kind, envelope.item, envelope.catalogue) == (Kind.SUBMISSION, "SIM-MZ-0008", "2017.1-sim")
     assert (envelope.ts, envelope.clock_ok, envelope.audit_head) == (1_795_400_000, True, "cd" * 32)
@@ -106,7 +113,8 @@ def test_the_manifest_says_all_of_it(catalogue):
     assert (sex["value"], sex["display"]) == ("2", "女")
     assert manifest["consents"] == [{"notice_sha256": "ab" * 32, "at": 1_795_399_000}]
     assert manifest["signature"] == {
-        "part": "signature", "strokes": "signature-strokes", "at": 1_795_400_000, "clock_ok": True,
+        "part": "signature", "strokes": "signature-strokes", "svg": "signature-svg", "at": 1_795_400_000,
+        "clock_ok": True,
     }  # fmt: skip
     assert manifest["delivery"]["methods"] == ["direct_credit", "terminal_print"]
     assert manifest["delivery"]["name"]["en"] == "paid into the account, printed at the kiosk"
@@ -119,7 +127,7 @@ def test_materials_name_their_parts_and_parts_their_hashes(catalogue):
         "M-ID": "card_read", "M-HUKOU": "scanned", "M-BANK": "scanned", "M-FORM": "signed_form",
     }  # fmt: skip
     assert materials["M-HUKOU"]["parts"] == ["m-hukou-1", "m-hukou-2"]
-    assert materials["M-FORM"]["parts"] == ["signature", "signature-strokes"]
+    assert materials["M-FORM"]["parts"] == ["signature", "signature-strokes", "signature-svg"]
     parts = {entry["part"]: entry for entry in manifest["parts"]}
     page = parts["m-hukou-2"]
     assert page["plain_sha256"] == hashlib.sha256(b"\xff\xd8page\xff\xd9").hexdigest()

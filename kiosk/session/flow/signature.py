@@ -9,9 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from devices.api import Private
+from kiosk.services.signature import Stroke
 from kiosk.session.events import Intent
 from kiosk.session.flow.frame import value_of
-from kiosk.session.session import Fault, Session, Stroke
+from kiosk.session.session import Fault, Session
 
 MAX_STROKES = 60
 MAX_POINTS = 12_000  # of all strokes: two minutes of a finger at 100 points a second
@@ -20,18 +21,28 @@ MAX_MS = 3_600_000
 MIN_INK = 0.25  # length of all strokes in pad widths; less is a slip of the finger, not a name
 
 
+class _Pressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    points: list[float]
+    pressure: list[float]
+
+
 def decode_stroke(text: str) -> Stroke | None:
-    """Return the stroke in `[x, y, ms, …]`, or None when it is no stroke inside the pad."""
+    """Return the stroke in `[x, y, ms, …]`, or None when it is no stroke inside the pad.
+
+    A pad that feels pressure says `{"points": [x, y, ms, …], "pressure": [p, …]}`, one p in 0…1 for each point.
+    """
     try:
-        flat = msgspec.json.decode(text[:MAX_TEXT], type=list[float])
+        written = msgspec.json.decode(text[:MAX_TEXT], type=list[float] | _Pressed)
     except (msgspec.DecodeError, UnicodeError):
         return None
-    if not flat or len(flat) % 3:
+    flat = written.points if isinstance(written, _Pressed) else written
+    pressures = written.pressure if isinstance(written, _Pressed) else [0.0] * (len(flat) // 3)
+    if not flat or len(flat) != 3 * len(pressures):
         return None
-    points = tuple((x, y, ms) for x, y, ms in zip(flat[::3], flat[1::3], flat[2::3], strict=True))
-    if not all(0 <= x <= 1 and 0 <= y <= 1 and 0 <= ms <= MAX_MS for x, y, ms in points):
+    points = tuple(zip(flat[::3], flat[1::3], flat[2::3], pressures, strict=True))
+    if not all(0 <= x <= 1 and 0 <= y <= 1 and 0 <= ms <= MAX_MS and 0 <= p <= 1 for x, y, ms, p in points):
         return None
-    return tuple((x, y, int(ms)) for x, y, ms in points)
+    return tuple((x, y, int(ms), p) for x, y, ms, p in points)
 
 
 def is_stroke(session: Session, event: Intent) -> bool:

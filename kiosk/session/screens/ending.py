@@ -89,7 +89,7 @@ def sign(scene: Scene) -> View:
         picture="hand_sign",
         notes=notes,
         has_signature=bool(strokes),
-        signature_ink=tuple(tuple(n for x, y, _ in stroke for n in (x, y)) for stroke in strokes),
+        signature_ink=tuple(tuple(n for x, y, *_ in stroke for n in (x, y)) for stroke in strokes),
         actions=standard_actions(
             scene,
             Action(id="clear_signature", label=say("sign.clear"), is_enabled=bool(strokes)),

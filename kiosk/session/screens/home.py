@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from devices.api import DeviceKind
 from kiosk.services.catalogue import Material, ServiceItem
 from kiosk.services.readiness import readiness_of
 from kiosk.session.flow.route import can_apply
@@ -169,9 +170,30 @@ def guide(scene: Scene) -> View:
         key="guide",
         title=scene.of(item.name_zh, item.name_en),
         lead=scene.word("visits", item.visits),
-        rows=tuple(rows),
-        actions=standard_actions(scene, *actions),
+        rows=(*_list_rows(scene), *rows),
+        actions=standard_actions(scene, *_list_action(scene), *actions),
     )
+
+
+def _list_action(scene: Scene) -> tuple[Action, ...]:
+    """Return the button for the list on paper where there is an A4 printer; grey while it is not ready or at work."""
+    if DeviceKind.DOCUMENT_PRINTER not in scene.station.devices:
+        return ()
+    reason = "" if scene.station.has(DeviceKind.DOCUMENT_PRINTER) else scene.say("failures.sheet_away")
+    if scene.session.sheet == "printing":
+        reason = scene.say("guide.list_printing")
+    label = scene.say("guide.print_list")
+    return (Action(id="print_list", label=label, is_enabled=not reason, reason=reason),)
+
+
+def _list_rows(scene: Scene) -> tuple[Row, ...]:
+    """Return one line on what became of the list that was asked for."""
+    sheet = scene.session.sheet
+    if sheet not in ("printed", "failed"):
+        return ()
+    if sheet == "printed":
+        return (Row(key="list", label=scene.say("guide.list_printed"), icon="check"),)
+    return (Row(key="list", label=scene.say("guide.list_failed"), icon="care", mood="care"),)
 
 
 def _need_of(material: Material) -> str:

@@ -1,11 +1,13 @@
 import QtQuick
 import ".."
 
-// A field for a finger. It paints at once; a finished stroke goes out as [x, y, t_ms, …] in 0…1 of the field.
+// A field for a finger. It paints at once; a finished stroke goes out as [x, y, t_ms, …] in 0…1 of the field, and with
+// what was pressed where the screen feels it.
 Item {
     id: pad
 
     property var stroke: []
+    property var pressure: []
     property real startedAt: 0
     readonly property bool isTapTarget: true
     readonly property bool isEmpty: Kiosk.view.ink.length === 0 && stroke.length === 0
@@ -76,11 +78,12 @@ Item {
         context.stroke();
     }
 
-    function add(x: real, y: real) {
+    function add(x: real, y: real, pressed: real) {
         const inside = value => Math.round(Math.min(1, Math.max(0, value)) * 10000) / 10000;
         if (pad.startedAt === 0)
             pad.startedAt = Date.now();
         pad.stroke.push(inside(x / pad.width), inside(y / pad.height), Date.now() - pad.startedAt);
+        pad.pressure.push(inside(pressed));
         pad.strokeChanged();
         canvas.requestPaint();
     }
@@ -95,18 +98,27 @@ Item {
         }
     }
 
-    MouseArea {
+    // One finger: a palm that comes down beside it draws nothing.
+    MultiPointTouchArea {
         anchors.fill: parent
-        preventStealing: true
-        onPressed: event => pad.add(event.x, event.y)
-        onPositionChanged: event => pad.add(event.x, event.y)
+        maximumTouchPoints: 1
+        mouseEnabled: true
+        onPressed: points => pad.add(points[0].x, points[0].y, points[0].pressure)
+        onUpdated: points => pad.add(points[0].x, points[0].y, points[0].pressure)
         onReleased: pad.end()
         onCanceled: pad.end()
     }
 
+    // A pad that feels no pressure says 0 or 1 all the time; then none is sent.
     function end() {
-        if (pad.stroke.length > 0)
-            Kiosk.send("stroke", JSON.stringify(pad.stroke));
+        if (pad.stroke.length > 0) {
+            const isFelt = pad.pressure.some(value => value > 0 && value < 1);
+            Kiosk.send("stroke", JSON.stringify(isFelt ? {
+                points: pad.stroke,
+                pressure: pad.pressure
+            } : pad.stroke));
+        }
         pad.stroke = [];
+        pad.pressure = [];
     }
 }

@@ -1,0 +1,76 @@
+"""What is fuzzed: one line a target. `way` takes bytes from outside; anything but `errors` is a defect.
+
+A new codec is a line here and a seed in `seeds.py` (or a file laid into corpus/NAME/ by hand).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+CORPUS = Path(__file__).parent / "corpus"
+WIRE = ("devices.api:WireFault",)
+WAYS = "tests.fuzz.ways:"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way in. `way` and `errors` are `module:name`, imported only when it is run; `looks_into` is instrumented."""
+
+    way: str
+    looks_into: str
+    errors: tuple[str, ...] = WIRE
+    max_bytes: int = 4096
+
+    def load(self) -> tuple[Callable[[bytes], object], tuple[type[BaseException], ...]]:
+        """Return the function and the errors it may raise."""
+        return _named(self.way), tuple(_named(name) for name in self.errors)
+
+
+TARGETS: dict[str, Target] = {
+    # devices/wire
+    "samv-stream": Target(WAYS + "samv_stream", "devices.wire.samv"),
+    "samv-data": Target(WAYS + "samv_data", "devices.wire.samv"),
+    "samv-record": Target("devices.wire.samv_records:decode_text_record", "devices.wire.samv_records"),
+    "escpos": Target("devices.wire.escpos:decode", "devices.wire.escpos"),
+    "escpos-stream": Target(WAYS + "escpos_stream", "devices.wire.escpos"),
+    "strip": Target(WAYS + "strip", "devices.wire.strip"),
+    "mjpeg": Target(WAYS + "mjpeg", "devices.wire.mjpeg", max_bytes=16_384),
+    "modbus-answer": Target(WAYS + "modbus_answer", "devices.wire.modbus"),
+    "modbus-request": Target(WAYS + "modbus_request", "devices.wire.modbus"),
+    # devices/imaging
+    "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
+    "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
+    "picture-header": Target("devices.imaging.decode:read_header", "devices.imaging.decode"),
+    # what is sealed and signed
+    "sealed": Target(WAYS + "sealed", "sandbox.reader", ("sandbox.reader:Bad",), max_bytes=8192),
+    "sealed-header": Target("sandbox.reader:decode_header", "sandbox", ("sandbox.reader:Bad",)),
+    "signed-wire": Target(WAYS + "signed_wire", "kiosk.trust.signed", ("kiosk.trust.signed:TrustFault",)),
+    "evacuation-wire": Target(
+        "offline_queue.evacuation:decode_wire", "offline_queue.evacuation", ("offline_queue.api:QueueError",)
+    ),
+    "audit-line": Target("kiosk.station.audit_format:decode_line", "kiosk.station.audit_format", ()),
+    # the platform's word
+    "central-reply": Target(
+        WAYS + "central_reply", "kiosk.central.answers", ("offline_queue.api:QueueError",), max_bytes=8192
+    ),
+    "central-value": Target(WAYS + "central_value", "kiosk.central.query_values", ("offline_queue.api:AnswerFault",)),
+    # files of the station
+    "config": Target(WAYS + "config", "kiosk.station", ("kiosk.station.errors:ConfigError",)),
+    "catalogue": Target(WAYS + "catalogue", "kiosk.services", (), max_bytes=16_384),
+    "condition": Target(
+        WAYS + "condition", "kiosk.services.expressions", ("kiosk.services.expressions:ExpressionError",), max_bytes=400
+    ),
+    "state-files": Target(WAYS + "state_files", "kiosk.trust", ("kiosk.station.errors:ConfigError",)),
+    # the person's hand, and the console's
+    "stroke": Target(WAYS + "stroke", "kiosk.session.flow.signature", ()),
+    "form-body": Target(WAYS + "form_body", "sandbox.console.bodies", ("sandbox.problems:Problem",)),
+}
+
+
+def _named(text: str) -> Any:
+    module, _, name = text.partition(":")
+    return getattr(import_module(module), name)
