@@ -108,16 +108,25 @@ def devices_find(**options: Any) -> None:
 
 
 @cli.command("read-card")
-@click.option("--link", required=True, help="serial:/dev/ttyUSB0?baud=115200, tcp:HOST:PORT or sim:reader")
+@click.option(
+    "--link", required=True, help="serial:PATH, tcp:HOST:PORT, usb:auto, hid:auto, pcsc:READER NAME or sim:reader"
+)
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
+@click.option("--ask", multiple=True, type=click.Choice(["pin", "mrz", "can"]), help="Ask for what opens the chip.")
+@click.option("--option", "settings", multiple=True, metavar="NAME=TEXT", help="A driver option, as in configuration.")
+@click.option("--photo-decoder", default="", help="Full path of a portrait decoder, to try it.")
 @JSON
-def read_card(**options: Any) -> None:
-    """Read one card through the production driver."""
+def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -> None:
+    """Read one card through the production driver; a pcsc: link reads chip cards."""
     from app.commands.read_card import run_read_card
+    from app.commands.read_chip import ask_keys
 
-    _exit(run_read_card(**options))
+    keys = ask_keys(ask)
+    words = {"true": True, "false": False}
+    named = {name: words.get(text, text) for name, _, text in (setting.partition("=") for setting in settings)}
+    _exit(run_read_card(**options, keys=keys, options=named))
 
 
 @cli.command()
@@ -312,7 +321,7 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line"]))
+@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line", "card"]))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:
     """Serve a simulator on a pty or a socket, for training and for other people's clients."""

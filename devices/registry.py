@@ -17,6 +17,7 @@ DRIVERS: dict[str, str] = {
     "printer-escpos-cups": "devices.drivers.printer_escpos_cups:CupsReceiptPrinter",
     "document-printer-cups": "devices.drivers.document_printer_cups:CupsDocumentPrinter",
     "auxiliaries-modbus": "devices.drivers.auxiliaries_modbus:ModbusAuxiliaries",
+    "card-pcsc": "devices.drivers.card_pcsc:PcscCardReader",
 }
 
 # which driver a link means when configuration names none: (device kind, link kind)
@@ -24,6 +25,8 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.READER, "serial"): "reader-samv",
     (DeviceKind.READER, "tcp"): "reader-samv",
     (DeviceKind.READER, "pipe"): "reader-samv",
+    (DeviceKind.READER, "usb"): "reader-samv",
+    (DeviceKind.READER, "hid"): "reader-samv",
     (DeviceKind.CAMERA, "http"): "camera-http",
     (DeviceKind.CAMERA, "folder"): "camera-folder",
     (DeviceKind.PRINTER, "serial"): "printer-escpos",
@@ -34,6 +37,7 @@ DEFAULTS: dict[tuple[DeviceKind, str], str] = {
     (DeviceKind.AUXILIARIES, "serial"): "auxiliaries-modbus",
     (DeviceKind.AUXILIARIES, "tcp"): "auxiliaries-modbus",
     (DeviceKind.AUXILIARIES, "pipe"): "auxiliaries-modbus",
+    (DeviceKind.CARD, "pcsc"): "card-pcsc",
 }
 
 
@@ -86,8 +90,10 @@ def device_mistakes(
     cls = load_driver(name)
     wrong = tuple(_option_mistakes(cls, options))
     yield from wrong
+    mistakes = tuple(_option_mistakes(cls, options))
+    yield from mistakes
     try:
-        cls(address)
+        cls(address, **({} if mistakes else options))
     except ValueError as fault:
         yield "link", _as_mistake(address, fault)
         return
@@ -95,6 +101,12 @@ def device_mistakes(
         cls(address, **options if not wrong else {})
     except ValueError as fault:  # a text that only the driver can read
         yield "options", str(fault)
+        named = next((name for name in options if str(fault).startswith(f"{name} ")), "")
+        yield (
+            (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))
+        )
+        key, _, text = str(fault).partition(": ")  # a driver that looks at an option's value names it
+        yield (key, text) if key.startswith("options.") else ("link", _as_mistake(address, fault))
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
@@ -119,7 +131,7 @@ def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[
             yield f"options.{name}", f"{value!r} — {allowed}"
 
 
-def _as_mistake(address: str, fault: ValueError) -> str:
-    """Return what a refusal says of a link, as `value — what is allowed`."""
-    _, _, allowed = str(fault).partition(f"{address!r}: ")
-    return f"{address!r} — {allowed or fault}"
+def _as_mistake(value: object, fault: ValueError) -> str:
+    """Return what a refusal says of a link or an option, as `value — what is allowed`."""
+    _, _, allowed = str(fault).partition(f"{value!r}: ")
+    return f"{value!r} — {allowed or fault}"

@@ -20,6 +20,7 @@ AREAS = (
     "console",
     "browser",
     "reader",
+    "pcsc",
     "printer",
     "cups",
     "camera",

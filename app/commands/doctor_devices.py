@@ -55,7 +55,8 @@ class DeviceDoctor:
             return self._away(kind, code, self._remedy(error, kind), details)
         details |= describe(told)
         if status.is_ready and not status.sensors.alarm:
-            return self._find(kind, "good", "doctor.online", details=details, driver=status.driver)
+            spoken = f"{status.driver} · {told.line}" if told.line else status.driver
+            return self._find(kind, "good", "doctor.online", details=details, driver=spoken)
         is_empty = status.supply in ("out", "jammed")
         word = ALARMS.get(status.code, _word(kind))
         row = failure_of("SupplyOut" if is_empty else "", "paper_out" if is_empty else status.code, word)
@@ -175,6 +176,7 @@ def describe(told: Capabilities) -> dict[str, str]:
     size = f"{told.width_px}×{told.height_px}" if told.height_px else str(told.width_px or "")
     facts = {
         "driver": told.driver,
+        "line": told.line,
         "identifier": told.identifier,
         "features": " ".join(told.features),
         "provisional": " ".join(told.provisional),

@@ -5,62 +5,95 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from typing import cast
 
+from app.commands import read_chip
 from app.far_end import lead_to_far_end
-from devices.api import Deadline, DeviceError, DeviceKind, IdCard, IdReader, TimedOut, UserFault, WireFault
-from devices.registry import make_device
+from devices.api import (
+    CardKeys,
+    CardReader,
+    ChipCard,
+    Deadline,
+    Device,
+    DeviceError,
+    DeviceKind,
+    IdCard,
+    IdReader,
+    TimedOut,
+    Unsupported,
+    UserFault,
+    WireFault,
+)
+from devices.registry import device_mistakes, make_device
 from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
+from kiosk.station.failures import failure_of
+from kiosk.station.texts import own_texts
 
 OPEN_S = 8.0
 LOOK_S = 5.0
 LEFT = "the card that lies there was read before; lift it and lay it down again"
 MASKED_DATE = "****-**-**"  # a birth date is eight of the number's hidden digits
-REMEDIES = {
-    "noDevice": "no reader there; check cable, link and whether another program has the port",
-    "mute": "the reader does not answer; check its power and whether it speaks SAM-V",
-    "garbled": "what arrives is not SAM-V; check cable and speed",
+TIMES = {
     "no_card": "no card was laid down in time",
     "deadline": "the time was over before the card was read",
-    "card_unreadable": "the card could not be read; lift it and lay it down again",
-    "card_pulled": "the card was lifted too early; lay it down again",
-    "self_test": "the reader's SAM failed its self-test; replace the reader",
-    "not_authorised": "the reader's SAM is not authorised; ask its maker",
 }
 
 
 def run_read_card(
-    link: str, driver: str = "", reveal: bool = False, timeout: float = 30.0, as_json: bool = False
+    link: str,
+    driver: str = "",
+    reveal: bool = False,
+    timeout: float = 30.0,
+    as_json: bool = False,
+    keys: CardKeys | None = None,
+    options: Mapping[str, object] | None = None,
+    photo_decoder: str = "",
 ) -> int:
-    """Wait `timeout` seconds for a card and print it.
+    """Wait `timeout` seconds for a card and print it; a `pcsc:` link reads chip cards, with `keys` and driver options.
 
+    With a decoder of photos it also says whether that makes a portrait of this card's.
     Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
     """
+    is_chip = link.startswith("pcsc:")
+    kind = DeviceKind.CARD if is_chip else DeviceKind.READER
     with contextlib.ExitStack() as stack:
         link = lead_to_far_end(DeviceKind.READER, link, stack, "--put", "elder")
+        named = {**(options or {}), **({"photo_decoder": photo_decoder} if photo_decoder else {})}
         try:
-            reader = cast("IdReader", make_device(DeviceKind.READER, driver, link))
+            for name, told in device_mistakes(kind, driver, link, named):
+                if name.startswith("options."):
+                    return _fail(f"{name}: {told}", 2)
+            reader = make_device(kind, driver, link, **named)
         except ValueError as error:
             return _fail(str(error), 2)
         stack.callback(reader.close)
         try:
             reader.open(Deadline(OPEN_S))
         except DeviceError as error:
-            return _fail(f"{link}: {explain(error)}", 2)
+            return _fail(f"{link}: {explain(error, is_chip)}", 2)
         try:
-            card = reader.read(Deadline(timeout))
+            card = _read(reader, Deadline(timeout), keys or CardKeys(), is_chip)
         except DeviceError as error:
-            is_card = isinstance(error, (UserFault, WireFault, TimedOut))
-            words = LEFT if error.code == "no_card" and _is_left(reader) else explain(error)
-            return _fail(f"{link}: {words}", 1 if is_card else 2)
-    found = describe_card(card, reveal)
+            is_card = isinstance(error, (UserFault, WireFault, TimedOut, Unsupported))
+            is_left = not is_chip and error.code == "no_card" and _is_left(cast("IdReader", reader))
+            return _fail(f"{link}: {LEFT if is_left else explain(error, is_chip)}", 1 if is_card else 2)
+        found = describe_card(card, reveal) if isinstance(card, IdCard) else read_chip.describe_chip(card, reveal)
+        if photo_decoder and isinstance(card, IdCard):
+            found["photo"] = _try_photo(cast("IdReader", reader), card)
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         for key, value in found.items():
             print(f"{key:16} {'; '.join(value) if isinstance(value, list) else value}")
     return 0
+
+
+def _read(reader: Device, deadline: Deadline, keys: CardKeys, is_chip: bool) -> IdCard | ChipCard:
+    if is_chip:
+        return cast("CardReader", reader).read(deadline, keys)
+    return cast("IdReader", reader).read(deadline)
 
 
 def describe_card(card: IdCard, is_revealed: bool) -> dict[str, object]:
@@ -86,6 +119,15 @@ def describe_card(card: IdCard, is_revealed: bool) -> dict[str, object]:
     }
 
 
+def _try_photo(reader: IdReader, card: IdCard) -> str:
+    """Return whether the decoder makes a portrait of the card's photo; the picture itself goes nowhere."""
+    try:
+        picture = reader.decode_photo(card, Deadline(LOOK_S))
+    except DeviceError as error:
+        return f"not available ({error.detail})"
+    return f"a portrait of {len(picture.reveal())} bytes"
+
+
 def _masked(address: str) -> str:
     return mask_to_village(address) if address else ""
 
@@ -98,10 +140,15 @@ def _is_left(reader: IdReader) -> bool:
         return False
 
 
-def explain(error: DeviceError) -> str:
+def explain(error: DeviceError, is_chip: bool = False) -> str:
     """Return what went wrong and what to do, then the code for whoever looks it up."""
-    if error.code in REMEDIES:
-        return REMEDIES[error.code]
+    if is_chip and error.code in read_chip.REMEDIES:
+        return read_chip.REMEDIES[error.code]
+    if error.code in TIMES:
+        return TIMES[error.code]
+    row = failure_of(type(error).__name__, error.code, "" if is_chip else "Reader")
+    if error.code in row.codes:
+        return f"{own_texts()(row.remedy, 'en')} ({error.code})"
     told = "what the card tells is no record we know" if isinstance(error, WireFault) else "the reader reports a fault"
     return f"{told} ({error.code}); try another card, then another reader"
 

@@ -5,6 +5,16 @@ Imports msgspec and the standard library only; everything is imported from here.
 """
 
 from devices.api.auxiliaries import Colour, Door, FlashRate, Lamp, Light, Proximity, Sensors, Switch, Ups
+from devices.api.chipcards import (
+    NO_KEYS,
+    BankCard,
+    CardChannel,
+    CardKeys,
+    CardReader,
+    ChipCard,
+    HolderState,
+    SocialCard,
+)
 from devices.api.deadline import Deadline
 from devices.api.devices import Auxiliaries, Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
 from devices.api.errors import (
@@ -22,17 +32,26 @@ from devices.api.errors import (
 from devices.api.private import MASK, Private
 from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripPicture, StripRule
+from devices.api.travel import Authenticity, ChipAccess, PictureKind, TravelDocument
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
 
 __all__ = [
     "MASK",
     "NEEDED",
+    "NO_KEYS",
+    "Authenticity",
     "Auxiliaries",
+    "BankCard",
     "Camera",
     "Cancelled",
     "Capabilities",
+    "CardChannel",
+    "CardKeys",
     "CardKind",
+    "CardReader",
+    "ChipAccess",
+    "ChipCard",
     "Colour",
     "Corners",
     "Deadline",
@@ -45,6 +64,7 @@ __all__ = [
     "FlashRate",
     "Frames",
     "HardwareFault",
+    "HolderState",
     "IdCard",
     "IdReader",
     "Jammed",
@@ -54,6 +74,7 @@ __all__ = [
     "MediaState",
     "NotReady",
     "Page",
+    "PictureKind",
     "Preview",
     "Printed",
     "Private",
@@ -62,6 +83,7 @@ __all__ = [
     "Sensors",
     "Sheet",
     "SheetPrinted",
+    "SocialCard",
     "Status",
     "Strip",
     "StripCode",
@@ -73,6 +95,7 @@ __all__ = [
     "SupplyState",
     "Switch",
     "TimedOut",
+    "TravelDocument",
     "Unsupported",
     "Ups",
     "UserFault",

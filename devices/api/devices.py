@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from devices.api.auxiliaries import Lamp, Sensors
 from devices.api.deadline import Deadline
+from devices.api.private import Private
 from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip
 from devices.api.values import IdCard, Page, Preview
@@ -63,6 +64,9 @@ class IdReader(Device, Protocol):
 
     def is_card_present(self, deadline: Deadline) -> bool:
         """Whether the card just read still lies there. Raises: DeviceError."""
+
+    def decode_photo(self, card: IdCard, deadline: Deadline) -> Private[bytes]:
+        """Return a card's portrait as a BMP. Raises: Unsupported("photo_not_available", why), Cancelled."""
 
 
 class Camera(Device, Protocol):

@@ -36,6 +36,9 @@ class IdCard(msgspec.Struct, frozen=True):
     photo: Private[bytes] = Private(b"")  # WLT bytes, never decoded here
     extra_addresses: tuple[Private[str], ...] = ()
     english_name: Private[str] = Private("")
+    nationality: str = ""  # three letters, cards I and Y
+    permit_number: Private[str] = Private("")  # of the travel permit behind a residence permit, card J
+    former_number: Private[str] = Private("")  # of the 2017 card that a card Y replaces
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -89,3 +89,4 @@ class Capabilities(msgspec.Struct, frozen=True):
     width_px: int = 0
     height_px: int = 0
     identifier: str = ""  # serial number or SAM id
+    line: str = ""  # how it is spoken to, as found: "57600 baud", "usb split"

@@ -1,12 +1,20 @@
-"""Bytes in, bytes out, with a deadline: `open_link` turns a link as written in configuration into a Link."""
+"""Bytes in, bytes out, with a deadline: `open_link` turns a link as written in configuration into a Link.
+
+`open_packets` does the same for what speaks in packets: USB bulk endpoints and HID reports.
+"""
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from devices.api import Link
 
-__all__ = ["ALLOWED", "BAUDS", "open_link"]
+if TYPE_CHECKING:
+    from devices.links.packets import PacketLink
+
+__all__ = ["ALLOWED", "BAUDS", "open_link", "open_packets"]
 
 ALLOWED = "serial:PATH?baud=N, tcp:HOST:PORT or pipe:PATH"
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
@@ -55,3 +63,51 @@ def _tcp(address: str, rest: str) -> Link:
     from devices.links.tcp import TcpLink
 
     return TcpLink(address, host, int(port))
+
+
+_IDS = re.compile(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
+AUTO = "auto"
+
+
+def open_packets(address: str, usual: tuple[tuple[int, int], ...] = ()) -> PacketLink:
+    """Return the packet link `address` names, not yet opened.
+
+    Shape: `usb:0400:C35A` · `hid:10C4:0007` (vendor and product; `?serial=TEXT` picks one of several) · `usb:auto` ·
+    `hid:auto` (the first of `usual` that is there) · `usb:pipe:PATH` · `hid:pipe:PATH` (a bus on a UNIX socket).
+    Raises: ValueError, one sentence with the link and what is allowed.
+    """
+    kind, _, rest = address.partition(":")
+    name, _, query = rest.partition("?")
+    if kind not in ("usb", "hid"):
+        raise ValueError(f"link {address!r}: allowed are usb:VID:PID or hid:VID:PID")
+    if rest.startswith("pipe:") and len(rest) > len("pipe:"):
+        return _piped(address, rest.removeprefix("pipe:"))
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    serial = options.pop("serial", "")
+    if options or ("?" in rest and not serial):
+        raise ValueError(f"link {address!r}: the only option of a USB link is serial")
+    found = _IDS.fullmatch(name)
+    ids = ((int(found[1], 16), int(found[2], 16)),) if found else usual if name == AUTO else ()
+    if not ids:
+        raise ValueError(f"link {address!r}: a USB link is {kind}:VID:PID, four hexadecimal digits each")
+    return _hid(address, ids, serial) if kind == "hid" else _usb(address, ids, serial)
+
+
+def _piped(address: str, path: str) -> PacketLink:
+    from devices.links.packets import PacketLink, PipeEndpoints
+
+    return PacketLink(address, lambda: PipeEndpoints(path))
+
+
+def _usb(address: str, ids: tuple[tuple[int, int], ...], serial: str) -> PacketLink:
+    from devices.links.packets import PacketLink
+    from devices.links.usb import open_usb
+
+    return PacketLink(address, lambda: open_usb(ids, serial))
+
+
+def _hid(address: str, ids: tuple[tuple[int, int], ...], serial: str) -> PacketLink:
+    from devices.links.hid import open_hid
+    from devices.links.packets import PacketLink
+
+    return PacketLink(address, lambda: open_hid(ids, serial))

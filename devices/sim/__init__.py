@@ -13,4 +13,6 @@ SIMULATORS: dict[str, str] = {
     "printer": "devices.sim.printer",
     "auxiliaries": "devices.sim.auxiliaries",
     "line": "devices.sim.line",
+    "pn532": "devices.sim.pn532",
+    "card": "devices.sim.card",
 }

@@ -12,7 +12,8 @@ from typing import Any
 from devices.api import CardKind, IdCard, Private, WireFault
 from devices.wire.samv_records import PERMANENT, encode_text_record
 
-TEXTS = ("name", "id_number", "sex", "nation", "address", "authority", "english_name")
+TEXTS = ("name", "id_number", "sex", "nation", "address", "authority", "english_name", "nationality")
+NUMBERS = ("permit_number", "former_number")
 OTHERS = ("kind", "birth_date", "valid_from", "valid_until", "photo", "extra_addresses")
 
 
@@ -20,16 +21,17 @@ def card_from(fields: Mapping[str, Any]) -> IdCard:
     """Return the card a JSON object describes.
 
     Keys: kind (R J I Y), name, id_number, sex, nation, birth_date, address, authority, valid_from, valid_until (ISO
-    dates, or 长期), photo (base64 of 1024 bytes), extra_addresses, english_name. All but name, id_number and birth_date
+    dates, or 长期), photo (base64 of 1024 bytes), extra_addresses, english_name, nationality,
+    permit_number, former_number. All but name, id_number and birth_date
     may be left out.
     Raises: ValueError naming the key.
     """
-    if unknown := sorted(set(fields) - {*TEXTS, *OTHERS}):
-        raise ValueError(f"card: unknown key {unknown[0]!r}; allowed are {', '.join((*TEXTS, *OTHERS))}")
+    if unknown := sorted(set(fields) - {*TEXTS, *NUMBERS, *OTHERS}):
+        raise ValueError(f"card: unknown key {unknown[0]!r}; allowed are {', '.join((*TEXTS, *NUMBERS, *OTHERS))}")
     for key in ("name", "id_number", "birth_date"):
         if not isinstance(fields.get(key), str):
             raise ValueError(f"card: {key} is missing")
-    texts = {key: str(fields.get(key, "")) for key in TEXTS}
+    texts = {key: str(fields.get(key, "")) for key in (*TEXTS, *NUMBERS)}
     until = str(fields.get("valid_until", PERMANENT))
     try:
         card = IdCard(
@@ -47,6 +49,9 @@ def card_from(fields: Mapping[str, Any]) -> IdCard:
             photo=Private(base64.b64decode(fields.get("photo", ""), validate=True)),
             extra_addresses=tuple(Private(str(address)) for address in fields.get("extra_addresses", ())),
             english_name=Private(texts["english_name"]),
+            nationality=texts["nationality"],
+            permit_number=Private(texts["permit_number"]),
+            former_number=Private(texts["former_number"]),
         )
         encode_text_record(card)  # a card that no chip can hold is refused here, not at the reader
     except (TypeError, ValueError, WireFault) as error:

@@ -90,6 +90,7 @@ def _residence_permit(today: date) -> IdCard:
         valid_from=issued,
         valid_until=_years(issued, 5),
         photo=Private(PORTRAIT),
+        permit_number=Private("H12345678"),
     )
 
 
@@ -108,6 +109,8 @@ def _foreigner(today: date) -> IdCard:
         valid_until=_years(issued, 10),
         photo=Private(PORTRAIT),
         english_name=Private("SAMPLE PERSON OF A VERY LONG FAMILY"),
+        nationality="USA",
+        former_number=Private("USA110880010117"),
     )
 
 

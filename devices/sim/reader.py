@@ -1,4 +1,4 @@
-"""An ID card reader in a process of its own: `python -m devices.sim reader` (a pty) or `--tcp`.
+"""An ID card reader in a process of its own: `python -m devices.sim reader` (a pty), `--tcp`, `--usb`, `--hid`.
 
 It carries bytes no faster than its line would, and hears noise when the other side speaks at another speed.
 Controls: put(card = key or fields; left out: the first), take, fault(fault, times, on), mend, cards, state, asked,
@@ -9,17 +9,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
-import select
-import socket
 import sys
 import tempfile
-import termios
 import threading
 import time
-import tty
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -29,15 +23,14 @@ from devices.sim.cards import card_from, load_cards
 from devices.sim.control import ControlServer, announce, end_signal
 from devices.sim.people import people
 from devices.sim.reader_far_end import FarEnd, Fault, Said
+from devices.sim.reader_wires import HidBus, Pty, Tcp, UsbBus, Wire
 from devices.wire import samv
+from devices.wire.samv_usb import Framing
 
 BITS = 10  # a byte on an 8N1 line
 CHUNK = 64  # bytes a USB adapter hands over at once
 TICK_S = 0.05
 PAUSE_S = 0.02  # between the pieces of a split answer
-SPEEDS = {
-    getattr(termios, f"B{baud}"): baud for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800)
-}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> _Reader:
     """Return the reader, announced; `stack` takes it down. Raises: ValueError, OSError."""
     cards = load_cards(options.cards) if options.cards else {}
-    wire: _Wire = _Tcp(options.tcp) if options.tcp else _Pty(options.symlink)
+    wire = _wire(options, stack)
     stack.callback(wire.close)
     far_end = FarEnd(not options.no_fingerprint, bytes(options.fingerprint_bytes))
     reader = _Reader(far_end, wire, options.baud, cards)
@@ -74,10 +67,24 @@ def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> _Reader:
     return reader
 
 
+def _wire(options: argparse.Namespace, stack: contextlib.ExitStack) -> Wire:
+    """Return the wire the options ask for. Raises: ValueError, OSError."""
+    if options.tcp:
+        return Tcp(options.tcp)
+    if not (options.usb or options.hid):
+        return Pty(options.symlink)
+    path = options.symlink
+    if path is None:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reader-"))) / "bus"
+    return HidBus(path) if options.hid else UsbBus(path, Framing(options.usb))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sim reader", description="a simulated resident ID card reader (SAM-V)")
     parser.add_argument("--tcp", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT", help="listen there, not on a pty")
-    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal")
+    parser.add_argument("--usb", choices=[one.value for one in Framing], help="bulk endpoints, on a socket")
+    parser.add_argument("--hid", action="store_true", help="HID reports, on a socket")
+    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal or the socket")
     parser.add_argument("--baud", type=int, default=115200, help="speed of the line; 0 carries bytes at once")
     parser.add_argument("--cards", type=Path, help="a JSON file of cards by key, besides the invented people")
     parser.add_argument("--put", metavar="KEY", help="lay this card down at the start")
@@ -91,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
 class _Reader:
     """The far end on its wire, and its controls; one lock for both."""
 
-    def __init__(self, far_end: FarEnd, wire: _Wire, baud: int, cards: dict[str, IdCard]) -> None:
+    def __init__(self, far_end: FarEnd, wire: Wire, baud: int, cards: dict[str, IdCard]) -> None:
         self._far_end = far_end
         self._wire = wire
-        self._byte_s = BITS / baud if baud else 0.0
+        self._byte_s = BITS / baud if baud and wire.has_speed else 0.0
         self._given = cards
         self._lying = ""
         self._lock = threading.Lock()
@@ -202,9 +209,10 @@ class _Reader:
         frame = self._spoil(samv.encode_answer(said.answer), said.wire)
         size = 7 if said.wire is Fault.SPLIT else CHUNK
         pause_s = PAUSE_S if said.wire is Fault.SPLIT and len(frame) < 40 * size else 0.0
-        for at in range(0, len(frame), size):
-            piece = frame[at : at + size]
-            due = from_s + (at + len(piece)) * self._byte_s + pause_s * (at // size)
+        done = 0
+        for number, piece in enumerate(self._wire.cut(frame, size)):
+            done = min(len(frame), done + size)
+            due = from_s + done * self._byte_s + pause_s * number
             time.sleep(max(0.0, due - time.monotonic()))
             self._wire.send(piece)
 
@@ -220,89 +228,3 @@ class _Reader:
                 return self._noise.randbytes(len(frame))
             case _:
                 return frame
-
-
-class _Wire(ABC):
-    """One connection at a time to whoever drives the reader."""
-
-    link: str
-
-    @abstractmethod
-    def receive(self, wait_s: float) -> tuple[bytes, int]:
-        """Return what has come within `wait_s` (b"" for nothing), and the speed it came at (0 unknown)."""
-
-    @abstractmethod
-    def send(self, data: bytes) -> None:
-        """Send bytes; whoever has gone hears nothing."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the wire."""
-
-
-class _Pty(_Wire):
-    def __init__(self, symlink: Path | None) -> None:
-        self._master, self._slave = os.openpty()  # our hold on the slave keeps the master readable between clients
-        tty.setraw(self._master)
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        path = os.ttyname(self._slave)
-        self._path = path
-        self._symlink = symlink
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}"
-
-    def receive(self, wait_s: float) -> tuple[bytes, int]:
-        ready, _, _ = select.select([self._master], [], [], wait_s)
-        if not ready:
-            return b"", 0
-        return os.read(self._master, 4096), SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
-
-    def send(self, data: bytes) -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody reads: a real line loses bytes, too
-            os.write(self._master, data)
-
-    def close(self) -> None:
-        if self._symlink is not None and self._symlink.is_symlink() and str(self._symlink.readlink()) == self._path:
-            self._symlink.unlink()
-        os.close(self._master)
-        os.close(self._slave)
-
-
-class _Tcp(_Wire):
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._listener = socket.create_server((host, int(port)))
-        self.link = f"tcp:{host}:{self._listener.getsockname()[1]}"
-        self._client: socket.socket | None = None
-
-    def receive(self, wait_s: float) -> tuple[bytes, int]:
-        ends = [self._listener, *([self._client] if self._client else [])]
-        ready, _, _ = select.select(ends, [], [], wait_s)
-        if self._client in ready and self._client is not None:
-            with contextlib.suppress(OSError):
-                if data := self._client.recv(4096):
-                    return data, 0
-            self._drop()
-        if self._listener in ready:
-            newcomer, _ = self._listener.accept()
-            self._drop()  # the newest connection has the reader
-            newcomer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._client = newcomer
-        return b"", 0
-
-    def send(self, data: bytes) -> None:
-        if self._client is not None:
-            with contextlib.suppress(OSError):
-                self._client.sendall(data)
-
-    def close(self) -> None:
-        self._drop()
-        self._listener.close()
-
-    def _drop(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None

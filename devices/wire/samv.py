@@ -38,7 +38,7 @@ class Command(IntEnum):
 
 
 class Result(IntEnum):
-    """SW3, as far as we act on it; every known meaning is in MEANINGS."""
+    """SW3, every one a source names; a word for each is in MEANINGS."""
 
     SUCCESS = 0x90
     CARD_FOUND = 0x9F
@@ -48,6 +48,7 @@ class Result(IntEnum):
     CHECKSUM = 0x10
     LENGTH = 0x11
     COMMAND = 0x21
+    NOT_PERMITTED = 0x23
     UNKNOWN = 0x24
     SELF_TEST = 0x60
     CARD_REFUSED_SAM = 0x31
@@ -55,6 +56,7 @@ class Result(IntEnum):
     NOT_VERIFIED = 0x33
     CARD_TYPE = 0x40
     READ_FAILED = 0x41
+    RANDOM = 0x47
     NOT_AUTHORISED = 0x66
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from devices.api import CardKind, IdCard, Private, WireFault
+from devices.wire.samv_codes import former_number
 
 RECORD_BYTES = 256
 TYPE_AT = 248  # one character: I, Y or J; anything else is a resident card
@@ -132,6 +133,9 @@ def decode_text_record(block: bytes) -> IdCard:
         valid_until=None if until == PERMANENT else _decode_date(until, "valid_until"),
         is_permanent=until == PERMANENT,
         english_name=Private(english),
+        nationality=fields.get("nationality", ""),
+        permit_number=Private(fields.get("permit_number", "")),
+        former_number=Private(_decode_former(fields)),
     )
 
 
@@ -152,6 +156,9 @@ def encode_text_record(card: IdCard) -> bytes:
         "valid_from": "" if card.valid_from is None else _encode_date(card.valid_from),
         "valid_until": PERMANENT if card.valid_until is None else _encode_date(card.valid_until),
         "english_name": english,
+        "nationality": card.nationality,
+        "permit_number": card.permit_number.reveal(),
+        "old_number_link": _encode_former(card),
         "type": card.kind.value,
     }
     if card.kind is CardKind.FOREIGNER_2023:
@@ -182,6 +189,27 @@ def encode_text(text: str, length: int) -> bytes:
     if len(field) > length:
         raise WireFault("record_text", "too long")
     return field + b"\x20\x00" * ((length - len(field)) // 2)
+
+
+def _decode_former(fields: dict[str, str]) -> str:
+    """Return the number of the card that this one replaces; "" where the card names none, or nothing that gives one."""
+    if not fields.get("old_number_link"):
+        return ""
+    try:
+        return former_number(fields["nationality"], fields["id_number"], fields["old_number_link"])
+    except WireFault:  # the number is extra: a good card is not lost over it
+        return ""
+
+
+def _encode_former(card: IdCard) -> str:
+    """Return the three digits from which a former number is worked out. Raises: WireFault if they do not give it."""
+    former = card.former_number.reveal()
+    if not former:
+        return ""
+    link = former[5:7] + former[13:14]
+    if former_number(card.nationality, card.id_number.reveal(), link) != former:
+        raise WireFault("former_number")
+    return link
 
 
 def _decode_date(text: str, what: str) -> date:

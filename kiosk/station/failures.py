@@ -36,11 +36,45 @@ DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
 SLIPS = "Printer"  # what paper means there it does not mean for a scanner's feeder or an A4 tray
+CHIP_CLOSED = ("no_access", "access_denied", "no_application")
+"""What the chip of a travel document says that opens to nothing we know."""
+
+CLOSED = ("psam_needed", "backoffice_needed", "holder_locked")
+"""What a social security card says whose holder's file nobody here can open."""
+CARD_FAULTS = (  # the reader's words for what is the card's: devices/drivers/samv_faults.py
+    (("card_unreadable", "select_failed", "read_failed"), "remedies.card_unread"),
+    (("card_pulled",), "remedies.card_pulled"),
+    (("card_refused_sam", "sam_refused_card", "not_verified"), "remedies.card_refused"),
+    (("card_type",), "remedies.card_type"),
+)
+READER_FAULTS = (  # and for what is its own; a result nobody documented keeps its byte (sw3_5a) and the usual remedy
+    (("noDevice",), "remedies.reader_no_device"),
+    (("mute",), "remedies.reader_mute"),
+    (("garbled", "checksum_received", "length_received", "out_of_step"), "remedies.reader_garbled"),
+    (("hid_report", "hid_length", "hid_sum", "hid_packet", "overflow"), "remedies.reader_garbled"),
+    (("self_test", "random_number"), "remedies.reader_sam"),
+    (("not_authorised",), "remedies.reader_not_authorised"),
+    (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
+    (("usb_endpoints",), "remedies.reader_usb"),
+)
 
 FAILURES: tuple[Failure, ...] = (
-    Failure("F01", ("UserFault",), ("card_unreadable", "card_pulled"), Move.CITIZEN, "failures.card_unreadable", True),
+    *(
+        Failure("F01", ("UserFault",), codes, Move.CITIZEN, "failures.card_unreadable", True, remedy)
+        for codes, remedy in CARD_FAULTS
+    ),
     Failure("F01", ("IdentityError",), ("id_number_bad",), Move.CITIZEN, "failures.card_unreadable", True),
+    Failure("F01", ("UserFault",), ("card_removed",), Move.CITIZEN, "chips.card_removed", True),
+    Failure("F01", ("UserFault",), ("card_unknown",), Move.CITIZEN, "chips.card_unknown", True),
+    Failure("F01", ("UserFault",), ("pin_wrong",), Move.CITIZEN, "chips.pin_wrong", True),
+    Failure("F01", ("UserFault",), ("pin_locked",), Move.CITIZEN, "chips.pin_locked", False),
+    Failure("F01", ("Unsupported",), ("pin_needed",), Move.CITIZEN, "chips.pin_needed", True, "remedies.card_region"),
+    Failure("F01", ("Unsupported",), CLOSED, Move.ATTENDANT, "chips.holder_closed", False, "remedies.card_region"),
     Failure("F02", ("IdentityError",), ("card_expired",), Move.CITIZEN, "failures.card_expired", False),
+    Failure("F01", ("UserFault",), ("wrong_mrz",), Move.CITIZEN, "travel.wrong_mrz", True),
+    Failure("F01", ("UserFault",), ("wrong_can",), Move.CITIZEN, "travel.wrong_can", True),
+    Failure("F01", ("Unsupported",), ("key_needed", "mrz_needed"), Move.CITIZEN, "travel.key_needed", True),
+    Failure("F01", ("Unsupported",), CHIP_CLOSED, Move.ATTENDANT, "travel.chip_closed", False),
     Failure("F03", ("CardLeft",), (), Move.CITIZEN, "failures.card_left", False),
     Failure("F29", ("IdentityError",), ("own_card_again",), Move.CITIZEN, "failures.own_card_again", True),
     Failure("F29", ("FormError",), ("own_card",), Move.CITIZEN, "failures.own_card_again", True),
@@ -58,7 +92,13 @@ FAILURES: tuple[Failure, ...] = (
     Failure(
         "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
     ),
+    *(
+        Failure("F04", ("Reader",), codes, Move.TECHNICIAN, "failures.reader_away", True, remedy)
+        for codes, remedy in READER_FAULTS
+    ),
     Failure("F04", ("Reader",), (), Move.TECHNICIAN, "failures.reader_away", True, "remedies.reader"),
+    Failure("F04", ("NotReady",), ("noService",), Move.TECHNICIAN, "chips.away", True, "remedies.card_service"),
+    Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
     Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
@@ -67,7 +107,6 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F00", ("DoorOpen",), (), Move.TECHNICIAN, "failures.door_open", False, "remedies.door_open"),
     Failure("F27", ("OnBattery",), (), Move.NOBODY, "failures.on_battery", False, "remedies.on_battery"),
     Failure("F00", ("Auxiliaries",), (), Move.TECHNICIAN, "failures.lights_away", False, "remedies.auxiliaries"),
-    Failure("F04", ("Card",), (), Move.TECHNICIAN, "failures.card_away", True, "remedies.card"),
     Failure("F09", ("Scanner",), (), Move.TECHNICIAN, "failures.scanner_away", True, "remedies.scanner"),
     Failure("F09", ("Barcode",), (), Move.ATTENDANT, "failures.barcode_away", True, "remedies.barcode"),
     Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
@@ -85,6 +124,6 @@ def failure_of(kind: str, code: str, device: str = "") -> Failure:
         if kind in row.kinds and (not row.codes or code in row.codes) and row.device in ("", device or row.device):
             return row
     for row in FAILURES:
-        if device and device in row.kinds:
+        if device and device in row.kinds and (not row.codes or code in row.codes):
             return row
     return FAILURES[-1]

@@ -7,6 +7,7 @@ import time
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from devices.api import (
     Cancelled,
@@ -16,11 +17,13 @@ from devices.api import (
     DeviceState,
     HardwareFault,
     NotReady,
+    Private,
     TimedOut,
     UserFault,
     WireFault,
 )
 from devices.drivers.reader_samv import SamvReader
+from devices.sim.cards import card_from
 from devices.sim.control import spawn
 from devices.sim.people import people
 from tests.fixtures.reader import QUICK, wait_until, within
@@ -148,8 +151,8 @@ def test_a_line_that_stays_disturbed_is_a_wire_fault(reader, reader_rig, fault):
     [
         ("read_failed", UserFault, "card_unreadable"),
         ("lifted", UserFault, "card_pulled"),
-        ("card_refused_sam", UserFault, "card_unreadable"),
-        ("sam_refused_card", UserFault, "card_unreadable"),
+        ("card_refused_sam", UserFault, "card_refused_sam"),
+        ("sam_refused_card", UserFault, "sam_refused_card"),
         ("self_test", HardwareFault, "self_test"),
         ("not_authorised", HardwareFault, "not_authorised"),
         ("mute", TimedOut, "mute"),
@@ -182,10 +185,15 @@ def test_after_a_failed_read_the_card_must_be_lifted(reader, reader_rig):
 
 
 def test_a_card_gone_between_finding_and_selecting_is_waited_for_again(reader, reader_rig):
-    reader_rig.put()
-    reader_rig.call("fault", fault="lifted", on="select")  # said as 41, which select never says: a fault of the reader
-    with pytest.raises(HardwareFault, match="read_failed"):
-        reader.read(within())
+    reader_rig.put("child")
+    reader_rig.call("fault", fault="lifted", on="select")  # said as 41
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(reader.read(within())))
+    thread.start()
+    wait_until(lambda: reader_rig.call("state")["faults"] == [], "the card's being lifted")
+    reader_rig.put("father")
+    thread.join(20)
+    assert found == [people(date.today())["father"].card]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +233,49 @@ def test_the_speed_of_a_reader_is_found(tmp_path, speed):
         driver = SamvReader(f"{far.link}?baud=19200", **QUICK)
         driver.open(within())
         assert driver.read(within()) == people(date.today())["spouse"].card
+        assert driver.capabilities().line == f"{speed} baud"
         driver.close()
+        heard = len(far.control.call("asked"))
+        driver.open(within())
+        assert far.control.call("asked")[heard:] == ["11ff", "12ff"]
+        assert driver.capabilities().line == f"{speed} baud"
+        driver.close()
+
+
+def test_the_line_is_told_and_what_no_reader_has_proven(reader, reader_rig):
+    can = reader.capabilities()
+    kind = reader_rig.link.partition(":")[0]
+    wires = {"serial": "115200 baud", "tcp": "tcp", "hid": "hid"}
+    assert can.line in ([wires[kind]] if kind in wires else ["usb split", "usb whole"])
+    assert {"card_J", "card_I", "card_Y", "card_pulled", "management_number"} <= {*can.provisional}
+    assert (can.line.replace(" ", "_") in can.provisional) == (kind in ("usb", "hid"))
+    assert {*can.provisional} - {"card_pulled"} <= {*can.features}
+
+
+def test_the_management_number_is_the_cards_own(reader, reader_rig):
+    with pytest.raises(UserFault, match="read_failed"):
+        reader.read_management_number(within())
+    reader_rig.put("elder")
+    reader.read(within())
+    assert reader.read_management_number(within()).dn == bytes(range(16))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "J", "name": "何港例", "id_number": "810000199001010019", "permit_number": "H12345678"},
+        {"kind": "I", "name": "样例", "id_number": "CAN110080010117", "english_name": "S" * 60, "nationality": "CAN"},
+        {"kind": "Y", "name": "", "id_number": "911840198001010013", "english_name": "A" * 34 + " " + "B" * 11},
+        {"kind": "R", "name": "张", "id_number": "11010519491231002X", "nation": "57", "sex": "5"},
+    ],
+    ids=lambda fields: fields["kind"],
+)
+def test_each_layout_is_read_and_unknown_codes_stay_as_they_are(reader, reader_rig, fields):
+    given = {"birth_date": "1980-01-01", "valid_until": "2030-01-31", **fields}
+    reader_rig.put(given)
+    card = reader.read(within())
+    assert replace(card, photo=Private(b"")) == card_from(given)
+    assert (card.nation, card.sex) == (fields.get("nation", ""), fields.get("sex", ""))
 
 
 def test_an_older_reader_is_asked_the_older_way(tmp_path):

@@ -145,6 +145,7 @@ def test_the_doctor_finds_nothing_wrong_at_a_simulated_terminal(
     looked_at = ["reader", "camera", "printer", "queue", "clock", "network", "keys", "catalogue"]
     assert [one["what"] for one in findings] == looked_at
     assert {one["state"] for one in findings} == {"good"}
+    assert findings[0]["text"].endswith("reader-samv · 115200 baud")
 
 
 def test_the_doctor_says_what_is_wrong_and_what_to_do(

@@ -62,6 +62,18 @@ def test_a_card_is_printed_in_full_when_asked(reader_rig, capsys):
     assert found["valid_from"] == card.valid_from.isoformat()
 
 
+def test_a_decoder_is_tried_on_a_real_read_and_keeps_its_picture(reader_rig, tmp_path, capsys):
+    toy = tmp_path / "toy"  # no decoder of WLT: it says nothing
+    toy.write_text("#!/bin/sh\nexec cat > /dev/null\n")
+    toy.chmod(0o700)
+    reader_rig.put()
+    assert run_read_card(reader_rig.link, as_json=True, photo_decoder=str(toy)) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (list(found), found["photo"]) == ([*KEYS, "photo"], "not available (wrong_size)")
+    assert run_read_card(reader_rig.link, photo_decoder="toy") == 2
+    assert "full path" in capsys.readouterr().err
+
+
 def test_a_card_with_only_an_english_name_prints_it(reader_rig, capsys):
     reader_rig.put("foreigner")
     assert run_read_card(reader_rig.link, reveal=True) == 0
@@ -98,7 +110,8 @@ def test_a_record_of_no_known_kind_says_what_to_do():
     assert explain(WireFault("card_lengths")) == (
         "what the card tells is no record we know (card_lengths); try another card, then another reader"
     )
-    assert explain(HardwareFault("random_number")).startswith("the reader reports a fault (random_number); ")
+    assert explain(HardwareFault("sw3_5a")).startswith("the reader reports a fault (sw3_5a); ")
+    assert explain(HardwareFault("random_number")).endswith("replace the reader. (random_number)")
 
 
 @pytest.mark.parametrize(

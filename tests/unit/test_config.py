@@ -104,7 +104,7 @@ def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistak
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("[devices.reader]\ndriver='reader-samv'\nlink='usb:x'\n", "devices.reader.link: 'usb:x' — allowed are"),
+        ("[devices.reader]\ndriver='reader-samv'\nlink='pcsc:x'\n", "devices.reader.link: 'pcsc:x' — allowed are"),
         ("[devices.reader]\ndriver='camera-http'\nlink='tcp:h:1'\n", "devices.reader.driver: 'camera-http' — a driver"),
         (
             "[devices.reader]\ndriver='reader-samv'\nlink='tcp:h:1'\noptions={a=1}\n",

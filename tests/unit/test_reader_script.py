@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from devices.api import HardwareFault, TimedOut, UserFault, WireFault
-from devices.drivers.reader_samv import SamvReader, _say
+from devices.api import DeviceError, HardwareFault, TimedOut, Unsupported, UserFault, WireFault
+from devices.drivers.reader_samv import SamvReader
+from devices.drivers.samv_talk import say
 from devices.links import open_link
 from devices.wire import samv
 from devices.wire.samv import Answer, CardData, Result
@@ -21,6 +22,10 @@ SAM_ID = bytes.fromhex("AA AA AA 96 69 00 03 12 FF EE")
 FIND = bytes.fromhex("AA AA AA 96 69 00 03 20 01 22")
 SELECT = bytes.fromhex("AA AA AA 96 69 00 03 20 02 21")
 READ = bytes.fromhex("AA AA AA 96 69 00 03 30 10 23")
+OLD_READ = bytes.fromhex("AA AA AA 96 69 00 03 30 01 32")
+NUMBER = bytes.fromhex("AA AA AA 96 69 00 03 30 05 36")
+RESET = bytes.fromhex("AA AA AA 96 69 00 03 10 FF EC")
+RF_50 = bytes.fromhex("AA AA AA 96 69 00 04 61 FF 50 CA")
 ADDRESSES = bytes.fromhex("AA AA AA 96 69 00 03 30 03 30")
 
 GOOD = bytes.fromhex("AA AA AA 96 69 00 04 00 00 90 94")
@@ -90,9 +95,9 @@ def opened() -> Iterator[Callable[[Script], SamvReader]]:
     """Open a driver on a script; at the end every request must have come, in order, and no other."""
     ends: list[tuple[SamvReader, Far]] = []
 
-    def start(script: Script, opening: Script = USUAL) -> SamvReader:
+    def start(script: Script, opening: Script = USUAL, **options: object) -> SamvReader:
         far = Far((*opening, *script))
-        reader = SamvReader(far.link, **QUICK)
+        reader = SamvReader(far.link, **{**QUICK, **options})
         ends.append((reader, far))
         reader.open(within())
         return reader
@@ -192,7 +197,7 @@ def test_a_line_that_takes_no_bytes_is_mute():
         with contextlib.suppress(TimedOut):
             link.write(bytes(50_000_000), within(0.2))  # until every buffer is full
         with pytest.raises(TimedOut, match="mute"):
-            _say(link, FIND, within(), 0.05)
+            say(link, FIND, within(), 0.05)
         link.close()
 
 
@@ -212,3 +217,78 @@ def test_a_card_that_can_never_be_selected_is_unreadable(opened):
     reader = opened(((FIND, FOUND), (SELECT, NOT_SELECTED)) * 3)
     with pytest.raises(UserFault, match="card_unreadable"):
         reader.read(within(8))
+
+
+def said(sw3: int, data: bytes = b"") -> bytes:
+    """Return the answer with a result, built by the codec that other tests hold to the literal bytes."""
+    return samv.encode_answer(Answer(sw3, data))
+
+
+@pytest.mark.parametrize(
+    ("sw3", "error", "code"),
+    [
+        (0x10, WireFault, "checksum_received"),
+        (0x11, WireFault, "length_received"),
+        (0x21, Unsupported, "command_received"),
+        (0x23, Unsupported, "not_permitted"),
+        (0x24, HardwareFault, "unknown_error"),
+        (0x31, UserFault, "card_refused_sam"),
+        (0x32, UserFault, "sam_refused_card"),
+        (0x33, UserFault, "not_verified"),
+        (0x40, UserFault, "card_type"),
+        (0x47, HardwareFault, "random_number"),
+        (0x60, HardwareFault, "self_test"),
+        (0x66, HardwareFault, "not_authorised"),
+        (0x81, UserFault, "select_failed"),
+        (0x41, UserFault, "read_failed"),
+        (0x91, WireFault, "out_of_step"),
+        (0x5A, HardwareFault, "sw3_5a"),
+    ],
+)
+def test_every_result_is_an_error_of_its_own(opened, sw3, error, code):
+    is_twice = sw3 in (0x10, 0x11)  # what we said arrived wrong: it is said once more
+    reader = opened(((NUMBER, said(sw3)),) * (2 if is_twice else 1))
+    with pytest.raises(DeviceError) as found:
+        reader.read_management_number(within())
+    assert (type(found.value), found.value.code) == (error, code)
+
+
+def test_what_the_reader_heard_wrong_is_said_once_more(opened):
+    script = ((FIND, said(0x10)), (FIND, FOUND), (SELECT, said(0x11)), (SELECT, SELECTED))
+    reader = opened((*script, (READ, card_answer()), (ADDRESSES, NOTHING)))
+    assert reader.read(within()).name.reveal() == "张三"
+
+
+@pytest.mark.parametrize("sw3", [0x21, 0x23, 0x24])
+def test_a_reader_that_refuses_30_10_is_asked_30_01(opened, sw3):
+    data = samv.encode_card_data(CardData(TEXT, bytes(1024)), has_fingerprint=False)
+    reader = opened((*LAID_DOWN, (READ, said(sw3)), (OLD_READ, said(0x90, data)), (ADDRESSES, NOTHING)))
+    assert reader.read(within()).name.reveal() == "张三"
+
+
+def test_the_management_number_is_told_in_its_parts(opened):
+    reader = opened(((NUMBER, said(0x90, bytes(range(28)))),))
+    found = reader.read_management_number(within())
+    assert (found.iin, found.sn, found.dn) == (bytes(range(4)), bytes(range(4, 12)), bytes(range(12, 28)))
+
+
+def test_a_reader_whose_self_test_failed_is_reset_once(opened):
+    opening = ((STATUS, said(0x60)), (RESET, GOOD), (STATUS, GOOD), (SAM_ID, ID))
+    assert opened(((STATUS, GOOD),), opening=opening).status(within()).is_ready
+
+
+@pytest.mark.parametrize(("reset", "later"), [(GOOD, ((STATUS, said(0x60)),)), (b"", ())])
+def test_a_reader_that_stays_unwell_says_why(opened, reset, later):
+    with pytest.raises(HardwareFault, match="self_test"):
+        opened((), opening=((STATUS, said(0x60)), (RESET, reset), *later))
+
+
+@pytest.mark.parametrize("answer", [GOOD, said(0x21), said(0x24)])
+def test_the_radio_frame_is_set_where_the_station_asks_for_it(opened, answer):
+    reader = opened(((STATUS, GOOD),), opening=(*USUAL, (RF_50, answer)), rf_frame=0x50)
+    assert reader.status(within()).is_ready
+
+
+def test_a_radio_frame_that_ends_in_a_fault_is_one(opened):
+    with pytest.raises(HardwareFault, match="random_number"):
+        opened((), opening=(*USUAL, (RF_50, said(0x47))), rf_frame=0x50)

@@ -74,7 +74,8 @@ def test_a_residence_permit_is_known_by_its_mark():
     assert block[248:250] == b"J\0"
     block[220:238] = field("H12345678", 18)
     block[238:242] = field("02", 4)
-    assert records.decode_text_record(bytes(block)) == blank(kind=CardKind.RESIDENCE_PERMIT, nation="")
+    permit = blank(kind=CardKind.RESIDENCE_PERMIT, nation="", permit_number=Private("H12345678"))
+    assert records.decode_text_record(bytes(block)) == permit
     found = records.decode_fields(bytes(block))
     assert (found["permit_number"], found["issue_count"]) == ("H12345678", "02")
 
@@ -102,7 +103,8 @@ def test_a_2017_foreigner_card_is_laid_out_as_documented():
     assert card.id_number.reveal() == "CAN110080010117"
     assert (card.name.reveal(), card.sex, card.nation, card.authority) == ("样例", "2", "", "3304")
     assert (card.birth_date.reveal(), card.valid_until) == (date(1980, 1, 1), date(2028, 3, 1))
-    assert records.decode_fields(block)["nationality"] == "CAN"
+    assert (card.nationality, card.former_number.reveal()) == ("CAN", "")
+    assert records.encode_text_record(card)[:236] == block[:236]
 
 
 def test_a_2023_foreigner_card_goes_on_with_its_name_in_a_second_place():
@@ -114,6 +116,32 @@ def test_a_2023_foreigner_card_goes_on_with_its_name_in_a_second_place():
     assert block[220:242] == name[35:].encode("utf-16-le")
     assert block[248:250] == b"Y\0"
     assert records.decode_text_record(block) == card
+
+
+def foreigner(**changes: object) -> IdCard:
+    """Return the 2023 card whose former number the reference works out."""
+    card = blank(kind=CardKind.FOREIGNER_2023, nation="", address=Private(""), authority="", nationality="USA")
+    return replace(card, id_number=Private("911840198001010013"), former_number=Private("USA110880010117"), **changes)
+
+
+def test_a_2023_foreigner_card_tells_the_number_of_the_card_it_replaces():
+    block = records.encode_text_record(foreigner())
+    assert block[242:256] == field("USA", 6) + b"Y\0" + field("081", 6)
+    assert records.decode_text_record(block) == foreigner()
+
+
+@pytest.mark.parametrize("link", ["", "08", "A81"])
+def test_a_link_that_gives_no_former_number_leaves_a_good_card(link):
+    block = records.encode_text_record(foreigner())[:250] + field(link, 6)
+    assert records.decode_text_record(block) == replace(foreigner(), former_number=Private(""))
+
+
+@pytest.mark.parametrize("wrong", ["USA110880010118", "CAN110880010117", "USA", "USA1108800101"])
+def test_a_former_number_that_its_card_does_not_give_is_refused(wrong):
+    with pytest.raises(WireFault, match="former_number"):
+        records.encode_text_record(replace(foreigner(), former_number=Private(wrong)))
+    with pytest.raises(WireFault):
+        records.encode_text_record(blank(former_number=Private("USA110880010117")))
 
 
 def test_a_name_broken_at_a_space_keeps_the_space():
