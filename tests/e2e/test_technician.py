@@ -49,8 +49,8 @@ def test_each_device_is_tested_and_one_pulled_in_the_middle_says_so(kiosk: Termi
     assert kiosk.view.key == "technician.testing"
     kiosk.stage.unplug(DeviceKind.READER)
     kiosk.until(lambda: "NotReady" in row(kiosk, "reader.tested"), "the broken test")
-    assert row(kiosk, "reader.tested").startswith("没有通过：noDevice（NotReady） — 检查读卡器的线和电源")
-    kiosk.until(lambda: row(kiosk, "reader.fault").startswith("noDevice — 检查读卡器"), "the last trouble")
+    assert row(kiosk, "reader.tested").startswith("没有通过：noDevice（NotReady） — 没找到读卡器")
+    kiosk.until(lambda: row(kiosk, "reader.fault").startswith("noDevice — 没找到读卡器"), "the last trouble")
     kiosk.do("end")
     kiosk.until_state(State.ATTRACT)
     assert kiosk.session.tested == ()
