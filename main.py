@@ -76,12 +76,35 @@ def demo(**options: Any) -> None:
 
 @cli.command()
 @CONFIG
+@click.option("--test", "tests", multiple=True, metavar="KIND", help="Put this device to the test (all: each of them).")
+@click.option("--report", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Write it as PDF.")
 @JSON
 def doctor(**options: Any) -> None:
     """Look at each device, the queue, the clock, the network, the catalogue: state and remedy."""
     from app.commands.doctor import run_doctor
 
     _exit(run_doctor(**options))
+
+
+@cli.group()
+def devices() -> None:
+    """What is attached to this terminal."""
+
+
+@devices.command("find")
+@click.option("--write", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Put it into FILE.")
+@click.option("--replace", "replacing", multiple=True, metavar="KIND", help="Overwrite this device in FILE.")
+@click.option("--port", "ports", multiple=True, metavar="PATH", help="Look at this port too, such as a pty.")
+@click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
+@click.option(
+    "--patience", type=click.FloatRange(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer."
+)
+@JSON
+def devices_find(**options: Any) -> None:
+    """Propose a configuration from what answers; nothing is printed, switched or read, and nothing written unasked."""
+    from app.commands.devices import run_find
+
+    _exit(run_find(**options))
 
 
 @cli.command("read-card")
@@ -223,6 +246,14 @@ def config_check(**options: Any) -> None:
     from app.commands.config import check
 
     _exit(check(options["path"] or _default_config(), options["as_json"]))
+
+
+@config.command("pin")
+def config_pin() -> None:
+    """Ask for the technician's code twice and print the line that keeps it."""
+    from app.commands.config import keep_pin
+
+    _exit(keep_pin(click.prompt("Code (6 to 12 digits)", hide_input=True, confirmation_prompt=True)))
 
 
 @cli.command()

@@ -31,7 +31,7 @@ from devices.api.errors import (
 )
 from devices.api.private import MASK, Private
 from devices.api.sheets import Sheet, SheetPrinted
-from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
+from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripPicture, StripRule
 from devices.api.travel import Authenticity, ChipAccess, PictureKind, TravelDocument
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
@@ -89,6 +89,7 @@ __all__ = [
     "StripCode",
     "StripGap",
     "StripLine",
+    "StripPicture",
     "StripRule",
     "SupplyOut",
     "SupplyState",
