@@ -58,7 +58,7 @@ class ScanSettings(msgspec.Struct, frozen=True):
 class Scanned(msgspec.Struct, frozen=True):
     """The pages that came through whole. `stopped_by` is "" where all did, else the code of what ended the stack.
 
-    A jam under the third sheet leaves two good pages and `jammed`: who asked must say so and never call it complete.
+    A jam under the third sheet leaves two good pages and `mediaJammed`; who asked must say so, never call it complete.
     """
 
     pages: tuple[Page, ...]

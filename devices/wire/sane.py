@@ -107,7 +107,7 @@ _BY_STATUS: dict[int, tuple[type[DeviceError], str]] = {
     3: (NotReady, "deviceBusy"),
     4: (HardwareFault, "scanner_invalid"),
     5: (HardwareFault, "scanner_no_data"),
-    6: (Jammed, "jammed"),
+    6: (Jammed, "mediaJammed"),
     7: (UserFault, NO_MEDIA),
     8: (HardwareFault, "cover_open"),
     9: (HardwareFault, "scanner_io"),

@@ -55,6 +55,8 @@ READER_FAULTS = (  # and for what is its own; a result nobody documented keeps i
     (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
     (("usb_endpoints",), "remedies.reader_usb"),
 )
+CODE_CODES = ("code_cut", "code_charset", "code_too_long")
+"""What a code scanner's driver says of a code that did not come through whole, or is none for us."""
 
 FAILURES: tuple[Failure, ...] = (
     *(
@@ -84,6 +86,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
+    Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
+    Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
+    Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
+    Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
     Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
     Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
     *(

@@ -112,7 +112,7 @@ def test_no_more_pages_are_taken_than_asked_for(scanner: DocumentScanner) -> Non
         ("CANCELLED", HardwareFault, "scanner_cancelled"),
         ("DEVICE_BUSY", NotReady, "deviceBusy"),
         ("INVAL", HardwareFault, "scanner_invalid"),
-        ("JAMMED", Jammed, "jammed"),
+        ("JAMMED", Jammed, "mediaJammed"),
         ("NO_DOCS", UserFault, "noMedia"),
         ("COVER_OPEN", HardwareFault, "cover_open"),
         ("IO_ERROR", HardwareFault, "scanner_io"),
@@ -153,7 +153,7 @@ def test_a_scanimage_that_hangs_after_its_last_words_is_ended_and_believed(
 @pytest.mark.parametrize(
     ("status", "said", "error", "code"),
     [
-        (6, "scanimage: sane_start: Document feeder jammed", Jammed, "jammed"),
+        (6, "scanimage: sane_start: Document feeder jammed", Jammed, "mediaJammed"),
         (8, "scanimage: sane_start: Scanner cover is open", HardwareFault, "cover_open"),
         (9, "scanimage: sane_read: Error during device I/O", HardwareFault, "scanner_io"),
     ],
