@@ -290,7 +290,7 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "barcode", "line", "card"]))
+@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "barcode", "rtsp", "line", "card"]))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:
     """Serve a simulator on a pty or a socket, for training and for other people's clients."""

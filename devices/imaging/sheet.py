@@ -7,6 +7,7 @@ import time
 import cv2
 import numpy as np
 
+from devices.api import Verdict
 from devices.imaging import decode, output, quality
 from devices.imaging.fields import Picture
 from devices.imaging.values import SheetRequest, TakeAnswer
@@ -20,7 +21,7 @@ def encode_sheet(data: bytes, request: SheetRequest) -> tuple[TakeAnswer, bytes]
     started = time.perf_counter()
     page = decode.decode_pnm(data)
     height, width = page.shape[:2]
-    blank = tuple(v for v in quality.judge_ink(_small(page), request.limits) if v.gate == "blank")
+    ink, least = quality.ink_percent(_small(page)), request.limits.ink_percent
     is_grey = data[:2] == b"P5"
     body = output.encode_jpeg(page[:, :, 0] if is_grey else page, request.dpi, request.quality)
     answer = TakeAnswer(
@@ -28,7 +29,7 @@ def encode_sheet(data: bytes, request: SheetRequest) -> tuple[TakeAnswer, bytes]
         height_px=height,
         outline=None,
         turn_deg=0,
-        verdicts=blank,
+        verdicts=(Verdict("blank", ink, least, ink >= least),),
         refused="",
         is_kept_despite=False,
         page_width_px=width,

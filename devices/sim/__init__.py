@@ -13,6 +13,7 @@ SIMULATORS: dict[str, str] = {
     "printer": "devices.sim.printer",
     "auxiliaries": "devices.sim.auxiliaries",
     "barcode": "devices.sim.barcode",
+    "rtsp": "devices.sim.rtsp",
     "line": "devices.sim.line",
     "pn532": "devices.sim.pn532",
     "card": "devices.sim.card",
