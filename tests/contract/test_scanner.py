@@ -142,7 +142,7 @@ def test_a_page_without_pixels_is_no_page(scanner: DocumentScanner, sane_bench: 
 def test_a_scanimage_that_hangs_after_its_last_words_is_ended_and_believed(
     scanner: DocumentScanner, scanimage_that: Callable[[str, str], None]
 ) -> None:
-    """SANE 1.1.1 was seen to do so in one of forty I/O errors, and to exit with 0 in one of three."""
+    """SANE 1.1.1 was seen to do so in one of thirty I/O errors, and to exit with 0 in one of five."""
     said = "scanimage: sane_read: Error during device I/O"
     for ending in ("exec sleep 600", "exit 0"):
         scanimage_that("-n", f"echo '{said}' >&2; {ending}")
