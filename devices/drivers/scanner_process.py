@@ -7,6 +7,7 @@ import os
 import re
 import selectors
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -103,8 +104,9 @@ def _listen(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # its whole session: back ends leave readers behind
+        os.killpg(process.pid, signal.SIGKILL)
     if process.poll() is None:
-        process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(KILL_S)
     for pipe in (process.stdout, process.stderr):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def make(request: pytest.FixtureRequest, sane_bench: SaneBench, camera_eye: Eye)
     for one in made:
         one.close()
     assert folders() == [], "a page was left behind"
+    wait_until(lambda: not _scanners_running(), "scanimage and what it started to end")
 
 
 @pytest.fixture
@@ -61,6 +63,16 @@ def scanner(make: Make) -> DocumentScanner:
     found = make()
     found.open(Deadline(45))
     return found
+
+
+def _scanners_running() -> bool:
+    """Whether a process still works on a scan of ours."""
+    ours = f"jinban-scan-{os.getpid()}-".encode()
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if ours in file.read_bytes():
+                return True
+    return False
 
 
 def folders() -> list[Path]:
