@@ -100,23 +100,17 @@ def device_mistakes(
     cls = load_driver(name)
     wrong = tuple(_option_mistakes(cls, options))
     yield from wrong
-    mistakes = tuple(_option_mistakes(cls, options))
-    yield from mistakes
     try:
-        cls(address, **({} if mistakes else options))
+        cls(address)
     except ValueError as fault:
         yield "link", _as_mistake(address, fault)
         return
+    if wrong:
+        return
     try:
-        cls(address, **options if not wrong else {})
+        cls(address, **options)
     except ValueError as fault:  # a text that only the driver can read
-        yield "options", str(fault)
-        named = next((name for name in options if str(fault).startswith(f"{name} ")), "")
-        yield (
-            (f"options.{named}", _as_mistake(options[named], fault)) if named else ("link", _as_mistake(address, fault))
-        )
-        key, _, text = str(fault).partition(": ")  # a driver that looks at an option's value names it
-        yield (key, text) if key.startswith("options.") else ("link", _as_mistake(address, fault))
+        yield _named(options, fault)
 
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
@@ -139,6 +133,16 @@ def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[
         is_kind = isinstance(value, types) and isinstance(value, bool) == (bool in types)
         if not is_kind or (isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0):
             yield f"options.{name}", f"{value!r} — {allowed}"
+
+
+def _named(options: Mapping[str, object], fault: ValueError) -> tuple[str, str]:
+    """Return (key, text) of a driver's refusal, which begins with the option's name; `options` where it names none."""
+    text = str(fault)
+    key, _, rest = text.partition(": ")
+    if key.startswith("options."):
+        return key, rest
+    name = next((name for name in options if text.startswith(f"{name} ")), "")
+    return (f"options.{name}", _as_mistake(options[name], fault)) if name else ("options", text)
 
 
 def _as_mistake(value: object, fault: ValueError) -> str:

@@ -74,6 +74,12 @@ RIGS: dict[str, Rig] = {
 }
 
 
+ELSEWHERE = {  # between these drivers and their cable stands cupsd: their own suites end printer and server under them
+    "printer-escpos-cups",
+    "document-printer-cups",
+}
+
+
 class Plug:
     """A plug that can be pulled, and the link that a driver opens. Pulling and plugging cost no process."""
 
@@ -217,4 +223,4 @@ def test_a_device_that_falls_silent_with_its_cable_in_place(name, tmp_path):
 
 
 def test_every_registered_driver_is_pulled():
-    assert set(DRIVERS) == set(RIGS), "give the new driver a row in RIGS"
+    assert set(DRIVERS) == set(RIGS) | ELSEWHERE, "give the new driver a row in RIGS"

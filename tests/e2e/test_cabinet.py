@@ -83,7 +83,7 @@ def test_a_board_pulled_out_in_a_visit_costs_the_visit_nothing_and_its_lamps_com
     cabinet.stage.plug_in(BOARD)
     cabinet.until(lambda: lane.status.is_ready, "the board")
     cabinet.until(lambda: PRINTER in lit(cabinet), "the printer's lamp: the slip lies there")
-    cabinet.until_delivered(cabinet.session.sid)
+    cabinet.until_delivered(cabinet.session.sid, 120)
     cabinet.go_home()
     cabinet.until(lambda: lit(cabinet) == {GOOD}, "rest")
     assert cabinet.view.top.notice == ""

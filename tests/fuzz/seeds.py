@@ -85,6 +85,15 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     ),
     "escpos": (SLIP, SLIP[:300]),
     "escpos-stream": (PAIR + SLIP[:300], PAIR + b"\x10\x04\x01" + SLIP[-200:]),
+    "escpos-more": (
+        b"\x1b@\x1d\x4c\x08\x00\x1dW\x40\x02\x1b$\x10\x00A\n",
+        b"\x1b3\x18\x1bd\x02\x1dh\x50\x1dk\x04A1\x00",
+    ),
+    "ipp": (
+        b"\x01\x01\x00\x00\x00\x00\x00\x01\x01\x47\x00\x12attributes-charset\x00\x05utf-8\x04"
+        b"\x23\x00\x0dprinter-state\x00\x04\x00\x00\x00\x03\x44\x00\x15printer-state-reasons\x00\x04none\x03",
+        b"\x01\x01\x04\x06\x00\x00\x00\x01\x01\x03",
+    ),
     "strip": ("\x80收件凭证 Café".encode(), b"\0https://x.cn/?a=1", "\x81，。“𠮷”\u200b\x1b@".encode()),
     "mjpeg": (test_mjpeg.FFMPEG, test_mjpeg.FFMPEG.replace(b"Content-length: 5\r\n", b"")),
     "modbus-answer": tuple(

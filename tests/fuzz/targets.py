@@ -41,6 +41,8 @@ TARGETS: dict[str, Target] = {
     "mjpeg": Target(WAYS + "mjpeg", "devices.wire.mjpeg", max_bytes=16_384),
     "modbus-answer": Target(WAYS + "modbus_answer", "devices.wire.modbus"),
     "modbus-request": Target(WAYS + "modbus_request", "devices.wire.modbus"),
+    "escpos-more": Target("devices.wire.escpos:decode", "devices.wire.escpos_more"),
+    "ipp": Target("devices.wire.ipp:decode_answer", "devices.wire.ipp"),
     # devices/imaging
     "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
     "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),

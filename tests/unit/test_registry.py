@@ -114,5 +114,5 @@ def test_what_can_be_made_has_no_mistake():
 
 def test_a_wiring_that_only_the_driver_can_read_is_a_mistake_of_the_options():
     mistakes = tuple(device_mistakes(DeviceKind.AUXILIARIES, "", "tcp:127.0.0.1:9", {"lights": "lamp=1"}))
-    assert [key for key, _ in mistakes] == ["options"]
+    assert [key for key, _ in mistakes] == ["options.lights"]
     assert "lamp=1" in mistakes[0][1]
