@@ -130,15 +130,27 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages.")
 @click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
+@click.option("--link", default="", help="Scan papers instead: sane:DEVICE, as scanimage -L names it.")
+@click.option("--source", type=click.Choice(["flatbed", "feeder"]), default="flatbed", show_default=True)
+@click.option("--mode", type=click.Choice(["colour", "gray"]), default="colour", show_default=True)
+@click.option("--dpi", default=300, show_default=True)
 @JSON
 def scan(**options: Any) -> None:
-    """Run the imaging pipeline on picture files."""
+    """Run the imaging pipeline on picture files, or scan papers into one PDF."""
+    files, link = options.pop("files"), options.pop("link")
+    paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
+    if bool(files) == bool(link):
+        raise click.UsageError("FILE… or --link LINK: one of them")
+    if link:
+        from app.commands.scan_papers import scan_papers
+
+        _exit(scan_papers(link, options["out"], as_json=options["as_json"], **paper))
     from app.commands.scan import scan as run
 
-    _exit(run(options.pop("files"), **options))
+    _exit(run(files, **options))
 
 
 @cli.command("print-test")
@@ -321,7 +333,9 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line", "card"]))
+@click.argument(
+    "kind", type=click.Choice(["reader", "camera", "printer", "barcode", "rtsp", "auxiliaries", "line", "card"])
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:
     """Serve a simulator on a pty or a socket, for training and for other people's clients."""

@@ -201,7 +201,7 @@ class Kiosk:
 
     def _lane(self, kind: DeviceKind, device: DeviceConfig) -> DeviceLane:
         options: dict[str, Any] = dict(device.options)
-        if kind is DeviceKind.CAMERA:
+        if kind in (DeviceKind.CAMERA, DeviceKind.SCANNER):
             options["eye"] = self.eye
         return DeviceLane(
             device.driver or kind.value,

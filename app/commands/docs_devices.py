@@ -154,13 +154,8 @@ def _driver(name: str) -> Driver:
     file = module.replace(".", "/") + ".py"
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == cls)
-    kind = next(
-        ast.unparse(node.value)
-        for node in body.body
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None and "kind" in _targets(node)
-    )
     about = (ast.get_docstring(body) or ast.get_docstring(tree) or "").splitlines()[:1]
-    return Driver(name, cls, DeviceKind[kind.rpartition(".")[2]], file, "".join(about), _provisional(tree))
+    return Driver(name, cls, load_driver(name).kind, file, "".join(about), _provisional(tree))
 
 
 def _provisional(tree: ast.Module) -> tuple[str, ...]:

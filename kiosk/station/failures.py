@@ -57,6 +57,8 @@ READER_FAULTS = (  # and for what is its own; a result nobody documented keeps i
     (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
     (("usb_endpoints",), "remedies.reader_usb"),
 )
+CODE_CODES = ("code_cut", "code_charset", "code_too_long")
+"""What a code scanner's driver says of a code that did not come through whole, or is none for us."""
 
 FAILURES: tuple[Failure, ...] = (
     *(
@@ -92,6 +94,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure(
         "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
     ),
+    Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
+    Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
+    Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
+    Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
     *(
         Failure("F04", ("Reader",), codes, Move.TECHNICIAN, "failures.reader_away", True, remedy)
         for codes, remedy in READER_FAULTS
