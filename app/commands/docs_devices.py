@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from devices.api import DeviceKind
-from devices.registry import DEFAULTS, DRIVERS
+from devices.registry import DEFAULTS, DRIVERS, load_driver
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "devices"
