@@ -76,12 +76,35 @@ def demo(**options: Any) -> None:
 
 @cli.command()
 @CONFIG
+@click.option("--test", "tests", multiple=True, metavar="KIND", help="Put this device to the test (all: each of them).")
+@click.option("--report", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Write it as PDF.")
 @JSON
 def doctor(**options: Any) -> None:
     """Look at each device, the queue, the clock, the network, the catalogue: state and remedy."""
     from app.commands.doctor import run_doctor
 
     _exit(run_doctor(**options))
+
+
+@cli.group()
+def devices() -> None:
+    """What is attached to this terminal."""
+
+
+@devices.command("find")
+@click.option("--write", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Put it into FILE.")
+@click.option("--replace", "replacing", multiple=True, metavar="KIND", help="Overwrite this device in FILE.")
+@click.option("--port", "ports", multiple=True, metavar="PATH", help="Look at this port too, such as a pty.")
+@click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
+@click.option(
+    "--patience", type=click.FloatRange(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer."
+)
+@JSON
+def devices_find(**options: Any) -> None:
+    """Propose a configuration from what answers; nothing is printed, switched or read, and nothing written unasked."""
+    from app.commands.devices import run_find
+
+    _exit(run_find(**options))
 
 
 @cli.command("read-card")
@@ -107,15 +130,27 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages.")
 @click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
+@click.option("--link", default="", help="Scan papers instead: sane:DEVICE, as scanimage -L names it.")
+@click.option("--source", type=click.Choice(["flatbed", "feeder"]), default="flatbed", show_default=True)
+@click.option("--mode", type=click.Choice(["colour", "gray"]), default="colour", show_default=True)
+@click.option("--dpi", default=300, show_default=True)
 @JSON
 def scan(**options: Any) -> None:
-    """Run the imaging pipeline on picture files."""
+    """Run the imaging pipeline on picture files, or scan papers into one PDF."""
+    files, link = options.pop("files"), options.pop("link")
+    paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
+    if bool(files) == bool(link):
+        raise click.UsageError("FILE… or --link LINK: one of them")
+    if link:
+        from app.commands.scan_papers import scan_papers
+
+        _exit(scan_papers(link, options["out"], as_json=options["as_json"], **paper))
     from app.commands.scan import scan as run
 
-    _exit(run(options.pop("files"), **options))
+    _exit(run(files, **options))
 
 
 @cli.command("print-test")
@@ -225,6 +260,14 @@ def config_check(**options: Any) -> None:
     _exit(check(options["path"] or _default_config(), options["as_json"]))
 
 
+@config.command("pin")
+def config_pin() -> None:
+    """Ask for the technician's code twice and print the line that keeps it."""
+    from app.commands.config import keep_pin
+
+    _exit(keep_pin(click.prompt("Code (6 to 12 digits)", hide_input=True, confirmation_prompt=True)))
+
+
 @cli.command()
 @click.option("--code", required=True, help="The one-time code.")
 @CONFIG
@@ -290,7 +333,9 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("kind", type=click.Choice(["reader", "camera", "printer", "line", "card"]))
+@click.argument(
+    "kind", type=click.Choice(["reader", "camera", "printer", "barcode", "rtsp", "auxiliaries", "line", "card"])
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def sim(**options: Any) -> None:
     """Serve a simulator on a pty or a socket, for training and for other people's clients."""

@@ -19,6 +19,7 @@ from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import POLL_S, DeviceLane
 from devices.registry import make_device
+from devices.selftest import selftest_of
 from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
 from kiosk.central.rotating import KeyRotation
@@ -192,13 +193,15 @@ class Kiosk:
                 app_version=VERSION,
                 on_end=eye.forget,
                 on_stuck=on_stuck,
+                self_tests=selftest_of,
+                pin=ready.config.technician.pin,
             )
         )
         self.runner.listeners.append(self._light)
 
     def _lane(self, kind: DeviceKind, device: DeviceConfig) -> DeviceLane:
         options: dict[str, Any] = dict(device.options)
-        if kind is DeviceKind.CAMERA:
+        if kind in (DeviceKind.CAMERA, DeviceKind.SCANNER):
             options["eye"] = self.eye
         return DeviceLane(
             device.driver or kind.value,

@@ -11,6 +11,10 @@ def main() -> int:
         from devices.imaging.eye_worker import main as work
 
         return work(sys.argv[2:])
+    if sys.argv[1:2] == ["camera-worker"]:  # devices.imaging.source
+        from devices.imaging.source_worker import main as watch
+
+        return watch(sys.argv[2:])
     from main import cli
 
     cli(prog_name="jinban")

@@ -28,6 +28,7 @@ AREAS = (
     "cups",
     "camera",
     "auxiliaries",
+    "scanner",
     "services",
     "ui",
     "keyboard",

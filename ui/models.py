@@ -123,7 +123,7 @@ class FieldModel(PatchedModel):
 
 
 _STEP: Roles = {**_plain("key", "label"), "phase": lambda step: step.state}
-_TILE = _plain("key", "label", "caption", "icon", "badge", "action", "is_enabled", "is_selected", "reason")
+_TILE = _plain("key", "label", "caption", "icon", "badge", "action", "is_enabled", "leads_on", "is_selected", "reason")
 _ROW: Roles = {
     "heading": lambda entry: entry[0],
     "standing": lambda entry: entry[1].state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +60,16 @@ def _print_table(values: dict[str, object], prefix: str) -> None:
             _print_table(value, f"{key}.")
         else:
             print(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+
+
+def keep_pin(pin: str) -> int:
+    """Print what `[technician]` keeps of a code. Return 0, or 2 for a code that is none."""
+    from kiosk.station.pin import hash_pin
+
+    try:
+        kept = hash_pin(pin)
+    except ValueError as fault:
+        print(fault, file=sys.stderr)
+        return 2
+    print(f'[technician]\npin = "{kept}"')
+    return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from app.commands.docs_devices import compose_devices
 from kiosk.services.catalogue import load_catalogue
 from kiosk.session.flow.apply import (
     CARD_LEFT_S,
@@ -94,6 +95,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "flow.md": compose_flow,
     "failures.md": compose_failures,
     "audit.md": compose_audit,
+    "devices.md": compose_devices,
 }
 
 

@@ -7,26 +7,22 @@ import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from app import VERSION
-from app.build import AUDIT, MB, QUEUE, TRUST, catalogue_folder, load_texts
+from app.build import MB, QUEUE, TRUST, catalogue_folder, load_texts
+from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
-from devices.api import NEEDED, Deadline, DeviceError, DeviceKind, Status
-from devices.imaging.eye import Eye
-from devices.registry import make_device
+from app.findings import MARKS, Finding
+from devices.api import DeviceKind
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import load_catalogue
-from kiosk.station.audit_events import Event
-from kiosk.station.audit_format import read_lines
 from kiosk.station.clock import SystemClock
-from kiosk.station.config import Config, DeviceConfig
+from kiosk.station.config import Config
 from kiosk.station.errors import CatalogueError, ConfigError, KioskError
-from kiosk.station.failures import failure_of
-from kiosk.station.health import ALARMS
 from kiosk.station.texts import Texts
 from kiosk.trust.backends import key_place
 from kiosk.trust.identity import load_device
@@ -34,33 +30,35 @@ from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
 from offline_queue.api import PauseReason, QueueError, SealFault, Unauthorised
 
-OPEN_S = 8.0  # a reader is tried at five speeds
-STATUS_S = 2.0
 CONNECT_S = 5.0
-MARKS = {"good": "✓", "care": "!", "fault": "✗"}
+ALL = "all"
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """What the doctor says of one thing. `code` is a closed word; `remedy` is "" where none is needed."""
+def run_doctor(config: Path | None, as_json: bool, tests: tuple[str, ...] = (), report: Path | None = None) -> int:
+    """Say how everything is; with `tests` put those devices to the test instead, with `report` write down both.
 
-    what: str
-    state: Literal["good", "care", "fault"]
-    text: str
-    code: str = ""
-    remedy: str = ""
-
-
-def run_doctor(config: Path | None, as_json: bool) -> int:
-    """Say how everything is. Return 0 when all is well, 1 when something is at fault, 2 when it cannot be looked at."""
+    Return 0 when all is well, 1 when something is at fault, 2 when it cannot be looked at.
+    """
     from app.setting import check_setting, load_setting
 
+    if unknown := [one for one in tests if one not in (ALL, *DeviceKind)]:
+        print(f"--test: {unknown[0]!r} — {ALL} or one of {', '.join(DeviceKind)}", file=sys.stderr)
+        return 2
     try:
         setting = load_setting(config)
         check_setting(setting)
         texts = load_texts()
         with ExitStack() as undo:
-            setting, is_held = _prepared(setting, undo)
-            findings = Doctor(setting, texts, is_held).examine()
+            setting, is_held = _prepared(setting, undo, bool(tests))
+            doctor = Doctor(setting, texts, is_held)
+            kinds = doctor.devices.kinds if ALL in tests else tuple(DeviceKind(one) for one in dict.fromkeys(tests))
+            tested = _tested(doctor.devices, kinds, as_json)
+            findings = doctor.examine() if report is not None or not kinds else ()
+            if report is not None:
+                from app.commands.report import write_report
+
+                write_report(report, setting, texts, findings, tested)
+            findings = (*findings, *tested)
     except (ConfigError, KioskError, QueueError) as error:
         for mistake in getattr(error, "mistakes", ()) or (str(error),):
             print(mistake, file=sys.stderr)
@@ -75,7 +73,17 @@ def run_doctor(config: Path | None, as_json: bool) -> int:
     return 1 if any(finding.state == "fault" for finding in findings) else 0
 
 
-def _prepared(config: Config, undo: ExitStack) -> tuple[Config, bool]:
+def _tested(doctor: DeviceDoctor, kinds: tuple[DeviceKind, ...], as_json: bool) -> tuple[Finding, ...]:
+    """Return what came of each device's self-test; what the technician's hand has to do is said before."""
+    tested = []
+    for kind in kinds:
+        if (hand := doctor.hand_of(kind)) and not as_json:
+            print(f"  {hand}", flush=True)
+        tested.append(doctor.test(kind))
+    return tuple(tested)
+
+
+def _prepared(config: Config, undo: ExitStack, is_test: bool = False) -> tuple[Config, bool]:
     """Return the configuration with its simulated far ends started, and whether a running terminal holds the state."""
     from app.setting import enrol_if_blank, is_held, on_stage
 
@@ -88,6 +96,9 @@ def _prepared(config: Config, undo: ExitStack) -> tuple[Config, bool]:
         config = on_stage(config, stage, {})
         if stage.announced is not None:
             enrol_if_blank(config, stage.announced)
+        if is_test:  # the hand at simulated devices is simulated too
+            stage.sims["reader"].control.call("put", card="elder")
+            stage.sims["camera"].control.call("lay", kind="blank", at_once=True)
     return config, holds
 
 
@@ -100,60 +111,13 @@ class Doctor:
         self._is_held = is_held
         self._locale = config.screen.locale
         self._clock = SystemClock(load_floor(config.state_folder / TRUST))
+        self.devices = DeviceDoctor(config, texts, is_held)
 
     def examine(self) -> tuple[Finding, ...]:
         """Return what there is to say, in the order of the architecture page."""
-        asked = [kind for kind in DeviceKind if kind in NEEDED or self._config.devices.of(kind) is not None]
-        devices = [self._device(kind) for kind in asked]
+        devices = [self.devices.look(kind) for kind in self.devices.kinds]
         network = self._network()
         return (*devices, self._queue(), self._clock_finding(), *network, self._catalogue())
-
-    # ── devices ──────────────────────────────────────────────────────────────────────────
-
-    def _device(self, kind: DeviceKind) -> Finding:
-        device = self._config.devices.of(kind)
-        if device is None:
-            return self._find(kind.value, "care", "not_configured", remedy="doctor.remedy_configure")
-        if self._is_held:
-            return self._in_use(kind)
-        try:
-            status, line = self._status_of(kind, device)
-        except DeviceError as error:
-            row = failure_of(type(error).__name__, error.code, kind.value.capitalize())
-            return self._away(kind, error.code or type(error).__name__, row.remedy)
-        if status.is_ready and not status.sensors.alarm:
-            driver = f"{status.driver} · {line}" if line else status.driver
-            return self._find(kind.value, "good", "online", driver=driver)
-        kind_word, code = ("SupplyOut", "paper_out") if status.supply in ("out", "jammed") else ("", status.code)
-        row = failure_of(kind_word, code, ALARMS.get(code, kind.value.capitalize()))
-        return self._away(kind, code or status.device.value, row.remedy)
-
-    def _status_of(self, kind: DeviceKind, device: DeviceConfig) -> tuple[Status, str]:
-        """Return how the device is, and how it is spoken to where that was found out. Raises: DeviceError."""
-        options: dict[str, Any] = dict(device.options)
-        with ExitStack() as undo:
-            if kind is DeviceKind.CAMERA:
-                options["eye"] = Eye()
-                undo.callback(options["eye"].close)
-            driver: Any = make_device(kind, device.driver, device.link, **options)
-            undo.callback(driver.close)
-            driver.open(Deadline(OPEN_S))
-            return driver.status(Deadline(STATUS_S)), driver.capabilities().line
-
-    def _in_use(self, kind: DeviceKind) -> Finding:
-        """Return what the running terminal wrote down last."""
-        last = ""
-        folder = self._config.state_folder / AUDIT
-        for line in read_lines(folder) if folder.is_dir() else ():
-            if line["e"] == Event.DEVICE_STATE and line["a"].get("kind") == kind.value:
-                last = str(line["a"]["state"])
-        state: Literal["good", "care"] = "good" if last == "online" else "care"
-        return self._find(
-            kind.value, state, "in_use", remedy="" if state == "good" else f"remedies.{kind.value}", code=last or "—"
-        )
-
-    def _away(self, kind: DeviceKind, code: str, remedy: str) -> Finding:
-        return self._find(kind.value, "fault", "away", remedy=remedy, code=code)
 
     # ── queue, clock ─────────────────────────────────────────────────────────────────────
 
@@ -275,5 +239,7 @@ def _tell(findings: tuple[Finding, ...], texts: Texts, locale: str) -> None:
     for finding in findings:
         name = texts(f"doctor.{finding.what}", locale)
         print(f"{MARKS[finding.state]} {name}: {finding.text}")
+        for key, value in finding.details.items():
+            print(f"    · {key}: {value}")
         if finding.remedy:
             print(f"    → {finding.remedy}")

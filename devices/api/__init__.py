@@ -15,8 +15,20 @@ from devices.api.chipcards import (
     HolderState,
     SocialCard,
 )
+from devices.api.codes import MAX_CODE_CHARS, Code, CodeSource, Symbology
 from devices.api.deadline import Deadline
-from devices.api.devices import Auxiliaries, Camera, Device, DocumentPrinter, Frames, IdReader, Link, ReceiptPrinter
+from devices.api.devices import (
+    Auxiliaries,
+    Camera,
+    CodeReader,
+    Device,
+    DocumentPrinter,
+    DocumentScanner,
+    Frames,
+    IdReader,
+    Link,
+    ReceiptPrinter,
+)
 from devices.api.errors import (
     Cancelled,
     DeviceError,
@@ -30,14 +42,17 @@ from devices.api.errors import (
     WireFault,
 )
 from devices.api.private import MASK, Private
+from devices.api.scanning import MAX_SCAN_BYTES, ScanMode, Scanned, ScanSettings, ScanSource
 from devices.api.sheets import Sheet, SheetPrinted
-from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripRule
+from devices.api.strip import Printed, Strip, StripCode, StripGap, StripLine, StripPicture, StripRule
 from devices.api.travel import Authenticity, ChipAccess, PictureKind, TravelDocument
 from devices.api.values import CardKind, Corners, IdCard, Page, Preview, Verdict
 from devices.api.words import NEEDED, Capabilities, DeviceKind, DeviceState, MediaState, Status, SupplyState
 
 __all__ = [
     "MASK",
+    "MAX_CODE_CHARS",
+    "MAX_SCAN_BYTES",
     "NEEDED",
     "NO_KEYS",
     "Authenticity",
@@ -52,6 +67,9 @@ __all__ = [
     "CardReader",
     "ChipAccess",
     "ChipCard",
+    "Code",
+    "CodeReader",
+    "CodeSource",
     "Colour",
     "Corners",
     "Deadline",
@@ -60,6 +78,7 @@ __all__ = [
     "DeviceKind",
     "DeviceState",
     "DocumentPrinter",
+    "DocumentScanner",
     "Door",
     "FlashRate",
     "Frames",
@@ -80,6 +99,10 @@ __all__ = [
     "Private",
     "Proximity",
     "ReceiptPrinter",
+    "ScanMode",
+    "ScanSettings",
+    "ScanSource",
+    "Scanned",
     "Sensors",
     "Sheet",
     "SheetPrinted",
@@ -89,10 +112,12 @@ __all__ = [
     "StripCode",
     "StripGap",
     "StripLine",
+    "StripPicture",
     "StripRule",
     "SupplyOut",
     "SupplyState",
     "Switch",
+    "Symbology",
     "TimedOut",
     "TravelDocument",
     "Unsupported",

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from devices.api.auxiliaries import Lamp, Sensors
+from devices.api.codes import Code
 from devices.api.deadline import Deadline
 from devices.api.private import Private
+from devices.api.scanning import Scanned, ScanSettings
 from devices.api.sheets import Sheet, SheetPrinted
 from devices.api.strip import Printed, Strip
 from devices.api.values import IdCard, Page, Preview
@@ -104,6 +106,27 @@ class Auxiliaries(Device, Protocol):
 
     def sensors(self, deadline: Deadline) -> Sensors:
         """Return what the cabinet feels now. Raises: DeviceError."""
+
+
+class DocumentScanner(Device, Protocol):
+    """Scans papers from a flatbed or a feeder."""
+
+    def scan(self, settings: ScanSettings, material: str, index: int, deadline: Deadline) -> Scanned:
+        """Return the pages, numbered from `index`; where something stops a stack, those that came through whole.
+
+        Raises, where no page came through: UserFault("noMedia") for an empty feeder, Jammed, HardwareFault, NotReady,
+        Unsupported, TimedOut; Cancelled at any time.
+        """
+
+
+class CodeReader(Device, Protocol):
+    """Reads bar codes and QR codes. A read waits for a code until its deadline."""
+
+    def read(self, deadline: Deadline) -> Code:
+        """Return the next code held before it; what was shown before is dropped.
+
+        Raises: UserFault for one that is not to be read, WireFault, TimedOut, Cancelled, NotReady.
+        """
 
 
 class Frames(Protocol):

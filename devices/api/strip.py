@@ -35,10 +35,18 @@ class StripGap(msgspec.Struct, frozen=True, tag="gap"):
     lines: int = 1
 
 
+class StripPicture(msgspec.Struct, frozen=True, tag="picture"):
+    """Dots across the paper: rows of whole bytes, most significant bit left, 1 = black."""
+
+    width_px: int
+    height_px: int
+    data: bytes
+
+
 class Strip(msgspec.Struct, frozen=True):
     """What a receipt printer prints, top to bottom; it ends with a cut."""
 
-    parts: tuple[StripLine | StripRule | StripCode | StripGap, ...]
+    parts: tuple[StripLine | StripRule | StripCode | StripGap | StripPicture, ...]
     width_columns: int = 48  # half-width characters of font A on 80 mm paper (576 dots / 12)
 
 

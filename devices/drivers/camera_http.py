@@ -202,6 +202,7 @@ class _Answer:
 
     def __init__(self, place: _Place, freeze_s: float, deadline: Deadline) -> None:
         self._freeze_s = freeze_s
+        self._chunks: mjpeg.ChunkDecoder | None = None
         self._socket = place.connect(deadline)
         try:
             self._socket.sendall(mjpeg.encode_request(f"{place.host}:{place.port}", place.path))
@@ -215,6 +216,9 @@ class _Answer:
         if self.head.status != 200:
             self.close()
             raise NotReady("camera_status", str(self.head.status))
+        if self.head.is_chunked:
+            self._chunks = mjpeg.ChunkDecoder()
+            self._rest = self._chunks.feed(self._rest)
 
     def __enter__(self) -> _Answer:
         return self
@@ -236,11 +240,15 @@ class _Answer:
                 raise TimedOut("camera_frozen")
             self._socket.settimeout(max(0.001, min(SLICE_S, still.left_s())))
             try:
-                return self._socket.recv(CHUNK)
+                data = self._socket.recv(CHUNK)
             except TimeoutError:
                 continue
             except OSError as error:
                 raise NotReady("noDevice") from error
+            if self._chunks is None or not data:
+                return data
+            if (body := self._chunks.feed(data)) or self._chunks.is_over:
+                return body
 
     def read_body(self, length: int, deadline: Deadline) -> bytes:
         """Return `length` bytes, all there are where it is −1. Raises: WireFault where they end early, DeviceError."""
@@ -294,6 +302,8 @@ class _Stream(_Answer):
                     return frames[-1]
                 if not data:
                     return frames[-1]
+                if self._chunks is not None:
+                    data = self._chunks.feed(data)
             else:
                 data = self.receive(deadline)
                 if not data:

@@ -52,7 +52,7 @@ class PhotoDecoder:
         Raises: ValueError for a path that is not full.
         """
         if program and not Path(program).is_absolute():
-            raise ValueError(f"options.photo_decoder: {program!r} — the full path of a program")
+            raise ValueError(f"photo_decoder {program!r}: the full path of a program")
         self._program = program
         self._decode_s = decode_s
 

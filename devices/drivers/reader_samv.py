@@ -71,7 +71,7 @@ class SamvReader:
         Raises: ValueError naming what is allowed.
         """
         if not 0 <= rf_frame <= 0xFF:
-            raise ValueError(f"options.rf_frame: {rf_frame} — a byte, 1 to 255")
+            raise ValueError(f"rf_frame {rf_frame!r}: a byte, 1 to 255")
         self._talk = Talk(lines or open_lines(address), answer_s)
         self._read_s = read_s
         self._rf_frame = rf_frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Literal, NamedTuple
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.api import WireFault
+from devices.api import MAX_SCAN_BYTES, WireFault
 
 MAX_BYTES = 20_000_000  # reference/imaging.md §12
 MAX_PIXELS = 40_000_000
@@ -19,6 +20,7 @@ ALLOWED = "JPEG or PNG, at most 20 MB, 40 megapixels and 20000 px a side"
 Picture = npt.NDArray[np.uint8]
 Reduction = Literal[1, 2, 4]
 _FLAGS = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
+_PNM_HEAD = re.compile(rb"(P[56])\s+(?:#[^\n]*\n\s*)*([0-9]{1,5})\s+([0-9]{1,5})\s+255\s")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FRAME_MARKERS = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive; no lossless, no arithmetic coding
 
@@ -68,6 +70,25 @@ def decode_picture(data: bytes, reduction: Reduction = 1) -> tuple[Picture, Head
     if picture.shape[:2] != expected:
         raise WireFault("not_a_picture", "its size is not what its header says")
     return _upright(picture, header.orientation), header
+
+
+def decode_pnm(data: bytes) -> Picture:
+    """Return h×w×3 uint8 BGR of a binary PNM (P5 grey, P6 RGB; 8 bits a sample), as document scanners' pages come.
+
+    Nothing is guessed: the header's size must be the file's. Raises: WireFault as read_header.
+    """
+    found = _PNM_HEAD.match(data[:200])
+    if found is None or len(data) > MAX_SCAN_BYTES:
+        code = "not_a_picture" if found is None else "picture_too_large"
+        raise WireFault(code, f"allowed is binary PNM of 8 bits, at most {MAX_SCAN_BYTES} bytes")
+    signs = 3 if found[1] == b"P6" else 1
+    width, height = int(found[2]), int(found[3])
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and width * height <= MAX_PIXELS):
+        raise WireFault("picture_too_large", f"{width}×{height} px; allowed is {ALLOWED}")
+    if len(data) - found.end() != width * height * signs:
+        raise WireFault("picture_truncated", "its size is not what its header says")
+    picture = np.frombuffer(data, np.uint8, offset=found.end()).reshape(height, width, signs)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR if signs == 3 else cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
 
 def stored_point(x: float, y: float, header: Header) -> tuple[float, float]:

@@ -15,16 +15,31 @@ from pathlib import Path
 
 import msgspec
 
-from devices.api import Cancelled, Deadline, HardwareFault, Page, Preview, Private, TimedOut, UserFault, WireFault
+from devices.api import (
+    Cancelled,
+    Code,
+    CodeSource,
+    Deadline,
+    HardwareFault,
+    Page,
+    Preview,
+    Private,
+    TimedOut,
+    UserFault,
+    WireFault,
+)
 from devices.imaging import wire
 from devices.imaging.values import (
     Answer,
+    CodesAnswer,
+    CodesRequest,
     Hello,
     Limits,
     LookAnswer,
     LookRequest,
     Refusal,
     Request,
+    SheetRequest,
     TakeAnswer,
     TakeRequest,
     Track,
@@ -162,19 +177,35 @@ class Eye:
             self.track = msgspec.structs.replace(self.track, taken=kept or self.track.taken, stable_frames=0, past=())
         if answer.refused:
             raise UserFault(answer.refused)
-        if not (examined.output.startswith(b"\xff\xd8\xff") and examined.output.endswith(b"\xff\xd9")):
-            raise HardwareFault("eye_answer", "a page that is no JPEG")
-        return Page(
-            material=material,
-            index=index,
-            jpeg=Private(examined.output),
-            width_px=answer.page_width_px,
-            height_px=answer.page_height_px,
-            dpi=answer.dpi,
-            verdicts=answer.verdicts,
-            sha256=hashlib.sha256(examined.output).hexdigest(),
-            is_kept_despite=answer.is_kept_despite,
-        )
+        return _page(answer, examined.output, material, index)
+
+    def sheet(self, scan: bytes, material: str, index: int, deadline: Deadline, dpi: int) -> Page:
+        """Return a page of a document scanner (binary PNM bytes), judged for ink alone, encoded.
+
+        Raises: WireFault, HardwareFault, TimedOut, Cancelled.
+        """
+        with self._lock:
+            visit = self._visit
+            answer, output = self._ask(SheetRequest(self.limits, dpi), scan, deadline, TAKE_S)
+            if not isinstance(answer, TakeAnswer):
+                raise self._broken("an answer to another question")
+            if visit != self._visit:
+                raise Cancelled("forgotten")
+        return _page(answer, output, material, index)
+
+    def codes(self, picture: bytes, deadline: Deadline) -> tuple[Code, ...]:
+        """Return the codes on a picture (JPEG or PNG bytes), those nearest to its middle first.
+
+        Raises: WireFault, HardwareFault, TimedOut, Cancelled.
+        """
+        with self._lock:
+            visit = self._visit
+            answer, _ = self._ask(CodesRequest(), picture, deadline, LOOK_S)
+            if not isinstance(answer, CodesAnswer):
+                raise self._broken("an answer to another question")
+            if visit != self._visit:
+                raise Cancelled("forgotten")
+        return tuple(Code(Private(one.text), one.symbology, CodeSource.CAMERA) for one in answer.codes)
 
     def examine(self, picture: bytes, deadline: Deadline, keep: bool = False, as_pdf: bool = False) -> Examined:
         """Return all there is to say about a picture file, and the page as JPEG or PDF (empty where a gate refused).
@@ -302,6 +333,23 @@ def worker_environment() -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
+    """Return the page an answer tells of. Raises: HardwareFault where it is none."""
+    if not (output.startswith(b"\xff\xd8\xff") and output.endswith(b"\xff\xd9")):
+        raise HardwareFault("eye_answer", "a page that is no JPEG")
+    return Page(
+        material=material,
+        index=index,
+        jpeg=Private(output),
+        width_px=answer.page_width_px,
+        height_px=answer.page_height_px,
+        dpi=answer.dpi,
+        verdicts=answer.verdicts,
+        sha256=hashlib.sha256(output).hexdigest(),
+        is_kept_despite=answer.is_kept_despite,
+    )
 
 
 def _fits(answer: LookAnswer) -> bool:

@@ -51,7 +51,7 @@ def serve(link: socket.socket, memory: mmap.mmap, has_network: bool) -> None:
 
     from devices.api import WireFault
     from devices.imaging import pipeline, wire
-    from devices.imaging.values import Answer, Hello, LookRequest, Refusal, Request
+    from devices.imaging.values import Answer, CodesRequest, Hello, LookRequest, Refusal, Request, SheetRequest
 
     cv2.setNumThreads(1)
 
@@ -61,6 +61,14 @@ def serve(link: socket.socket, memory: mmap.mmap, has_network: bool) -> None:
             start = request.slot * pipeline.PREVIEW_BYTES
             memory[start : start + len(pixels)] = pixels
             return look, b""
+        if isinstance(request, SheetRequest):
+            from devices.imaging import sheet
+
+            return sheet.encode_sheet(payload, request)
+        if isinstance(request, CodesRequest):
+            from devices.imaging import codes  # zxing-cpp: only where codes are read
+
+            return codes.read_codes(payload), b""
         return pipeline.take(payload, request)
 
     limits = {"as": ADDRESS_SPACE, "cpu_s": CPU_S, "core": 0}

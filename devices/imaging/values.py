@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from devices.api import Corners, Verdict
+from devices.api import Corners, Symbology, Verdict
 
 GATES = (
     "page",
@@ -90,6 +90,37 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     as_pdf: bool = False
 
 
+class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
+    """Encode one page of a document scanner (binary PNM follows): it is straight and whole, only `blank` is judged."""
+
+    limits: Limits
+    dpi: int
+    quality: int = 80
+    as_pdf: bool = False
+
+
+class CodesRequest(msgspec.Struct, frozen=True, tag="codes"):
+    """Read the codes on a picture (JPEG or PNG follows)."""
+
+
+class FoundCode(msgspec.Struct, frozen=True):
+    """One code on a picture: corners in px of the picture as decoded, clockwise from the code's own top left."""
+
+    text: str
+    symbology: Symbology
+    corners: Corners
+
+    def __repr__(self) -> str:
+        return f"FoundCode({self.symbology})"
+
+
+class CodesAnswer(msgspec.Struct, frozen=True, tag="codes_read"):
+    """The codes read, those nearest to the middle first. `passed_over` counts what was too long or one too many."""
+
+    codes: tuple[FoundCode, ...]
+    passed_over: int = 0
+
+
 class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     """A still judged. The encoded page follows, empty when `refused` names the gate that speaks."""
 
@@ -123,5 +154,5 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
     has_network: bool
 
 
-Answer = LookAnswer | TakeAnswer | Refusal | Hello
-Request = LookRequest | TakeRequest
+Answer = LookAnswer | TakeAnswer | CodesAnswer | Refusal | Hello
+Request = LookRequest | TakeRequest | SheetRequest | CodesRequest

@@ -12,6 +12,8 @@ SIMULATORS: dict[str, str] = {
     "camera": "devices.sim.camera",
     "printer": "devices.sim.printer",
     "auxiliaries": "devices.sim.auxiliaries",
+    "barcode": "devices.sim.barcode",
+    "rtsp": "devices.sim.rtsp",
     "line": "devices.sim.line",
     "pn532": "devices.sim.pn532",
     "card": "devices.sim.card",

@@ -1,4 +1,4 @@
-"""Runs one simulator: `python -m devices.sim reader|camera|printer|card …`."""
+"""Runs one simulator: `python -m devices.sim reader|camera|printer|barcode|card …`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from devices.api import WireFault
 
 MAX_HEAD = 16_384  # a camera's headers are a few hundred bytes
 MAX_PART = 20_000_000  # one picture; reference/security.md §8
+MAX_CHUNK_LINE = 300  # a length of eight digits and an extension nobody uses
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -16,6 +17,11 @@ class Head(msgspec.Struct, frozen=True):
 
     status: int
     headers: dict[str, str]
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body comes in chunks."""
+        return self.headers.get("transfer-encoding", "").strip().lower() == "chunked"
 
     @property
     def length(self) -> int:
@@ -50,6 +56,41 @@ def decode_head(data: bytes) -> tuple[Head, bytes] | None:
     if len(words) < 2 or not words[0].startswith("HTTP/") or not (words[1].isascii() and words[1].isdigit()):
         raise WireFault("camera_head", "no HTTP response")
     return Head(int(words[1][:3]), _headers(lines)), data[end + 4 :]
+
+
+class ChunkDecoder:
+    """Takes the framing of a chunked body away; some cameras chunk even an answer to HTTP/1.0."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._left = 0  # bytes of the running chunk that are still to come
+        self.is_over = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the body's bytes in what arrived; what follows the last chunk is dropped. Raises: WireFault."""
+        self._data += data
+        body = bytearray()
+        while not self.is_over:
+            if self._left > 0:
+                piece = self._data[: self._left]
+                del self._data[: len(piece)]
+                body += piece
+                self._left -= len(piece)
+                if self._left > 0:
+                    break
+            start = 2 if self._data.startswith(b"\r\n") else 0  # the end of the former chunk
+            end = self._data.find(b"\r\n", start)
+            if end < 0:
+                if len(self._data) > MAX_CHUNK_LINE:
+                    raise WireFault("camera_chunk", "a chunk without its length")
+                break
+            text = bytes(self._data[start:end]).partition(b";")[0].strip()
+            if not text or len(text) > 8 or text.strip(b"0123456789abcdefABCDEF"):
+                raise WireFault("camera_chunk", "a chunk without its length")
+            del self._data[: end + 2]
+            self._left = int(text, 16)
+            self.is_over = self._left == 0
+        return bytes(body)
 
 
 class PartDecoder:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from devices.api import Strip, StripCode, StripLine, StripRule, WireFault
+from devices.api import Strip, StripCode, StripLine, StripPicture, StripRule, WireFault
 from devices.wire import escpos
 from devices.wire.escpos import COLUMN_DOTS, LINE_DOTS, Align, Operation
 
 GETA = "〓"  # the printer's own mark for a character nobody has
 SLICE_BYTES = 512  # a quarter of a second at 19200
 SLICE_ROWS = 8
+BAND_ROWS = 16  # of a picture: a good kilobyte at full width
 QR_LEVEL_M = 49  # a slip is folded and carried in a pocket
 QR_CAPACITY = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213, 251, 287, 331)  # bytes at level M, versions 1 to 13
 CLOSERS = "，。、；：？！）】》〉」』”’％,.;:?!)]}%"
@@ -61,6 +62,8 @@ def lay_out(strip: Strip, rasterize: Rasterize) -> tuple[Operation, ...]:
                 pen.line(StripLine("-" * strip.width_columns))
             case StripCode():
                 pen.code(part)
+            case StripPicture():
+                pen.dots(part)
             case _:
                 pen.gap(part.lines)
     return (*pen.operations, escpos.Chinese(False), escpos.Cut(is_partial=True, feed_dots=0))
@@ -168,6 +171,16 @@ class _Pen:
     def gap(self, lines: int) -> None:
         self._size(1)
         self.operations.append(escpos.Feed(lines))
+
+    def dots(self, picture: StripPicture) -> None:
+        """Lay a picture down in bands, so that a status request may come between two of them."""
+        stride = (picture.width_px + 7) // 8
+        if not 0 < stride * 8 <= self._width * COLUMN_DOTS or len(picture.data) != stride * picture.height_px:
+            raise WireFault("raster_size")
+        self._place(Align.LEFT)
+        for top in range(0, picture.height_px, BAND_ROWS):
+            band = picture.data[top * stride : (top + BAND_ROWS) * stride]
+            self.operations.append(escpos.Raster(stride, len(band) // stride, escpos.defuse(band)))
 
     def _text(self, row: str, line: StripLine) -> None:
         if row:

@@ -76,6 +76,21 @@ def next_needed(plan: tuple[MaterialState, ...]) -> MaterialState | None:
     return next((material for material in plan if material.state is MaterialStatus.NEEDED), None)
 
 
+def always_laid_down(item: ServiceItem) -> bool:
+    """Whether every applicant has a paper to lay down: one without a condition that may not follow."""
+    return any(not material.required_if and material.necessity != _MAY_FOLLOW for material in _papers(item))
+
+
+def perhaps_laid_down(item: ServiceItem) -> bool:
+    """Whether some applicant has a paper to lay down, who cannot let it follow."""
+    return any(material.necessity != _MAY_FOLLOW for material in _papers(item))
+
+
+def _papers(item: ServiceItem) -> tuple[Material, ...]:
+    """Return the materials that a card and a form do not settle, whose condition may hold."""
+    return tuple(m for m in item.materials if _without_pages(m, has_card=True) is MaterialStatus.NEEDED)
+
+
 def _status(
     material: Material, known: Mapping[str, str], pages: int, *, has_card: bool, is_put_off: bool
 ) -> MaterialStatus:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from kiosk.session.flow.apply import is_at_work
-from kiosk.session.screens import ending, filling, home, papers, person
+from kiosk.session.screens import ending, filling, home, papers, person, technician
 from kiosk.session.screens.frame import Scene, help_notes, steps_of, top_of
 from kiosk.session.session import Session, State
 from kiosk.session.view import View
@@ -31,6 +31,8 @@ SCREENS: dict[State, Callable[[Scene], View]] = {
     State.SLIP: ending.slip_screen,
     State.FAREWELL: ending.farewell,
     State.TROUBLE: ending.trouble,
+    State.PIN: technician.pin,
+    State.TECHNICIAN: technician.page,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from devices.api import Private
+
 
 class Effect(msgspec.Struct, frozen=True, tag=True):
     """Root of all effects."""
@@ -62,6 +64,22 @@ class PrintSlip(Effect, frozen=True):
 
     reprint: int
     deadline_s: float
+
+
+class CheckPin(Effect, frozen=True):
+    """Judge the technician's code → PinChecked."""
+
+    pin: Private[str]
+
+
+class AskAbilities(Effect, frozen=True):
+    """Ask every device what it can do → AbilitiesTold of each that answers."""
+
+
+class TestDevice(Effect, frozen=True):
+    """Put a device to the test → DeviceTested."""
+
+    kind: str
 
 
 class PrintList(Effect, frozen=True):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from devices.api import IdCard, Page, Preview, Private, Verdict
 from offline_queue.api import Outcome, Ticket
+
+PinVerdict = Literal["right", "wrong", "closed", "unset"]
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -107,6 +111,32 @@ class SlipFailed(Reply, frozen=True):
 
     kind: str
     code: str
+
+
+class PinChecked(Reply, frozen=True):
+    """The technician's code was judged. `wait_s` is for how long no code opens."""
+
+    verdict: PinVerdict
+    wait_s: float = 0.0
+
+
+class AbilitiesTold(Reply, frozen=True):
+    """What one device can do, in the words of its driver."""
+
+    kind: str
+    identifier: str = ""
+    features: tuple[str, ...] = ()
+    provisional: tuple[str, ...] = ()
+
+
+class DeviceTested(Reply, frozen=True):
+    """What came of a self-test: a sentence's key and values; `error` is the device error's type, "" for none."""
+
+    kind: str
+    text: str
+    code: str = ""
+    facts: dict[str, str] = {}
+    error: str = ""
 
 
 class ListPrinted(Reply, frozen=True):

@@ -66,6 +66,12 @@ class Journal(Protocol):
     def printed(self, session: Session, kind: str) -> None:
         """The slip is out."""
 
+    def technician_came(self, verdict: str) -> None:
+        """Somebody has entered a code: right, wrong, closed or unset. Any thread."""
+
+    def device_tested(self, kind: DeviceKind, result: str) -> None:
+        """A self-test has ended: passed, dirty or failed. Any thread."""
+
     def head(self) -> str:
         """Return the chain's head, lower-case hex."""
 
@@ -114,6 +120,14 @@ class AuditJournal:
             self._log.record(Event.PRINT_FAILED, sess=session.id, kind=_slip_kind(session), reason=name)
         else:
             self._log.record(Event.PAGE_REFUSED, sess=session.id, page=len(session.pages), reason="device")
+
+    def technician_came(self, verdict: str) -> None:
+        """Record the verdict, never the code."""
+        self._log.record(Event.TECHNICIAN_CODE, verdict=verdict)
+
+    def device_tested(self, kind: DeviceKind, result: str) -> None:
+        """Record how it ended."""
+        self._log.record(Event.DEVICE_TESTED, kind=kind.value, result=result)
 
     def device_changed(self, status: Status) -> None:
         """Record the state."""

@@ -94,6 +94,18 @@ class Sync(Protocol):
         """Whether the platform answered last."""
 
 
+class SelfTest(Protocol):
+    """How a kind of device proves itself; see devices/selftest.py."""
+
+    @property
+    def ask(self) -> Callable[[Any, Deadline], object]:
+        """Return the command; its value has text, code and facts."""
+
+    @property
+    def deadline_s(self) -> float:
+        """Return how long it may take."""
+
+
 class Parts(msgspec.Struct, frozen=True):
     """Everything a runner is put together from."""
 
@@ -113,3 +125,5 @@ class Parts(msgspec.Struct, frozen=True):
     app_version: str
     on_end: Callable[[], None]  # forget frames, clipboard …
     on_stuck: Callable[[], None]
+    self_tests: Callable[[DeviceKind], SelfTest]
+    pin: str = ""  # the technician's code as configuration keeps it; "" = nobody enters

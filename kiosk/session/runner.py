@@ -19,6 +19,7 @@ from devices.api import (
     Deadline,
     DeviceError,
     DeviceKind,
+    DeviceState,
     IdReader,
     Preview,
     Private,
@@ -33,15 +34,12 @@ from kiosk.session import events as evt
 from kiosk.session.compose import view_of
 from kiosk.session.outgoing import compose_slip, submission_of
 from kiosk.session.parts import Parts
+from kiosk.session.servicing import Servicing
 from kiosk.session.session import Session, State, first_session
 from kiosk.session.sheets import print_list
 from kiosk.session.step import step
 from kiosk.session.view import View
-from offline_queue.api import (
-    Change,
-    QueueError,
-    QueueStats,
-)
+from offline_queue.api import Change, QueueError, QueueStats
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +55,8 @@ ACTS = (
     evt.SlipFailed,
     evt.ListPrinted,
     evt.CardGone,
+    evt.PinChecked,
+    evt.DeviceTested,
 )
 """What counts as activity. A device that only says it is away, or that nobody came, must not keep a visit alive."""
 WATCH_STEP = 0.01  # outlines that moved less (of the frame) are the same picture
@@ -77,6 +77,7 @@ class SessionRunner:
         self._ticking: Callable[[], None] | None = None
         self._last_corners: tuple[float, ...] = ()
         self._last_gate = ("", False)
+        self._servicing = Servicing(parts, self._took)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────
 
@@ -210,6 +211,8 @@ class SessionRunner:
     def _device_changed(self, status: Status) -> None:
         known = self.station.devices.get(status.kind)
         self.station = replace(self.station, devices={**self.station.devices, status.kind: status})
+        if not status.is_ready and status.device is not DeviceState.STARTING:
+            self.station = replace(self.station, faults={**self.station.faults, status.kind: status})
         if known is None or known.device is not status.device or known.supply is not status.supply:
             self._p.journal.device_changed(status)
         self._show()
@@ -262,6 +265,8 @@ class SessionRunner:
                     lambda t, _: evt.SlipPrinted(t),
                     self._slip_failed,
                 )
+            case ask.CheckPin() | ask.AskAbilities() | ask.TestDevice():
+                self._servicing.run(effect)
             case ask.PrintList():
                 print_list(self._p, self.session, self.station, effect, self._took)
             case ask.EndVisit():

@@ -14,6 +14,7 @@ from devices.api import IdCard, Page, Preview, Private
 from kiosk.services.catalogue import Catalogue, ServiceItem
 from kiosk.services.identity import Identity
 from kiosk.services.signature import Stroke
+from kiosk.session.events import AbilitiesTold, DeviceTested
 from kiosk.station.config import ScreenConfig
 from offline_queue.api import Outcome, Ticket
 
@@ -37,6 +38,8 @@ class State(StrEnum):
     SLIP = "slip"
     FAREWELL = "farewell"
     TROUBLE = "trouble"
+    PIN = "pin"
+    TECHNICIAN = "technician"
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -96,6 +99,14 @@ class Session(msgspec.Struct, frozen=True):
     reprints: int = 0
     # the material list on A4, asked for at the guide
     sheet: Literal["", "printing", "printed", "failed"] = ""
+    # the technician
+    pin: Private[str] = Private("")
+    is_checking_pin: bool = False
+    pin_verdict: str = ""
+    pin_wait_s: int = 0
+    testing: str = ""  # a DeviceKind
+    tested: tuple[DeviceTested, ...] = ()
+    abilities: tuple[AbilitiesTold, ...] = ()
     # the moment
     tries: int = 0
     fault: Fault | None = None

@@ -61,6 +61,7 @@ class Tile(msgspec.Struct, frozen=True):
     badge: str = ""  # 最多跑一次 …
     action: str = "choose"
     is_enabled: bool = True
+    leads_on: bool = False  # can be pressed though it is grey: what lies behind can be read
     is_selected: bool = False
     reason: str = ""
 

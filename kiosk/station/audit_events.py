@@ -39,6 +39,8 @@ class Event(StrEnum):
     KEY_ROTATED = "device.key-rotated"
     DEVICE_STATE = "device.state"
     CABINET_SENSOR = "cabinet.sensor"
+    DEVICE_TESTED = "device.tested"
+    TECHNICIAN_CODE = "technician.code"
     VISIT_START = "visit.start"
     VISIT_END = "visit.end"
     CARD_READ_OK = "card.read-ok"

@@ -61,6 +61,9 @@ Tpm = Annotated[
         extra={"allowed": "device:/dev/tpmrm0, or swtpm:host=HOST,port=PORT of a software TPM"},
     ),
 ]
+PinHash = Annotated[
+    str, Meta(pattern=r"^$|^scrypt:[0-9a-f]{32}:[0-9a-f]{64}$", extra={"allowed": "what `config pin` prints; or empty"})
+]
 Seconds = Annotated[int, Meta(ge=5, le=3600)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 
@@ -138,6 +141,12 @@ class DevicesConfig(Section, frozen=True, kw_only=True):
         return found
 
 
+class TechnicianConfig(Section, frozen=True, kw_only=True):
+    """Who may open the maintenance page. `pin` is what `config pin` prints; empty = nobody."""
+
+    pin: PinHash = ""
+
+
 class PlatformConfig(Section, frozen=True, kw_only=True):
     """The central platform. No address at all means a terminal that only stores."""
 
@@ -184,6 +193,7 @@ class Config(Section, frozen=True, kw_only=True):
     devices: DevicesConfig = DevicesConfig()
     platform: PlatformConfig = PlatformConfig()
     sync: SyncConfig = SyncConfig()
+    technician: TechnicianConfig = TechnicianConfig()
     simulation: SimulationConfig = SimulationConfig()
     profile: Literal["development", "production"] = "development"  # production: no device key in a plain file
     catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program

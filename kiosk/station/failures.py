@@ -29,11 +29,13 @@ class Failure(msgspec.Struct, frozen=True):
     text: str  # key in the texts
     can_retry: bool
     remedy: str = ""  # key of the technician's remedy; "" = none needed
+    device: str = ""  # holds for trouble of this device alone; "" = of any
 
 
 DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
+SLIPS = "Printer"  # what paper means there it does not mean for a scanner's feeder or an A4 tray
 CHIP_CLOSED = ("no_access", "access_denied", "no_application")
 """What the chip of a travel document says that opens to nothing we know."""
 
@@ -55,6 +57,8 @@ READER_FAULTS = (  # and for what is its own; a result nobody documented keeps i
     (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
     (("usb_endpoints",), "remedies.reader_usb"),
 )
+CODE_CODES = ("code_cut", "code_charset", "code_too_long")
+"""What a code scanner's driver says of a code that did not come through whole, or is none for us."""
 
 FAILURES: tuple[Failure, ...] = (
     *(
@@ -84,8 +88,16 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
-    Failure("F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out"),
-    Failure("F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out"),
+    Failure(
+        "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
+    ),
+    Failure(
+        "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
+    ),
+    Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
+    Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
+    Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
+    Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
     *(
         Failure("F04", ("Reader",), codes, Move.TECHNICIAN, "failures.reader_away", True, remedy)
         for codes, remedy in READER_FAULTS
@@ -101,6 +113,8 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F00", ("DoorOpen",), (), Move.TECHNICIAN, "failures.door_open", False, "remedies.door_open"),
     Failure("F27", ("OnBattery",), (), Move.NOBODY, "failures.on_battery", False, "remedies.on_battery"),
     Failure("F00", ("Auxiliaries",), (), Move.TECHNICIAN, "failures.lights_away", False, "remedies.auxiliaries"),
+    Failure("F09", ("Scanner",), (), Move.TECHNICIAN, "failures.scanner_away", True, "remedies.scanner"),
+    Failure("F09", ("Barcode",), (), Move.ATTENDANT, "failures.barcode_away", True, "remedies.barcode"),
     Failure("F26", ("Clock",), (), Move.TECHNICIAN, "failures.clock", False, "remedies.clock"),
     Failure("F15", ("Network",), (), Move.NOBODY, "failures.network", False, "remedies.network"),
     Failure("F00", (), (), Move.ATTENDANT, "failures.other", True, "remedies.other"),
@@ -110,10 +124,10 @@ FAILURES: tuple[Failure, ...] = (
 def failure_of(kind: str, code: str, device: str = "") -> Failure:
     """Return the row for an error type's name and its code.
 
-    `device` (Reader, Camera, Printer) names whose trouble it is when the type alone does not tell.
+    `device` (Reader, Camera, Printer, Document_printer …) names whose trouble it is when the type alone does not tell.
     """
     for row in FAILURES:
-        if kind in row.kinds and (not row.codes or code in row.codes):
+        if kind in row.kinds and (not row.codes or code in row.codes) and row.device in ("", device or row.device):
             return row
     for row in FAILURES:
         if device and device in row.kinds and (not row.codes or code in row.codes):

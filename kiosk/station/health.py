@@ -32,6 +32,7 @@ class Station(msgspec.Struct, frozen=True):
     is_clock_ok: bool = True
     is_online: bool = False
     devices: Mapping[DeviceKind, Status] = {}
+    faults: Mapping[DeviceKind, Status] = {}  # the last state of each in which it could not be counted on
     queue: QueueStats = EMPTY_QUEUE
 
     def has(self, kind: DeviceKind) -> bool:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 NEXT_FILE = "device-next.json"
 DUE_AT = (2, 3)  # of the certificate's life, security.md §6.3
-FORMER_MAX = 16  # a yearly rotation for sixteen years
+FORMER_MAX = 64  # a rotation every three months for sixteen years, 30 KB
 
 
 class RotationFault(KioskError):

@@ -59,7 +59,9 @@ def desk(
 
 
 def test_every_camera_in_the_registry_is_under_contract() -> None:
-    assert {name for name in DRIVERS if name.startswith("camera-")} == {"camera-http", "camera-folder"}
+    ours = {"camera-http", "camera-folder"}
+    elsewhere = {"camera-rtsp", "camera-v4l2"}  # test_camera_video.py: no stills of 8 MP there, and no UVC camera here
+    assert {name for name in DRIVERS if name.startswith("camera-")} == ours | elsewhere
 
 
 def test_it_is_a_device_and_says_what_it_can(desk: Desk) -> None:

@@ -239,6 +239,35 @@ def gets_a_slip_online(walk: Walk) -> None:
     assert walk.view.title == "平台已收到"
 
 
+def serves_the_machine(walk: Walk) -> None:
+    """A technician mistypes the code, then tests a reader with a card and a printer without paper, and leaves."""
+    walk.do("technician")
+    for digit in "1234567":
+        walk.do("type", digit)
+    walk.do("erase")
+    assert walk.view.fields[0].display == "●" * 6
+    walk.press("pin_done")
+    walk.tell(evt.PinChecked(walk.session.turn, "wrong"))
+    walk.press("back")
+    walk.do("technician")
+    walk.do("type", "9")
+    walk.press("pin_done")
+    walk.tell(evt.PinChecked(walk.session.turn, "closed", 15.0))
+    walk.do("type", "9")
+    walk.do("focus")
+    walk.tell(evt.PinChecked(walk.session.turn, "right"))
+    assert walk.session.pin.reveal() == ""
+    walk.tell(evt.AbilitiesTold(walk.session.turn, "reader", "05.01", ("card_R",), ("card_Y",)))
+    walk.do("self_test", "reader")
+    good = {"layout": "R", "photo": "1024"}
+    walk.tell(evt.DeviceTested(walk.session.turn, "reader", "selftest.reader_good", facts=good))
+    walk.do("self_test", "printer")
+    out = {"code": "paper_out", "how": "SupplyOut"}
+    walk.tell(evt.DeviceTested(walk.session.turn, "printer", "selftest.failed", "paper_out", out, "SupplyOut"))
+    walk.press("back")
+    assert walk.state is S.ATTRACT
+
+
 JOURNEYS: tuple[Callable[[Walk], None], ...] = (
     look_around,
     too_young,
@@ -251,6 +280,7 @@ JOURNEYS: tuple[Callable[[Walk], None], ...] = (
     looks_again,
     gets_a_slip_offline,
     gets_a_slip_online,
+    serves_the_machine,
 )
 
 

@@ -78,6 +78,7 @@ VALUED = (
     "defer",
     "edit",
     "stroke",
+    "self_test",
 )
 """Intents whose value names something: nothing but a right name may move them."""
 
@@ -105,6 +106,10 @@ def replies(turn: int) -> tuple[evt.Event, ...]:
         evt.CameraFailed(turn, "NotReady", "gone"),
         evt.Stored(turn, ticket_of()),
         evt.NotStored(turn, "store_silent"),
+        evt.PinChecked(turn, "right"),
+        evt.PinChecked(turn, "closed", 15.0),
+        evt.AbilitiesTold(turn, "printer"),
+        evt.DeviceTested(turn, "camera", "selftest.state_good", facts={"state": "online"}),
         evt.SlipPrinted(turn),
         evt.SlipFailed(turn, "SupplyOut", "paper_out"),
         evt.ListPrinted(turn),

@@ -41,7 +41,18 @@ FRAME = {"help"}
 NEVER = ("受理", "失败", "fail", "error", "accepted")
 LONGEST_ZH = 20  # product.md §6; names and numbers that are filled in come on top
 PLACEHOLDER = re.compile(r"\{\w+\}")
-FOR_STAFF = ("remedies.", "pauses.", "doctor.", "slip.", "sheets.", "cli.", "picture.")
+FOR_STAFF = (
+    "report.",
+    "selftest.",
+    "technician.",
+    "remedies.",
+    "pauses.",
+    "doctor.",
+    "slip.",
+    "sheets.",
+    "cli.",
+    "picture.",
+)
 """Texts that are printed or read by a technician."""
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from devices.api import DeviceKind
 from kiosk.services.catalogue import load_catalogue
 from kiosk.session.compose import view_of
 from kiosk.session.session import Session, State
 from kiosk.station.texts import ASSETS
-from tests.fixtures.flow import ELDER, INSURANCE, Walk
+from tests.fixtures.flow import ELDER, INSURANCE, Walk, make_station
+from tests.flow.journeys import serves_the_machine
 from tests.ui.checks import faults
 from tests.ui.test_screens import SIZES, TARGET, fit
 
@@ -29,6 +31,14 @@ def moments() -> tuple[tuple[str, Walk, Session], ...]:
         for session in walk.seen:
             view = view_of(session, walk.station, walk.texts)
             found.setdefault(f"{item}-{view.screen}-{view.key}", (walk, session))
+    walk = Walk(catalogue, station=make_station(away=(DeviceKind.CAMERA,)))
+    serves_the_machine(walk)
+    walk.go(State.HOME).do("choose", "window:社会事务")  # its items are grey
+    for session in walk.seen:
+        if session.state is State.ATTRACT:
+            continue
+        view = view_of(session, walk.station, walk.texts)
+        found.setdefault(f"served-{view.screen}-{view.key}-{len(view.rows)}", (walk, session))
     for item in catalogue.items:
         walk = Walk(catalogue).go(State.HOME)
         walk.do("choose", f"item:{item.item_code}")

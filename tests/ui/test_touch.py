@@ -62,6 +62,30 @@ def test_each_control_sends_its_intent(screen):
         assert screen.intents == [intent], (name, control)
 
 
+def test_a_grey_item_still_opens_its_guide_where_there_is_one(screen):
+    view = views("zh")["home-items"]
+    grey = replace(view.tiles[0], is_enabled=False, reason="读卡暂不可用，请找工作人员", leads_on=True)
+    screen.show(replace(view, tiles=(grey, *view.tiles[1:])))
+    control = probe.find(screen.window, grey.label)
+    assert QAccessible.queryAccessibleInterface(control).text(QAccessible.Text.Description) == grey.reason
+    probe.tap(screen.window, control)
+    screen.settle()
+    assert screen.intents == [("choose", grey.key)]
+
+
+def test_only_a_hand_that_rests_on_the_boat_of_the_first_screen_is_the_technicians(screen, qtbot):
+    spot = QPoint(70, 60)
+    for name, wanted in (("guide", []), ("attract", [("technician", "")])):
+        screen.show(views("zh")[name])
+        screen.intents.clear()
+        QTest.mousePress(screen.window, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+        if wanted:
+            qtbot.waitUntil(lambda: bool(screen.intents), timeout=20_000)
+        QTest.mouseRelease(screen.window, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+        screen.settle()
+        assert screen.intents == wanted, name
+
+
 def test_a_finger_does_what_the_mouse_does(screen):
     screen.show(views("zh")["guide"])
     finger = QTest.createTouchDevice()

@@ -33,6 +33,8 @@ EXAMPLES: dict[Event, dict[str, object]] = {
     Event.DEVICE_ENROLLED: {"device": "K-000123", "certificate": DIGEST},
     Event.KEY_ROTATED: {"device": "K-000123", "certificate": DIGEST},
     Event.DEVICE_STATE: {"kind": "reader", "state": "noDevice"},
+    Event.DEVICE_TESTED: {"kind": "document_printer", "result": "dirty"},
+    Event.TECHNICIAN_CODE: {"verdict": "closed"},
     Event.CABINET_SENSOR: {"sensor": "door", "state": "open"},
     Event.VISIT_START: {"sess": SESS, "elder": True},
     Event.VISIT_END: {"sess": SESS, "disposition": "done", "sid": SID},

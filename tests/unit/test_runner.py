@@ -10,6 +10,7 @@ import pytest
 
 from app.setting import load_setting
 from devices.api import Cancelled, Deadline, DeviceKind, DeviceState, NotReady, Status, SupplyState, TimedOut, UserFault
+from devices.selftest import selftest_of
 from devices.sim.people import people
 from kiosk.services.catalogue import load_catalogue
 from kiosk.session.parts import Parts
@@ -145,6 +146,7 @@ class Bench:
                 work=self.work,
                 store=self.store,
                 sync=self.journal,  # type: ignore[arg-type]  # it answers to every name
+                self_tests=selftest_of,
                 journal=self.journal,  # type: ignore[arg-type]
                 catalogue=load_catalogue(ASSETS / "services"),
                 texts=own_texts(),
@@ -159,7 +161,8 @@ class Bench:
             )
         )
         self.runner.start()
-        self.runner.device_changed(Status(DeviceKind.READER, "hand", DeviceState.ONLINE, supply=SupplyState.UNKNOWN))
+        for kind in (DeviceKind.READER, DeviceKind.CAMERA):
+            self.runner.device_changed(Status(kind, "hand", DeviceState.ONLINE, supply=SupplyState.UNKNOWN))
         self.loop.pass_s(0.1)
 
     @property

@@ -95,7 +95,8 @@ def test_a_guide_for_an_item_of_the_window_says_so(catalogue):
 
 
 def test_a_paper_that_cannot_be_scanned_now_says_why(catalogue):
-    walk = Walk(catalogue, station=make_station(away=(DeviceKind.CAMERA,))).go(State.MATERIALS)
+    walk = Walk(catalogue).go(State.MATERIALS)
+    walk.station = make_station(away=(DeviceKind.CAMERA,))
     scan = next(action for action in walk.view.actions if action.id == "scan")
     assert (scan.is_enabled, scan.reason) == (False, "扫描暂不可用，请找工作人员")
     assert all(row.action != "scan" for row in walk.view.rows)

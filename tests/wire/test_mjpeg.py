@@ -109,3 +109,18 @@ def test_a_part_without_length_that_never_ends_is_refused() -> None:
     decoder.feed(b"--edge\r\nContent-Type: image/jpeg\r\n\r\n")
     with pytest.raises(WireFault, match="does not end"):
         decoder.feed(bytes(32 * 1024 * 1024))  # more than any picture may have
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 50))
+def test_chunks_come_back_whole_however_they_are_cut(pieces: list[bytes], size: int) -> None:
+    wire = b"".join(f"{len(p):x};x=1\r\n".encode() + p + b"\r\n" for p in pieces) + b"0\r\n\r\nbeyond"
+    decoder = mjpeg.ChunkDecoder()
+    found = b"".join(decoder.feed(wire[at : at + size]) for at in range(0, len(wire), size))
+    assert found == b"".join(pieces)
+    assert decoder.is_over
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_chunks_or_a_wire_fault(data: bytes) -> None:
+    with contextlib.suppress(WireFault):
+        assert len(mjpeg.ChunkDecoder().feed(data)) <= len(data)

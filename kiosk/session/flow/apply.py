@@ -27,6 +27,7 @@ from kiosk.session.flow import (
     scanning,
     signature,
     submit,
+    technician,
 )
 from kiosk.session.flow.table import Edge, Place, Way
 from kiosk.session.session import Session, State
@@ -105,6 +106,8 @@ PLACES: dict[State, Place] = {
         Place(S.SLIP, print_slip, waits=False, deadline_s=SLIP_S["standard"]),
         Place(S.FAREWELL, wait_for_card_to_go, waits=False, deadline_s=CARD_LEFT_S),
         Place(S.TROUBLE),
+        Place(S.PIN, technician.check_pin),
+        Place(S.TECHNICIAN, technician.serve),
     )
 }
 
@@ -114,7 +117,8 @@ PLACES: dict[State, Place] = {
 
 def is_at_work(session: Session) -> bool:
     """Whether the machine works and the person waits: nobody is warned for being idle."""
-    return not PLACES[session.state].waits or (session.is_capturing and session.place_s < STILL_S)
+    is_capturing = session.is_capturing and session.place_s < STILL_S
+    return not PLACES[session.state].waits or is_capturing or technician.is_testing(session)
 
 
 def idle_is_over(session: Session, event: Tick) -> bool:
@@ -258,4 +262,16 @@ EDGES: tuple[Edge, ...] = (
     Edge((S.TROUBLE,), "home", Way.LEAVE),
     Edge((S.FAREWELL,), "CardGone", Way.STAY, fold=submit.card_taken),
     Edge((S.FAREWELL,), "finish", S.ATTRACT),
+    # the technician: a hand that rests on the boat of the first screen, then a code
+    Edge((S.ATTRACT,), "technician", S.PIN),
+    Edge((S.PIN,), "type", Way.STAY, when=technician.is_digit, fold=technician.add_digit),
+    Edge((S.PIN,), "erase", Way.STAY, fold=technician.drop_digit),
+    Edge((S.PIN,), "pin_done", S.PIN, when=technician.has_digits, fold=technician.ask_check),
+    Edge((S.PIN,), "focus", S.PIN, when=technician.has_finished, fold=technician.ask_check),
+    Edge((S.PIN,), "PinChecked", S.TECHNICIAN, when=technician.is_right, fold=technician.open_page),
+    Edge((S.PIN,), "PinChecked", S.PIN, fold=technician.refuse),
+    Edge((S.TECHNICIAN,), "self_test", S.TECHNICIAN, when=technician.can_test, fold=technician.begin_test),
+    Edge((S.TECHNICIAN,), "DeviceTested", S.TECHNICIAN, fold=technician.take_result),
+    Edge((S.TECHNICIAN,), "AbilitiesTold", Way.STAY, fold=technician.take_abilities),
+    Edge((S.PIN, S.TECHNICIAN), "back", Way.LEAVE),
 )

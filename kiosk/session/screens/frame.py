@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from devices.api import DeviceKind
+from kiosk.services.readiness import told_of
 from kiosk.session.flow.facts import stops_of, warnings_of
-from kiosk.session.flow.route import route
+from kiosk.session.flow.route import can_apply, route
 from kiosk.session.session import Fault, Session, State
 from kiosk.session.view import Action, Note, Step, Top
 from kiosk.station.failures import Move, failure_of
@@ -67,20 +67,16 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 def top_of(scene: Scene) -> Top:
-    """Return the top line: station, clock, line in words, the first device that is away."""
+    """Return the top line: station, clock, line in words, the first device away that matters to who stands here."""
     station = scene.station
-    notice = ""
-    for kind in DeviceKind:
-        device, code = station.device_fault(kind)
-        if device:
-            notice = scene.say(failure_of("", code, device).text)
-            break
+    item = scene.session.item
+    told = told_of(station, item if item is not None and can_apply(item) else None)
     return Top(
         station=station.site.name(scene.locale),
         clock=station.clock_text,
         network=scene.say("frame.online" if station.is_online else "frame.offline"),
         is_online=station.is_online,
-        notice=notice,
+        notice=scene.say(told) if told else "",
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from devices.api import DeviceKind
 from kiosk.services.catalogue import Material, ServiceItem
+from kiosk.services.readiness import readiness_of
 from kiosk.session.flow.route import can_apply
 from kiosk.session.screens.frame import Scene, standard_actions
 from kiosk.session.view import Action, Field, Note, Row, Tile, View
-from kiosk.station.health import BARRED
+
+NEEDS_NETWORK = "home.needs_network"
 
 WINDOW_ICONS = {
     "投资项目": "project",
@@ -50,10 +52,12 @@ def attract(scene: Scene) -> View:
     )
 
 
-def _usable(scene: Scene, item: ServiceItem) -> tuple[bool, str]:
-    if not scene.station.is_online and item.offline.mode == "online_only":
-        return False, scene.say("home.needs_network")
-    return True, ""
+def _reason(scene: Scene, item: ServiceItem) -> str:
+    """Return why the item cannot be begun now, in words; "" when it can, or when its guide is all there is here."""
+    session, station = scene.session, scene.station
+    found = readiness_of(item, station, is_known=session.item is item and session.identity is not None)
+    is_for_the_window = not can_apply(item) and found.text != NEEDS_NETWORK
+    return "" if found.is_ready or is_for_the_window else scene.say(found.text, phone=station.site.phone)
 
 
 def items_shown(scene: Scene) -> tuple[ServiceItem, ...]:
@@ -72,14 +76,15 @@ def items_shown(scene: Scene) -> tuple[ServiceItem, ...]:
 
 
 def _item_tile(scene: Scene, item: ServiceItem) -> Tile:
-    usable, reason = _usable(scene, item)
+    reason = _reason(scene, item)
     return Tile(
         key=f"item:{item.item_code}",
         label=scene.of(item.name_zh, item.name_en),
         caption=reason or (scene.say("home.apply_here") if can_apply(item) else scene.say("home.guide_only")),
         icon=WINDOW_ICONS.get(item.window_class, "other"),
         badge=scene.word("visits", item.visits),
-        is_enabled=usable,
+        is_enabled=not reason,
+        leads_on=True,  # the guide can be read whatever is away
         reason=reason,
     )
 
@@ -152,15 +157,11 @@ def guide(scene: Scene) -> View:
     rows = guide_rows(scene, item)
     actions: tuple[Action, ...] = ()
     if can_apply(item):
-        reason = ""
-        if scene.station.pause in BARRED:
-            reason = say("guide.out_of_service", phone=scene.station.site.phone)
-        elif scene.station.is_battery_low:
-            reason = say("failures.battery_low")
-        elif not scene.station.queue.is_accepting:
-            reason = say("failures.disk_full")
-        elif session.identity is None and not scene.station.has(DeviceKind.READER):
-            reason = say("failures.reader_away")
+        reason = _reason(scene, item)
+        perhaps = readiness_of(item, scene.station).perhaps
+        if perhaps and not reason:
+            text = say("readiness.perhaps", why=say(perhaps))
+            rows.insert(0, Row(key="perhaps", label=text, icon="care", mood="care"))
         actions = (Action(id="apply", label=say("guide.apply"), role="primary", is_enabled=not reason, reason=reason),)
     else:
         rows.insert(0, Row(key="not_here", label=say("guide.not_here"), icon="care", mood="care"))

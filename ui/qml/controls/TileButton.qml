@@ -11,21 +11,22 @@ Tap {
     required property string badge
     required property string action
     required property bool isEnabled
+    required property bool leadsOn
     required property bool isSelected
     required property string reason
     required label
     property string look: "side"
     readonly property bool isStack: look === "stack"
     readonly property bool isRow: look === "row"
-    readonly property color front: !isOn ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.ink
-    readonly property color accent: !isOn ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.lake
+    readonly property color front: !isEnabled ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.ink
+    readonly property color accent: !isEnabled ? Theme.inkSoft : isSelected ? Theme.lakeFront : Theme.lake
     readonly property string pictureName: icon.length > 0 ? icon : key
     readonly property real pictureSize: isStack ? Theme.px(Theme.isElder ? 64 : Theme.isPortrait ? 52 : 44) : isRow ? Theme.iconSize * 1.2 : Theme.px(Theme.isElder && !Theme.isShort ? 72 : 56)
 
     readonly property real tailWidth: Theme.iconSize + (badge.length > 0 ? mark.implicitWidth + Theme.gap : 0)
 
-    isOn: isEnabled
-    description: isOn ? caption : reason
+    isOn: isEnabled || leadsOn
+    description: isEnabled ? caption : reason
     implicitHeight: isStack ? pictureSize + words.height + Theme.unit * 3 : Math.max(Theme.target, words.height + Theme.unit * 4)
     Accessible.checkable: isRow
     Accessible.checked: isSelected
@@ -34,9 +35,9 @@ Tap {
     Rectangle {
         anchors.fill: parent
         radius: Theme.radius
-        color: !tile.isOn ? Theme.greyed : tile.isSelected ? Theme.lake : tile.isDown ? Theme.lakeMist : Theme.card
+        color: !tile.isEnabled ? Theme.greyed : tile.isSelected ? Theme.lake : tile.isDown ? Theme.lakeMist : Theme.card
         border.width: Theme.hairline
-        border.color: !tile.isOn ? Theme.line : tile.isSelected ? Theme.lake : Theme.isHigh ? Theme.edge : Theme.line
+        border.color: !tile.isEnabled ? Theme.line : tile.isSelected ? Theme.lake : Theme.isHigh ? Theme.edge : Theme.line
     }
 
     Icon {
@@ -77,8 +78,8 @@ Tap {
             y: name.implicitHeight
             width: parent.width
             visible: text.length > 0
-            text: tile.isOn ? tile.caption : tile.reason
-            color: tile.isSelected ? Theme.lakeFront : tile.isOn ? Theme.inkSoft : Theme.care
+            text: tile.isEnabled ? tile.caption : tile.reason
+            color: tile.isSelected ? Theme.lakeFront : tile.isEnabled ? Theme.inkSoft : Theme.care
             font.pixelSize: Theme.smallest
             horizontalAlignment: name.horizontalAlignment
             lineHeight: 0.92

@@ -17,6 +17,13 @@ Rectangle {
         name: "boat"
         tint: Theme.lake
         size: Theme.px(Theme.isElder ? 72 : 60)
+
+        // A hand that rests here on the first screen is the technician's (docs/devices/life.md).
+        TapHandler {
+            enabled: Kiosk.isReady && Kiosk.view.screen === "attract"
+            longPressThreshold: 3
+            onLongPressed: Kiosk.send("technician", "")
+        }
     }
 
     Column {

@@ -1,0 +1,271 @@
+"""docs/devices.md, drawn from the code: drivers, the contract matrix, what has not met hardware, the pages by hand.
+
+The matrix is read from the tests themselves: a contract test promises something of a driver when it, a fixture it
+takes or a helper it calls names the driver or its class, or makes whatever drivers its kind has. Nothing is run and
+nothing imported, so drawing is quick.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from devices.api import DeviceKind
+from devices.registry import DEFAULTS, DRIVERS, load_driver
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "devices"
+WORDS = {
+    DeviceKind.READER: "ID card readers",
+    DeviceKind.CARD: "Chip cards",
+    DeviceKind.CAMERA: "Cameras",
+    DeviceKind.SCANNER: "Scanners",
+    DeviceKind.BARCODE: "Code scanners",
+    DeviceKind.PRINTER: "Receipt printers",
+    DeviceKind.DOCUMENT_PRINTER: "Document printers",
+    DeviceKind.AUXILIARIES: "Lights, power and sensors",
+}
+MET_HARDWARE: dict[str, str] = {}
+"""Driver → which device it has met, where and when. Empty: all was proven against simulators and other programs."""
+
+
+class Driver(msgspec.Struct, frozen=True):
+    """One registered driver, as its source tells."""
+
+    name: str
+    cls: str
+    kind: DeviceKind
+    file: str
+    about: str
+    provisional: tuple[str, ...]
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Return the kinds of link that mean this driver when configuration names none."""
+        return tuple(link for (kind, link), name in DEFAULTS.items() if name == self.name and kind is self.kind)
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """One contract test, and the drivers it is run over."""
+
+    text: str
+    drivers: frozenset[str]
+
+
+def compose_devices() -> str:
+    """Return docs/devices.md."""
+    from app.commands.docs import NOTE
+
+    drivers, told = load_drivers(), promises()
+    lines = [
+        NOTE,
+        "",
+        "# Devices",
+        "",
+        "What a station can have, the driver of each, and what each driver promises. A driver is one file in",
+        "`devices/drivers/` and one line in `devices/registry.py`; its far end is a simulator in a process of its own.",
+        "",
+        *_pages(),
+        *_drivers(drivers),
+        *_matrix(drivers, told),
+        *_unmet(drivers),
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _pages() -> list[str]:
+    pages = [(path, _title(path)) for path in sorted(PAGES.glob("*.md"))]
+    if not pages:
+        return []
+    return ["## Pages", "", *(f"- [{title}](devices/{path.name})" for path, title in pages), ""]
+
+
+def _title(path: Path) -> str:
+    lines = path.read_text("utf-8").splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), path.stem)
+
+
+def _drivers(drivers: tuple[Driver, ...]) -> list[str]:
+    lines = ["## Drivers", "", "| kind | driver | links that mean it | what it is |", "|---|---|---|---|"]
+    for driver in drivers:
+        links = " ".join(f"`{link}:`" for link in driver.links) or "by name only"
+        lines.append(f"| {driver.kind.value} | [`{driver.name}`](../{driver.file}) | {links} | {driver.about} |")
+    return [*lines, ""]
+
+
+def _matrix(drivers: tuple[Driver, ...], told: tuple[Promise, ...]) -> list[str]:
+    lines = [
+        "## What every driver promises",
+        "",
+        "One suite a kind (`tests/contract/`), run over each registered driver against its far end. ✓ = the promise is",
+        "tested with that driver; an empty field = the promise is none of its kind of wire.",
+        "",
+    ]
+    for kind, title in WORDS.items():
+        own = [driver for driver in drivers if driver.kind is kind]
+        rows = [promise for promise in told if promise.drivers & {driver.name for driver in own}]
+        if not own:
+            continue
+        lines += [f"### {title}", "", f"| promise | {' | '.join(f'`{driver.name}`' for driver in own)} |"]
+        lines.append("|---" * (len(own) + 1) + "|")
+        for promise in rows:
+            lines.append(f"| {promise.text} | {' | '.join(_tick(driver, promise) for driver in own)} |")
+        counts = [str(sum(driver.name in promise.drivers for promise in rows)) for driver in own]
+        lines += [f"| **promises** | {' | '.join(counts)} |", ""]
+    return lines
+
+
+def _tick(driver: Driver, promise: Promise) -> str:
+    return "✓" if driver.name in promise.drivers else ""
+
+
+def _unmet(drivers: tuple[Driver, ...]) -> list[str]:
+    lines = [
+        "## What has not met hardware",
+        "",
+        "By name, so that nobody believes more than is known. *Provisional* is what a driver itself says no hardware",
+        "has confirmed (`Capabilities.provisional`, also in `doctor`).",
+        "",
+        "| driver | met | provisional |",
+        "|---|---|---|",
+    ]
+    for driver in drivers:
+        features = " ".join(f"`{feature}`" for feature in driver.provisional) or "–"
+        lines.append(f"| `{driver.name}` | {MET_HARDWARE.get(driver.name, 'no physical device')} | {features} |")
+    return lines
+
+
+# ── drivers, from their source ───────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=1)
+def load_drivers() -> tuple[Driver, ...]:
+    """Return every registered driver, by kind and name."""
+    order = list(WORDS)
+    return tuple(sorted((_driver(name) for name in DRIVERS), key=lambda one: (order.index(one.kind), one.name)))
+
+
+def _driver(name: str) -> Driver:
+    module, _, cls = DRIVERS[name].partition(":")
+    file = module.replace(".", "/") + ".py"
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == cls)
+    about = (ast.get_docstring(body) or ast.get_docstring(tree) or "").splitlines()[:1]
+    return Driver(name, cls, load_driver(name).kind, file, "".join(about), _provisional(tree))
+
+
+def _provisional(tree: ast.Module) -> tuple[str, ...]:
+    """Return the words that stand in `provisional=`, wherever the module writes them."""
+    named = {name: node.value for node in tree.body if isinstance(node, ast.Assign) for name in _targets(node)}
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "provisional":
+            parts = [node.value, *(named[one.id] for one in ast.walk(node.value) if _is_name(one, named))]
+            found += [text for part in parts for text in _texts(part)]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_name(node: ast.AST, named: dict[str, ast.expr]) -> bool:
+    return isinstance(node, ast.Name) and node.id in named
+
+
+# ── promises, from the tests ─────────────────────────────────────────────────────────────
+
+
+def promises(root: Path = ROOT) -> tuple[Promise, ...]:
+    """Return every contract test that is about a driver, in the order of the files."""
+    shared = _Names(sorted((root / "tests" / "fixtures").glob("*.py")), None)
+    found = []
+    for path in sorted((root / "tests" / "contract").glob("test_*.py")):
+        names = _Names([path], shared)
+        for name in names.own:
+            if name.startswith("test_") and (drivers := names.drivers(name)):
+                found.append(Promise(name.removeprefix("test_").replace("_", " "), drivers))
+    return tuple(found)
+
+
+class _Names:
+    """The functions, classes and values of test files, and which of them name which driver."""
+
+    def __init__(self, files: list[Path], outer: _Names | None) -> None:
+        self.own: dict[str, ast.stmt] = {}
+        self._outer = outer
+        for path in files:
+            for node in ast.parse(path.read_text("utf-8")).body:
+                for name in _targets(node):
+                    self.own.setdefault(name, node)
+
+    def drivers(self, name: str) -> frozenset[str]:
+        """Return the drivers that a function names, itself or by what it takes and calls."""
+        found: set[str] = set()
+        kinds: set[DeviceKind] = set()
+        seen: set[str] = set()
+        ahead = [name]
+        while ahead:
+            node = self._find(now := ahead.pop())
+            if node is None or now in seen:
+                continue
+            seen.add(now)
+            found.update(_mentioned(node))
+            kinds.update(_made(node))
+            ahead += _referred(node)
+        named = {driver.kind for driver in load_drivers() if driver.name in found}
+        return frozenset(found | {driver.name for driver in load_drivers() if driver.kind in kinds - named})
+
+    def _find(self, name: str) -> ast.stmt | None:
+        return self.own.get(name) or (self._outer._find(name) if self._outer is not None else None)
+
+
+def _mentioned(node: ast.AST) -> Iterator[str]:
+    classes = {spec.rpartition(":")[2]: name for name, spec in DRIVERS.items()}
+    for one in ast.walk(node):
+        if isinstance(one, ast.Name) and one.id in classes:
+            yield classes[one.id]
+        elif isinstance(one, ast.Constant) and one.value in DRIVERS:
+            yield str(one.value)
+
+
+def _made(node: ast.AST) -> Iterator[DeviceKind]:
+    """Yield the kinds of which a piece of code makes whatever driver it is told to: all of that kind, then."""
+    for one in ast.walk(node):
+        is_call = isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "make_device"
+        if (
+            is_call
+            and one.args
+            and isinstance(one.args[0], ast.Attribute)
+            and one.args[0].attr in DeviceKind.__members__
+        ):
+            yield DeviceKind[one.args[0].attr]
+
+
+def _referred(node: ast.AST) -> list[str]:
+    """Return the names a piece of code uses: what it calls, and what a test or a fixture takes."""
+    every = tuple(ast.walk(node))
+    local = {one.arg for one in every if isinstance(one, ast.arg)}
+    local |= {one.id for one in every if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+    used = [one.id for one in every if isinstance(one, ast.Name) and one.id not in local]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        marks = [ast.unparse(mark) for mark in node.decorator_list]
+        if node.name.startswith("test_") or any("fixture" in mark for mark in marks):
+            used += [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+        used += [text for mark in node.decorator_list if "usefixtures" in ast.unparse(mark) for text in _texts(mark)]
+    return used
+
+
+def _targets(node: ast.AST) -> tuple[str, ...]:
+    """Return the names a statement gives."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return (node.name,)
+    if isinstance(node, ast.AnnAssign):
+        return (node.target.id,) if isinstance(node.target, ast.Name) else ()
+    if isinstance(node, ast.Assign):
+        return tuple(one.id for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name))
+    return ()
+
+
+def _texts(node: ast.AST) -> tuple[str, ...]:
+    return tuple(one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str))

@@ -1,0 +1,141 @@
+"""What a technician has a device do to prove itself: one card, one slip, one blank page. Each ends by its deadline.
+
+A test is a function of an opened driver, so that `doctor` and the running terminal do the very same. It gives counts
+and closed words, never what a card says. A kind without a line here proves itself by its state alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from devices.api import (
+    Camera,
+    Deadline,
+    Device,
+    DeviceError,
+    DeviceKind,
+    IdReader,
+    NotReady,
+    Page,
+    ReceiptPrinter,
+    UserFault,
+)
+from devices.ruler import build_test_strip
+
+
+class Tested(msgspec.Struct, frozen=True):
+    """What came of a self-test: `text` and `facts` are a sentence's key and values, `code` is "" where it passed."""
+
+    text: str
+    code: str = ""
+    facts: dict[str, str | int | float] = {}
+
+
+class SelfTest(msgspec.Struct, frozen=True):
+    """One kind's test: what is done, in how much time, and which sentence asks the technician's hand for help."""
+
+    ask: Callable[[Any, Deadline], Tested]
+    deadline_s: float
+    hand: str = ""  # key of "put a card down"; "" = nothing to do
+
+
+STATE_S = 10.0
+NO_SHEET = ("page", "whole", "hands", "still")  # gates that say no sheet lies there to be looked at
+STRIP_LINES = (
+    "打印自检 Print self-test",
+    "黑条无白线、台阶无缺口、灰块均匀为好",
+    "No white line, no gap, even greys: good",
+)
+
+
+def read_one_card(reader: IdReader, deadline: Deadline) -> Tested:
+    """Read whatever card is laid down; tell its layout and how much came."""
+    card = reader.read(deadline)
+    return Tested("selftest.reader_good", facts={"layout": card.kind.value, "photo": len(card.photo.reveal())})
+
+
+def print_ruler(printer: ReceiptPrinter, deadline: Deadline) -> Tested:
+    """Print the fault ruler as wide as the head."""
+    width = printer.capabilities().width_px or 576
+    done = printer.print(build_test_strip(STRIP_LINES, width), deadline)
+    return Tested("selftest.printer_good", facts={"seconds": round(done.ms / 1000, 1), "paper": done.supply.value})
+
+
+def look_at_blank_page(camera: Camera, deadline: Deadline) -> Tested:
+    """Take the sheet that lies there and count what is on it."""
+    try:
+        page = camera.capture("self-test", 0, deadline)
+    except UserFault as fault:
+        if fault.code in NO_SHEET:
+            raise
+        page = camera.capture("self-test", 0, deadline, keep=True)  # it is blank, and that is what was wanted
+    return _judge(page)
+
+
+def _judge(page: Page) -> Tested:
+    """Return how clean a blank page came out."""
+    from devices.imaging.specks import count_specks_of
+
+    found = count_specks_of(page.jpeg.reveal(), page.dpi)
+    facts: dict[str, str | int | float] = {
+        "specks": found.specks,
+        "streaks": found.streaks,
+        "largest": found.largest_mm,
+        "dpi": page.dpi,
+    }
+    return Tested(
+        "selftest.page_clean" if found.is_clean else "selftest.page_dirty", "" if found.is_clean else "dirty", facts
+    )
+
+
+def read_one_chip(reader: Any, deadline: Deadline) -> Tested:
+    """Read whatever chip card is put in; tell only which kind of card it was."""
+    return Tested("selftest.chip_good", facts={"card": type(reader.read(deadline)).__name__})
+
+
+def read_one_code(scanner: Any, deadline: Deadline) -> Tested:
+    """Scan whatever code is held there; tell how long it is, never what it says."""
+    code = scanner.read(deadline)
+    return Tested("selftest.code_good", facts={"symbology": str(code.symbology), "characters": len(code.text.reveal())})
+
+
+def scan_blank_page(scanner: Any, deadline: Deadline) -> Tested:
+    """Scan the sheet that lies on the glass and count what is on it."""
+    settings = import_module("devices.api").ScanSettings()  # of who has a scanner; nobody else loads it
+    pages = scanner.scan(settings, "self-test", 0, deadline).pages
+    if not pages:
+        raise UserFault("page")
+    return _judge(pages[0])
+
+
+def ask_state(device: Device, deadline: Deadline) -> Tested:
+    """Ask the device how it is. Raises: NotReady when it is not ready."""
+    status = device.status(deadline)
+    if not status.is_ready:
+        raise NotReady(status.code or status.device.value)
+    return Tested("selftest.state_good", facts={"state": status.device.value})
+
+
+SELFTESTS: dict[DeviceKind, SelfTest] = {
+    DeviceKind.READER: SelfTest(read_one_card, 30.0, "selftest.hand_card"),
+    DeviceKind.PRINTER: SelfTest(print_ruler, 60.0),
+    DeviceKind.CAMERA: SelfTest(look_at_blank_page, 30.0, "selftest.hand_blank"),
+    DeviceKind.CARD: SelfTest(read_one_chip, 30.0, "selftest.hand_chip"),
+    DeviceKind.BARCODE: SelfTest(read_one_code, 30.0, "selftest.hand_code"),
+    DeviceKind.SCANNER: SelfTest(scan_blank_page, 60.0, "selftest.hand_glass"),
+}
+BY_STATE = SelfTest(ask_state, STATE_S)
+
+
+def selftest_of(kind: DeviceKind) -> SelfTest:
+    """Return the kind's test; by its state alone where it has none of its own."""
+    return SELFTESTS.get(kind, BY_STATE)
+
+
+def failed(error: DeviceError) -> Tested:
+    """Return what is said of a test that ended with an error of the device."""
+    return Tested("selftest.failed", error.code or type(error).__name__, {"how": type(error).__name__})

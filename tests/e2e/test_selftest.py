@@ -1,0 +1,233 @@
+"""The doctor's self-tests over real wires: what they say of a device that is well, lacking, or pulled in the middle."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from app.code_hash import PARTS, code_folder, code_hash
+from app.commands.doctor import run_doctor
+from app.commands.doctor_devices import DeviceDoctor
+from app.commands.report import RECIPE, write_report
+from app.findings import Finding
+from app.setting import DEFAULT_CONFIG
+from devices.api import DeviceKind
+from devices.sim.control import SimProcess, spawn
+from kiosk.station.config import Config, DeviceConfig, DevicesConfig, load_config
+from kiosk.station.texts import own_texts
+from tests.fixtures.reader import wait_until
+
+K = DeviceKind
+PATIENT = {"reader": {"answer_s": 5}, "printer": {"answer_s": 15}}  # a far end on a busy machine may take its time
+
+
+@pytest.fixture
+def far(tmp_path) -> Iterator[Callable[..., SimProcess]]:
+    started: list[SimProcess] = []
+
+    def start(kind: str, *words: str) -> SimProcess:
+        started.append(spawn(kind, *words, folder=tmp_path / f"{kind}{len(started)}"))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def doctor_for(tmp_path: Path, is_held: bool = False, **links: str) -> DeviceDoctor:
+    base = load_config(DEFAULT_CONFIG)
+    drivers = {"reader": "reader-samv", "printer": "printer-escpos", "camera": "camera-http"}
+    devices = DevicesConfig(
+        **{
+            kind: DeviceConfig(driver=drivers[kind], link=link, options=PATIENT.get(kind, {}))
+            for kind, link in links.items()
+        }
+    )
+    config = replace(base, devices=devices, state=replace(base.state, folder=str(tmp_path / "state")))
+    return DeviceDoctor(config, own_texts(), is_held)
+
+
+def test_a_card_is_read_and_nothing_of_it_is_told(tmp_path, far):
+    reader = far("reader", "--baud", "0", "--put", "elder")
+    doctor = doctor_for(tmp_path, reader=reader.link)
+    found = doctor.test(K.READER)
+    assert (found.state, found.text) == ("good", "读到一张证件（R 版），照片 1024 字节")
+    assert set(found.details) == {"layout", "photo"}
+    assert doctor.hand_of(K.READER) == "请放上一张证件"
+
+
+def test_a_slip_with_the_ruler_comes_out(tmp_path, far):
+    printer = far("printer", "--serial", "--instant", "--out", str(tmp_path / "slips"))
+    found = doctor_for(tmp_path, printer=printer.link).test(K.PRINTER)
+    assert (found.state, found.details["paper"]) == ("good", "full")
+    (job,) = printer.control.call("jobs")
+    assert job["is_complete"]
+    assert job["rows"][0] == "打印自检 Print self-test"
+    assert sum(row.startswith("[picture 576×") for row in job["rows"]) > 4
+
+
+def test_a_blank_page_is_looked_at_and_an_empty_desk_asks_for_one(tmp_path, far):
+    camera = far("camera")
+    doctor = doctor_for(tmp_path, camera=camera.link)
+    empty = doctor.test(K.CAMERA)
+    assert (empty.state, empty.code, empty.remedy) == ("care", "page", "请在台面放一张白纸")
+    camera.control.call("lay", kind="blank", at_once=True)
+    found = doctor.test(K.CAMERA)
+    assert (found.state, found.details["streaks"]) == ("good", "0")
+    assert "污点" in found.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"), [(K.READER, "没找到读卡器"), (K.PRINTER, "检查打印机的线"), (K.CAMERA, "检查高拍仪")]
+)
+def test_a_device_that_is_not_there_is_a_fault_with_its_remedy(tmp_path, kind, remedy):
+    link = {K.READER: "serial:/nowhere/tty", K.PRINTER: "tcp:127.0.0.1:9", K.CAMERA: "http://127.0.0.1:9/stream"}[kind]
+    doctor = doctor_for(tmp_path, **{kind.value: link})
+    for found in (doctor.look(kind), doctor.test(kind)):
+        assert (found.state, found.code) == ("fault", "noDevice")
+        assert found.remedy.startswith(remedy)
+
+
+def pulled(
+    doctor: DeviceDoctor, kind: DeviceKind, is_under_way: Callable[[], bool], pull: Callable[[], None]
+) -> Finding:
+    """Return what is said when the device is pulled while its test is under way."""
+    found: list[Finding] = []
+    test = threading.Thread(target=lambda: found.append(doctor.test(kind)))
+    test.start()
+    wait_until(is_under_way, f"the test of the {kind.value}")
+    pull()
+    test.join(60)
+    return found[0]
+
+
+def test_a_reader_pulled_in_the_middle_is_told_in_one_clear_line(tmp_path, far):
+    reader = far("reader", "--baud", "0")
+    doctor = doctor_for(tmp_path, reader=reader.link)
+    found = pulled(doctor, K.READER, lambda: "2001" in reader.control.call("asked"), reader.kill)
+    assert (found.state, found.code, found.text) == ("fault", "noDevice", "没有通过：noDevice（NotReady）")
+    assert found.remedy.startswith("没找到读卡器")
+
+
+def test_a_printer_pulled_in_the_middle_is_told_in_one_clear_line(tmp_path, far):
+    printer = far("printer", "--serial", "--mm-per-s", "8", "--baud", "9600", "--out", str(tmp_path / "slips"))
+    doctor = doctor_for(tmp_path, printer=printer.link)
+
+    def is_printing() -> bool:
+        return printer.control.call("rows_out") > 0
+
+    found = pulled(doctor, K.PRINTER, is_printing, printer.kill)
+    assert (found.state, found.code) == ("fault", "noDevice")
+    assert found.remedy.startswith("检查打印机的线")
+
+
+def test_a_camera_pulled_in_the_middle_is_told_in_one_clear_line(tmp_path, far):
+    camera = far("camera", "--lay", "blank")
+    doctor = doctor_for(tmp_path, camera=camera.link)
+    camera.control.call("fault", name="freeze", on=True)  # the still never ends: the test waits for it
+    found = pulled(doctor, K.CAMERA, lambda: True, camera.kill)
+    assert found.state == "fault"
+    assert found.text.startswith("没有通过：")
+    assert found.remedy.startswith("检查高拍仪")
+
+
+def test_paper_that_is_out_is_the_attendants_and_says_so(tmp_path, far):
+    printer = far("printer", "--serial", "--instant", "--out", str(tmp_path / "slips"))
+    printer.control.call("paper_out_after")
+    found = doctor_for(tmp_path, printer=printer.link).test(K.PRINTER)
+    assert (found.state, found.code) == ("fault", "paper_out")
+    assert found.remedy.startswith("装入80毫米热敏纸")
+
+
+def test_a_device_that_a_running_terminal_holds_is_not_touched(tmp_path):
+    doctor = doctor_for(tmp_path, is_held=True, reader="serial:/nowhere/tty")
+    found = doctor.test(K.READER)
+    assert (found.state, found.code) == ("care", "in_use")
+    assert doctor.hand_of(K.READER) == ""
+
+
+def test_what_a_device_can_do_and_has_done_is_told(tmp_path, far):
+    reader = far("reader", "--baud", "0")
+    found = doctor_for(tmp_path, reader=reader.link).look(K.READER)
+    assert found.details["identifier"] == "05.01-20200115-0000123456-0305419896"
+    assert "card_R" in found.details["features"].split()
+    assert "card_Y" in found.details["provisional"].split()
+
+
+def test_a_test_of_what_is_no_device_is_refused(capsys):
+    assert run_doctor(None, False, ("toaster",)) == 2
+    assert "'toaster' — all or one of reader" in capsys.readouterr().err
+
+
+# ── the report, and the hash of the code ─────────────────────────────────────────────────
+
+
+def report_of(tmp_path: Path, config: Config) -> Path:
+    findings = (
+        Finding("reader", "fault", "不可用：noDevice", "noDevice", "检查线", {"identifier": "<b>05.01</b>"}),
+        Finding("queue", "good", "等待 0"),
+    )
+    path = tmp_path / "report.pdf"
+    write_report(path, config, own_texts(), findings, (Finding("printer", "good", "0.9 秒打完"),))
+    return path
+
+
+def test_the_report_says_terminal_states_and_tests_and_its_code_the_hash(tmp_path):
+    import cv2
+
+    path = report_of(tmp_path, load_config(DEFAULT_CONFIG))
+    text = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True).stdout
+    for word in ("JX-SIM-0001", "暂不能开门", "noDevice", "<b>05.01</b>", "0.9 秒打完", code_hash()):
+        assert word in text, word
+    subprocess.run(["pdftoppm", "-r", "150", "-png", "-f", "1", "-l", "1", str(path), str(tmp_path / "p")], check=True)
+    (picture,) = tmp_path.glob("p*.png")
+    told, _, _ = cv2.QRCodeDetector().detectAndDecode(cv2.imread(str(picture)))
+    assert re.fullmatch(rf"JINBAN-CODE \S+ JX-SIM-0001 \S+ sha256:{code_hash()}", told)
+
+
+def test_the_hash_is_the_one_that_plain_shell_gives():
+    said = subprocess.run(["sh", "-c", RECIPE], cwd=code_folder(), capture_output=True, text=True, check=True).stdout
+    assert said == f"{code_hash()}  -\n"
+
+
+def test_the_hash_changes_with_every_file_and_with_no_cache(tmp_path):
+    for part in PARTS:
+        path = tmp_path / part if part.endswith(".py") else tmp_path / part / "one.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(part)
+    first = code_hash(tmp_path)
+    (tmp_path / "app/__pycache__").mkdir()
+    (tmp_path / "app/__pycache__/one.pyc").write_text("x")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/x.py").write_text("x")
+    assert code_hash(tmp_path) == first
+    (tmp_path / "ui/one.py").write_text("other")
+    assert code_hash(tmp_path) != first
+
+
+def test_the_command_tests_what_it_is_told_to_and_writes_the_report(tmp_path, far, capsys):
+    reader, printer = far("reader", "--baud", "0", "--put", "elder"), far("printer", "--serial", "--instant")
+    config = tmp_path / "kiosk.toml"
+    text = DEFAULT_CONFIG.read_text("utf-8").replace('"~/.local/state/jinban"', f'"{tmp_path}/state"')
+    for kind, options in PATIENT.items():
+        line = f'link = "sim:{kind}"'
+        text = text.replace(line, f"{line}\noptions = {{answer_s = {options['answer_s']}}}")
+    text = text.replace("sim:reader", reader.link).replace("sim:printer", printer.link).replace("= true", "= false")
+    text = text.replace('[devices.camera]\ndriver = "camera-http"\nlink = "sim:camera"\n', "")
+    config.write_text(text, "utf-8")
+    code = run_doctor(config, True, ("all",), tmp_path / "r.pdf")
+    told = json.loads(capsys.readouterr().out)
+    assert code == 1, "a terminal that is not enrolled is not well"
+    assert [(one["what"], one["state"]) for one in told[-3:]] == [
+        ("reader", "good"),
+        ("camera", "care"),
+        ("printer", "good"),
+    ]
+    assert (tmp_path / "r.pdf").read_bytes().startswith(b"%PDF-")

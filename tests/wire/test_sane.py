@@ -1,0 +1,61 @@
+"""scanimage's words: listings of three kinds of scanner, and any text at all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.api import DeviceError, ScanMode, ScanSettings, ScanSource, Unsupported, WireFault
+from devices.wire import sane
+
+HEAD = "Options specific to device `x':\n  Scan Mode:\n"
+STEPPED = HEAD + (
+    "    --resolution 75|150|300|600dpi [75]\n"
+    "    --mode Lineart|Gray|Color [Lineart]\n"
+    "    --source FlatBed|ADF Front|ADF Duplex [FlatBed]\n"
+    "    -x 0..215.9mm [215.9]\n"
+    "    -y 0..355.6mm [297]\n"
+)
+BED_ONLY = HEAD + "    --mode Gray|Color [Color]\n    --resolution 100|200dpi [100]\n"
+FEEDER_ONLY = HEAD + "    --source ADF [ADF]\n    --resolution 50..600dpi (in steps of 1) [200]\n"
+
+
+def test_a_scanner_with_steps_is_asked_for_the_next_finer_one() -> None:
+    found = sane.decode_options(STEPPED)
+    assert (found.flatbed, found.feeder, found.gray, found.colour) == ("FlatBed", "ADF Front", "Gray", "Color")
+    assert [found.dpi_for(wanted) for wanted in (50, 75, 200, 300, 1200)] == [75, 75, 300, 300, 600]
+    words, dpi = sane.encode_settings(ScanSettings(ScanSource.FEEDER, ScanMode.GRAY, 200), found)
+    assert words == ("--source=ADF Front", "--mode=Gray", "--resolution=300", "-x", "210", "-y", "297")
+    assert dpi == 300
+
+
+def test_a_scanner_without_sources_is_a_flatbed_and_has_no_feeder() -> None:
+    found = sane.decode_options(BED_ONLY)
+    words, dpi = sane.encode_settings(ScanSettings(dpi=150), found)
+    assert (words, dpi) == (("--mode=Color", "--resolution=200"), 200)
+    with pytest.raises(Unsupported, match="feeder"):
+        sane.encode_settings(ScanSettings(ScanSource.FEEDER), found)
+
+
+def test_a_feeder_alone_has_no_flatbed() -> None:
+    with pytest.raises(Unsupported, match="flatbed"):
+        sane.encode_settings(ScanSettings(), sane.decode_options(FEEDER_ONLY))
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=300))
+def test_any_text_is_a_listing_or_a_wire_fault(text: str) -> None:
+    for listing in (text, HEAD + text, HEAD + "    --resolution " + text, HEAD + "    --source " + text):
+        try:
+            sane.decode_options(listing)
+        except WireFault:
+            continue
+
+
+@settings(max_examples=60)
+@given(st.integers(-255, 255), st.text(max_size=200))
+def test_every_ending_is_nothing_or_a_typed_error(status: int, said: str) -> None:
+    found = sane.error_of(status, said)
+    assert found is not None or status == 0
+    assert found is None or isinstance(found, DeviceError)
