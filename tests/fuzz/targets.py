@@ -15,6 +15,7 @@ CORPUS = Path(__file__).parent / "corpus"
 WIRE = ("devices.api:WireFault",)
 WAYS = "tests.fuzz.ways:"
 CARDS = "tests.fuzz.ways_cards:"
+SCANNERS = "tests.fuzz.ways_scanners:"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ TARGETS: dict[str, Target] = {
     "pn532": Target(CARDS + "pn532", "devices.wire.pn532"),
     "samv-hid": Target(CARDS + "samv_hid", "devices.wire.samv_hid", max_bytes=80),
     "samv-usb": Target(CARDS + "samv_usb", "devices.wire.samv_usb"),
+    # what scanners say
+    "barcode": Target(SCANNERS + "barcode", "devices.wire.barcode", max_bytes=8192),
+    "sane": Target(SCANNERS + "sane", "devices.wire.sane"),
     # devices/imaging
     "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
     "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
