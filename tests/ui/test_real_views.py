@@ -35,8 +35,6 @@ def moments() -> tuple[tuple[str, Walk, Session], ...]:
     serves_the_machine(walk)
     walk.go(State.HOME).do("choose", "window:社会事务")  # its items are grey
     for session in walk.seen:
-        if session.state is State.ATTRACT:
-            continue
         view = view_of(session, walk.station, walk.texts)
         found.setdefault(f"served-{view.screen}-{view.key}-{len(view.rows)}", (walk, session))
     for item in catalogue.items:

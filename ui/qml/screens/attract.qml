@@ -70,7 +70,7 @@ Item {
 
         Line {
             width: parent.width
-            visible: text.length > 0
+            visible: text.length > 0 && !(Theme.isShort && Kiosk.view.topNotice.length > 0) // a device's notice needs the room
             text: Kiosk.view.lead
             color: Theme.inkSoft
             font.pixelSize: screen.isTight ? Theme.body : Theme.leadSize
