@@ -1,11 +1,14 @@
-"""What every camera driver needs of the eye, and the picture of an empty desk. Drivers never touch pixels."""
+"""What camera drivers share: the eye, a look at a fresh connection, an empty desk. Drivers never touch pixels."""
 
 from __future__ import annotations
 
 import base64
+import socket
 from typing import Protocol
 
-from devices.api import Deadline, Page, Preview
+from devices.api import Deadline, NotReady, Page, Preview
+
+SLICE_S = 0.1  # how long a call-off, or a hang-up, may go unnoticed
 
 
 class Eye(Protocol):
@@ -28,6 +31,21 @@ def own_eye() -> Eye:
     from devices.imaging.eye import Eye as ImagingEye
 
     return ImagingEye()
+
+
+def wait_for_hang_up(line: socket.socket) -> None:
+    """Return when the other end waits for our question. Raises: NotReady where it hangs up at once instead.
+
+    What stands between (a switch, a proxy, a camera that restarts) may take a connection and have nobody behind it.
+    """
+    line.settimeout(SLICE_S)
+    try:
+        line.recv(1)
+    except TimeoutError:
+        return
+    except OSError as error:
+        raise NotReady("noDevice") from error
+    raise NotReady("noDevice", "hung up")
 
 
 def empty_desk() -> bytes:

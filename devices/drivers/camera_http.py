@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from devices.api import (
     TimedOut,
     WireFault,
 )
-from devices.drivers.camera_eye import Eye, own_eye
+from devices.drivers.camera_eye import SLICE_S, Eye, own_eye, wait_for_hang_up
 from devices.wire import mjpeg
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ log = logging.getLogger(__name__)
 DRIVER = "camera-http"
 CONNECT_S = 2.0
 FREEZE_S = 3.0  # a 12 fps stream that is silent for so long stands still
-SLICE_S = 0.1  # how long a call-off may go unnoticed
-# before the stream is opened again; after the last the camera is gone, and that is told within two seconds
-BACK_OFF_S = (0.1, 0.4, 0.7)
+SILENT_S = 0.7  # of a stream: then the camera is asked whether it is still there, for a pulled cable says nothing
+REACH_S = 1.0  # for that question; a camera on the terminal's own network answers in milliseconds
+BACK_OFF_S = (0.1, 0.4, 0.7)  # before the stream is opened again
+LOST_S = 1.3  # then the camera is gone, however long the attempts took: that is told within two seconds
 BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 CHUNK = 1 << 16
 
@@ -75,7 +77,7 @@ class HttpCamera:
         """Return online where the camera takes a connection and keeps it; no picture is asked for."""
         try:
             with contextlib.closing(self._stream.connect(deadline)) as line:
-                _wait_for_hang_up(line)
+                wait_for_hang_up(line)
         except NotReady as fault:
             return Status(self.kind, DRIVER, device=DeviceState.NO_DEVICE, code=fault.code)
         except TimedOut as fault:
@@ -93,19 +95,24 @@ class HttpCamera:
         Raises: Cancelled, TimedOut (also when the stream stands still), NotReady where it is gone and does not come
         back, WireFault after ten bad pictures in a row, HardwareFault where the eye died twice running.
         """
-        failures = 0
+        failures, lost_at = 0, 0.0
         while True:
             deadline.check("watch")
+            began = time.monotonic()
             try:
                 with _Stream(self._stream, self._freeze_s, deadline) as stream:
                     self._look_on(stream, on_preview, deadline)
             except _Seen:
                 failures = 0  # it had worked: the next loss begins a new row
+            except _Unreached:
+                raise
             except NotReady:
-                if failures >= len(BACK_OFF_S):
-                    raise
+                now = time.monotonic()
                 if failures == 0:
+                    lost_at = began
                     log.info("camera lost, connecting again")
+                if failures >= len(BACK_OFF_S) or now + BACK_OFF_S[failures] > lost_at + LOST_S:
+                    raise
                 deadline.wait(BACK_OFF_S[failures])
                 failures += 1
 
@@ -126,6 +133,8 @@ class HttpCamera:
         while True:
             try:
                 frame = stream.newest(deadline)
+            except _Unreached:
+                raise
             except NotReady as fault:
                 if seen:
                     raise _Seen from fault
@@ -157,22 +166,13 @@ class HttpCamera:
             return answer.read_body(length, deadline)
 
 
-def _wait_for_hang_up(line: socket.socket) -> None:
-    """Return when the other end waits for our question. Raises: NotReady where it hangs up at once instead.
-
-    What stands between (a switch, a proxy, a camera that restarts) may take a connection and have nobody behind it.
-    """
-    line.settimeout(SLICE_S)
-    try:
-        line.recv(1)
-    except TimeoutError:
-        return
-    except OSError as error:
-        raise NotReady("noDevice") from error
-    raise NotReady("noDevice", "hung up")
-
-
 class _Seen(Exception):  # not an error: the stream ended after it had worked
+    pass
+
+
+class _Unreached(
+    NotReady
+):  # a silent stream of a camera that cannot be reached any more: there is nothing to try again
     pass
 
 
@@ -186,11 +186,11 @@ class _Place:
         self.host, self.port = parts.hostname, parts.port or 80
         self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
-    def connect(self, deadline: Deadline) -> socket.socket:
+    def connect(self, deadline: Deadline, most_s: float = CONNECT_S) -> socket.socket:
         """Return a connected socket. Raises: NotReady, TimedOut, Cancelled."""
         deadline.check("camera")
         try:
-            return socket.create_connection((self.host, self.port), min(CONNECT_S, deadline.left_s()))
+            return socket.create_connection((self.host, self.port), min(most_s, deadline.left_s()))
         except TimeoutError as error:
             raise TimedOut("camera_connect") from error
         except OSError as error:
@@ -201,6 +201,7 @@ class _Answer:
     """One HTTP answer being read; closed with its `with` block."""
 
     def __init__(self, place: _Place, freeze_s: float, deadline: Deadline) -> None:
+        self._place = place
         self._freeze_s = freeze_s
         self._chunks: mjpeg.ChunkDecoder | None = None
         self._socket = place.connect(deadline)
@@ -234,10 +235,14 @@ class _Answer:
     def receive(self, deadline: Deadline) -> bytes:
         """Return 1… bytes, or b"" where the camera hung up. Raises: TimedOut, Cancelled, NotReady."""
         still = Deadline(min(self._freeze_s, max(0.001, deadline.left_s())), deadline.cancelled)
+        ask_at = time.monotonic() + SILENT_S
         while True:
             deadline.check("camera")
             if still.left_s() <= 0:
                 raise TimedOut("camera_frozen")
+            if time.monotonic() >= ask_at:
+                self._reach(deadline)
+                ask_at = still.at
             self._socket.settimeout(max(0.001, min(SLICE_S, still.left_s())))
             try:
                 data = self._socket.recv(CHUNK)
@@ -249,6 +254,14 @@ class _Answer:
                 return data
             if (body := self._chunks.feed(data)) or self._chunks.is_over:
                 return body
+
+    def _reach(self, deadline: Deadline) -> None:
+        """Return where the camera still takes a connection, though it says nothing. Raises: _Unreached, Cancelled."""
+        try:
+            self._place.connect(deadline, REACH_S).close()
+        except (NotReady, TimedOut) as fault:
+            deadline.check("camera")
+            raise _Unreached("noDevice", "silent, and not reached") from fault
 
     def read_body(self, length: int, deadline: Deadline) -> bytes:
         """Return `length` bytes, all there are where it is −1. Raises: WireFault where they end early, DeviceError."""

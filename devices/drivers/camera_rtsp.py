@@ -8,7 +8,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from devices.api import Capabilities, Deadline, DeviceState, NotReady, Status
-from devices.drivers.camera_eye import Eye
+from devices.drivers.camera_eye import Eye, wait_for_hang_up
 from devices.drivers.camera_video import VideoCamera
 from devices.imaging.source import Source
 
@@ -41,7 +41,7 @@ class RtspCamera(VideoCamera):
             source.newest(deadline)
 
     def status(self, deadline: Deadline) -> Status:
-        """Return online where the camera accepts a connection; no stream is asked for. Raises: Cancelled."""
+        """Return online where the camera takes a connection and keeps it; no stream is asked for. Raises: Cancelled."""
         try:
             self._connect(deadline)
         except NotReady as fault:
@@ -60,7 +60,8 @@ class RtspCamera(VideoCamera):
     def _connect(self, deadline: Deadline) -> None:
         deadline.check("camera")
         try:
-            socket.create_connection((self._host, self._port), min(CONNECT_S, deadline.left_s())).close()
+            with socket.create_connection((self._host, self._port), min(CONNECT_S, deadline.left_s())) as line:
+                wait_for_hang_up(line)
         except OSError as error:
             raise NotReady("noDevice") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,7 +13,8 @@ from devices.imaging.source import Source
 
 log = logging.getLogger(__name__)
 
-BACK_OFF_S = (0.1, 0.4, 1.0)  # before the camera is opened again; after the last it is gone
+BACK_OFF_S = (0.1, 0.4, 0.7)  # before the camera is opened again
+LOST_S = 1.3  # then the camera is gone, however long the attempts took: that is told within two seconds
 BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 
 
@@ -36,10 +38,10 @@ class VideoCamera(ABC):
         Raises: Cancelled, TimedOut (also when the camera stands still), NotReady where it is gone and does not come
         back, WireFault after ten bad pictures in a row, HardwareFault where the eye died twice running.
         """
-        failures = 0
+        failures, lost_at = 0, 0.0
         while True:
             deadline.check("watch")
-            seen = 0
+            began, seen = time.monotonic(), 0
             try:
                 with self._look(deadline) as source:
                     for preview in self._previews(source, deadline):
@@ -47,10 +49,12 @@ class VideoCamera(ABC):
                         on_preview(preview)
             except NotReady:
                 failures = 0 if seen else failures  # it had worked: the next loss begins a new row
-                if failures >= len(BACK_OFF_S):
-                    raise
+                now = time.monotonic()
                 if failures == 0:
+                    lost_at = now if seen else began
                     log.info("camera lost, opening again")
+                if failures >= len(BACK_OFF_S) or now + BACK_OFF_S[failures] > lost_at + LOST_S:
+                    raise
                 deadline.wait(BACK_OFF_S[failures])
                 failures += 1
 

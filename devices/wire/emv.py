@@ -20,6 +20,7 @@ PSE = b"1PAY.SYS.DDF01"
 PPSE = b"2PAY.SYS.DDF01"
 UNIONPAY = tuple(bytes.fromhex(f"A00000033301010{kind}") for kind in "1236")  # debit, credit, quasi-credit, e-cash
 MAX_RECORDS = 64  # a card's file list names about ten
+MAX_PDOL = 240  # bytes a card may ask of the terminal: what a short command holds
 KEPT_FRONT, KEPT_BACK = 6, 4  # PCI DSS 3.4: what of a card number may be shown
 STAR = "*"
 
@@ -99,10 +100,10 @@ def decode_application(answer: bytes) -> tuple[str, tuple[tuple[int, int], ...]]
 
 def build_options_request(pdol: tuple[tuple[int, int], ...], today: date) -> bytes:
     """Return GET PROCESSING OPTIONS with what the PDOL asks for. Raises: WireFault when it asks for too much."""
+    if sum(length for _, length in pdol) > MAX_PDOL:  # before anything is built: each entry may name 16 MB
+        raise WireFault("emv", "PDOL")
     said = {**_TERMINAL, 0x9A: bytes.fromhex(f"{today:%y%m%d}")}
     data = b"".join(said.get(tag, b"")[:length].rjust(length, b"\0") for tag, length in pdol)
-    if len(data) > 240:
-        raise WireFault("emv", "PDOL")
     return encode_command(Command(0x80, 0xA8, 0x00, 0x00, encode_tlv(0x83, data), 256))
 
 

@@ -25,7 +25,9 @@ from devices.api import (
 MAX_LISTING = 200_000  # characters of an option listing; the largest back end's has 30,000
 NO_MEDIA = "noMedia"  # XFS4IoT's word: nothing lies in the feeder
 _OPTION = re.compile(r"^ {4}(?:--|-)([a-z][a-z0-9-]*)(?:=| )(\S.*?)(?: \[([^\]]*)\])?$")
-_RANGE = re.compile(r"^(-?[0-9.]+)\.\.(-?[0-9.]+)")
+_NUMBER = r"(-?[0-9]{1,6}(?:\.[0-9]{1,6})?)"
+_RANGE = re.compile(rf"^{_NUMBER}\.\.{_NUMBER}(?![0-9.])")
+_STEP = re.compile(r"([0-9]{1,5})(?:\.[0-9]{1,6})?(?:dpi)?")
 _FEEDERS = ("feeder", "adf")
 _BEDS = ("flatbed", "flat bed", "platen", "normal")
 
@@ -161,11 +163,11 @@ def _words(text: str) -> tuple[str, ...]:
 def _resolutions(text: str) -> tuple[tuple[int, ...], tuple[int, int]]:
     span = _RANGE.match(text)
     if span is not None:
-        return (), (int(float(span[1])), int(float(span[2])))
-    steps = (re.match(r"[0-9]{1,5}", word) for word in _words(text))
-    return tuple(sorted({int(step[0]) for step in steps if step is not None})), (0, 0)
+        return (), (max(0, int(float(span[1]))), max(0, int(float(span[2]))))
+    steps = (_STEP.fullmatch(word) for word in _words(text))
+    return tuple(sorted({int(step[1]) for step in steps if step is not None} - {0})), (0, 0)
 
 
 def _most(text: str) -> int:
     span = _RANGE.match(text)
-    return int(float(span[2])) if span is not None else 0
+    return max(0, int(float(span[2]))) if span is not None else 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from devices.api import (
     TimedOut,
     UserFault,
 )
+from devices.drivers.camera_eye import empty_desk
 from devices.imaging.eye import Eye
 from devices.registry import DRIVERS, make_device
 from tests.fixtures.camera import CameraBench, watch_until
@@ -145,6 +148,52 @@ def test_a_camera_that_is_not_there_is_no_device(desk: Desk) -> None:
     assert camera.status(Deadline(5)).device is DeviceState.NO_DEVICE
     with pytest.raises(NotReady):
         camera.open(Deadline(5))
+
+
+@contextmanager
+def _silent_camera(frames: int) -> Iterator[tuple[str, socket.socket, threading.Event]]:
+    """A camera that sends so many pictures to whoever looks first, then nothing, its connection kept."""
+    listener, told = socket.create_server(("127.0.0.1", 0)), threading.Event()
+    done = threading.Event()
+    picture = empty_desk()
+    part = b"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(picture), picture)
+
+    def serve() -> None:
+        near, _ = listener.accept()
+        with near:
+            near.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=cut\r\n\r\n")
+            near.sendall(part * frames + b"--cut\r\n")
+            told.set()
+            done.wait(45)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/stream", listener, told
+    finally:
+        done.set()
+        thread.join()
+        listener.close()
+
+
+def test_a_silent_camera_that_takes_no_connection_is_gone_long_before_it_stands_still(camera_eye: Eye) -> None:
+    """A pulled network cable hangs nothing up."""
+    with _silent_camera(2) as (link, listener, told):
+        camera = make_device(DeviceKind.CAMERA, "camera-http", link, eye=camera_eye, freeze_s=45.0)
+
+        def unplug(preview: object) -> None:
+            told.wait(45)
+            listener.close()
+
+        with pytest.raises(NotReady, match="noDevice"):
+            camera.watch(unplug, Deadline(90))  # type: ignore[attr-defined]
+
+
+def test_a_silent_camera_that_still_takes_connections_stands_still(camera_eye: Eye) -> None:
+    with _silent_camera(2) as (link, _, _):
+        camera = make_device(DeviceKind.CAMERA, "camera-http", link, eye=camera_eye, freeze_s=1.5)
+        with pytest.raises(TimedOut, match="camera_frozen"):
+            camera.watch(lambda preview: None, Deadline(45))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

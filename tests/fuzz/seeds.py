@@ -13,10 +13,11 @@ from devices.imaging.values import Hello, Limits, LookRequest, Refusal, TakeRequ
 from devices.imaging.wire import send
 from devices.wire.strip import encode_strip
 from tests.fixtures.sealed_vectors import load_vectors
+from tests.fuzz.seeds_cards import CARD_SEEDS
 from tests.fuzz.targets import CORPUS, TARGETS
 from tests.unit.test_imaging_decode import RED_TOP_LEFT, png
 from tests.unit.test_sandbox_reader import EXAMPLE
-from tests.wire import test_mjpeg, test_modbus, test_samv, test_samv_records
+from tests.wire import test_barcode, test_mjpeg, test_modbus, test_samv, test_samv_records, test_sane
 
 ROOT = Path(__file__).resolve().parents[2]
 RECEIPT = Strip(
@@ -65,6 +66,7 @@ CONFIG = (ROOT / "deploy" / "models" / "simulated" / "kiosk.toml").read_bytes()
 READ_8 = bytes((1, 0, 1, 0)) + PAIR  # inputs 0 to 7 of unit 1 were asked for
 
 SEEDS: dict[str, tuple[bytes, ...]] = {
+    **CARD_SEEDS,
     "samv-stream": (
         *(PAIR + frame for frame in SAMV),
         PAIR + b"".join(SAMV[:3]),
@@ -95,6 +97,17 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"\x01\x01\x04\x06\x00\x00\x00\x01\x01\x03",
     ),
     "strip": ("\x80收件凭证 Café".encode(), b"\0https://x.cn/?a=1", "\x81，。“𠮷”\u200b\x1b@".encode()),
+    "barcode": (
+        *(bytes((number,)) + PAIR + test_barcode.VECTOR for number in range(5)),
+        b"\x80" + PAIR + "近办🙂\r".encode(),
+        b"\x05" + PAIR + "近办\r\n".encode("gb18030"),
+    ),
+    "sane": (
+        *(listing.encode() for listing in (test_sane.STEPPED, test_sane.BED_ONLY, test_sane.FEEDER_ONLY)),
+        b"scanimage: sane_start: Document feeder out of documents\nBatch terminated, 3 pages scanned\n",
+        b"scanimage: open of device test:0 failed: Invalid argument\n",
+        f"{test_sane.HEAD}    -x 1.2.3..5 [1]\n    --resolution -9..-1dpi [1]\n".encode(),  # once a ValueError
+    ),
     "mjpeg": (test_mjpeg.FFMPEG, test_mjpeg.FFMPEG.replace(b"Content-length: 5\r\n", b"")),
     "modbus-answer": tuple(
         READ_8 + bytes.fromhex(raw) for raw in ("010201006188", "0182028161", "01050000ff008c3a", "010f000000085400")

@@ -14,6 +14,8 @@ from typing import Any
 CORPUS = Path(__file__).parent / "corpus"
 WIRE = ("devices.api:WireFault",)
 WAYS = "tests.fuzz.ways:"
+CARDS = "tests.fuzz.ways_cards:"
+SCANNERS = "tests.fuzz.ways_scanners:"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ TARGETS: dict[str, Target] = {
     "modbus-request": Target(WAYS + "modbus_request", "devices.wire.modbus"),
     "escpos-more": Target("devices.wire.escpos:decode", "devices.wire.escpos_more"),
     "ipp": Target("devices.wire.ipp:decode_answer", "devices.wire.ipp"),
+    # what chip cards and passports say, and what carries it
+    "apdu": Target(CARDS + "apdu", "devices.wire.apdu"),
+    "tlv": Target(CARDS + "tlv", "devices.wire.tlv"),
+    "social": Target(CARDS + "social", "devices.wire.social"),
+    "emv": Target(CARDS + "emv", "devices.wire.emv"),
+    "mrz": Target(CARDS + "mrz", "devices.wire.mrz"),
+    "emrtd": Target(CARDS + "emrtd", "devices.wire.emrtd"),
+    "emrtd-keys": Target(CARDS + "emrtd_keys", "devices.wire.emrtd_keys"),
+    "secure-messaging": Target(CARDS + "secure_messaging", "devices.wire.secure_messaging"),
+    "curve": Target(CARDS + "curve", "devices.wire.curve", max_bytes=140),
+    "pace": Target(CARDS + "pace", "devices.wire.pace"),
+    "sod": Target(CARDS + "sod", "devices.wire.sod"),
+    "pn532": Target(CARDS + "pn532", "devices.wire.pn532"),
+    "samv-hid": Target(CARDS + "samv_hid", "devices.wire.samv_hid", max_bytes=80),
+    "samv-usb": Target(CARDS + "samv_usb", "devices.wire.samv_usb"),
+    # what scanners say
+    "barcode": Target(SCANNERS + "barcode", "devices.wire.barcode", max_bytes=8192),
+    "sane": Target(SCANNERS + "sane", "devices.wire.sane"),
     # devices/imaging
     "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
     "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),

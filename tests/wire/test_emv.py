@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import date
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from devices.api import Private, WireFault
 from devices.wire import emv
 from devices.wire.emv import FileEntry
-from devices.wire.tlv import encode_tlv
+from devices.wire.tlv import decode_tag_lengths, encode_tlv
 
 TODAY = date(2026, 11, 29)
 ODD = bytes.fromhex("5A0A6217001234567890128F")  # reference/devices.md §7
@@ -38,6 +39,17 @@ def test_the_terminal_says_what_a_pdol_asks():
     assert said == "80A8000017" + "8315" + "26000000" + "000000000000" + "0156" + "0156" + "261129" + "00000000" + "00"
     with pytest.raises(WireFault):
         emv.build_options_request(((0x9F02, 300),), TODAY)
+
+
+def test_a_pdol_that_asks_for_more_than_there_is_room_for_is_refused_before_it_is_built():
+    pdol = decode_tag_lengths(bytes.fromhex("9F0283FFFFFF") * 4)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireFault, match="PDOL"):
+            emv.build_options_request(pdol, TODAY)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_example_number_with_nineteen_digits_is_masked():

@@ -43,6 +43,12 @@ def test_a_feeder_alone_has_no_flatbed() -> None:
         sane.encode_settings(ScanSettings(), sane.decode_options(FEEDER_ONLY))
 
 
+@pytest.mark.parametrize("span", ["1.2.3..5", "0..9" + "9" * 400, "-9..-1mm", "0..0", "..", "0|0dpi", "1..2..3"])
+def test_a_range_of_no_form_is_no_range(span: str) -> None:
+    found = sane.decode_options(HEAD + f"    --resolution {span} [1]\n    -x {span} [1]\n    -y {span} [1]\n")
+    assert sane.encode_settings(ScanSettings(), found) == ((), 300)
+
+
 @settings(max_examples=60)
 @given(st.text(max_size=300))
 def test_any_text_is_a_listing_or_a_wire_fault(text: str) -> None:
