@@ -88,6 +88,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
+    Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
     Failure(
         "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
     ),
@@ -97,7 +98,6 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
     Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
     Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
-    Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
     *(
         Failure("F04", ("Reader",), codes, Move.TECHNICIAN, "failures.reader_away", True, remedy)
         for codes, remedy in READER_FAULTS

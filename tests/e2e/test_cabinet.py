@@ -78,7 +78,8 @@ def test_a_board_pulled_out_in_a_visit_costs_the_visit_nothing_and_its_lamps_com
     cabinet.stage.unplug(BOARD)
     lane = cabinet.running.lanes[BOARD]
     cabinet.until(lambda: lane.status.device is not DeviceState.ONLINE, "the loss")
-    cabinet.until(lambda: "指示灯" in cabinet.view.top.notice, "the word of it")
+    cabinet.until(lambda: cabinet.running.runner.station.device_fault(BOARD)[0] == "Auxiliaries", "the word of it")
+    assert cabinet.view.top.notice == "", "nobody who stands here needs lamps"
     cabinet.play(until=State.SLIP)
     cabinet.stage.plug_in(BOARD)
     cabinet.until(lambda: lane.status.is_ready, "the board")

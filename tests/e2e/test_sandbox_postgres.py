@@ -161,6 +161,7 @@ def figures(platform: LivePlatform) -> dict[str, float]:
 
 
 def test_figures_are_of_all_workers_and_name_no_terminal(platform: LivePlatform, sender: TestTerminal) -> None:
+    assert sender.put(sender.pack({})).status_code == 201
     before = figures(platform)
     assert sender.beat(1, queue={"ready": 2, "dead": 1, "oldest_s": 5 * 3600}, faults=["door_open"]).status_code == 200
     now = figures(platform)
