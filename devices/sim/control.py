@@ -134,6 +134,7 @@ class SimProcess:
         self._command = command
         self._ready_s = ready_s
         self._litter = litter
+        self.link = ""
         self._start()
 
     def _start(self) -> None:
@@ -148,7 +149,7 @@ class SimProcess:
         self.pid = self._process.pid
         try:
             ready = json.loads(self._first_line())
-            self.link: str = ready["link"]
+            self.link = str(ready["link"])
             self.control = Control(ready["control"])
         except (ValueError, KeyError, TimeoutError) as error:
             self.kill()
@@ -182,7 +183,14 @@ class SimProcess:
             shutil.rmtree(self._litter, ignore_errors=True)
 
     def kill(self) -> None:
-        """Kill it at once: to the driver, the cable was pulled. Twice is harmless."""
+        """Kill it at once: to the driver, the cable was pulled. Twice is harmless.
+
+        A lasting name of its port goes first, as udev takes it away: left behind, it would lead to whichever stranger's
+        pseudo terminal gets the freed number.
+        """
+        name = Path(self.link.partition(":")[2].partition("?")[0])
+        if self.link.startswith(("serial:", "pipe:")) and name.is_symlink():
+            name.unlink(missing_ok=True)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
