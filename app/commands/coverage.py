@@ -14,7 +14,7 @@ PACKAGES = ("kiosk", "devices", "offline_queue")
 LINES_PERCENT = 85.0
 # What must not have an untried branch: the session's one function, the codecs, the queue's store.
 EVERY_BRANCH = ("kiosk/session/step.py", "devices/wire/*.py", "offline_queue/store.py")
-# Codecs that came with the other devices and are not there yet: how many branches may be left. A number only ever falls.
+# Codecs that came with the other devices and are not there yet: branches that may be left. A number only ever falls.
 NOT_YET = {
     **{f"devices/wire/{name}.py": 2 for name in ("apdu", "barcode", "curve", "emrtd_keys", "emv", "mrz", "pace")},
     **{f"devices/wire/{name}.py": 2 for name in ("pn532", "samv_hid", "samv_usb")},
