@@ -6,8 +6,9 @@ import base64
 import socket
 from typing import Protocol
 
-from devices.api import Deadline, NotReady, Page, Preview
+from devices.api import Deadline, HardwareFault, NotReady, Page, Preview, WireFault
 
+BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 SLICE_S = 0.1  # how long a call-off, or a hang-up, may go unnoticed
 
 
@@ -24,6 +25,32 @@ class Eye(Protocol):
 
     def forget(self) -> None:
         """Forget the picture on the screen and the page taken last."""
+
+
+class Looking:
+    """Looks at frame after frame; a frame that is spoilt, or an eye that died once over it, is passed over."""
+
+    def __init__(self, eye: Eye) -> None:
+        """Take the eye that judges."""
+        self._eye = eye
+        self._bad = self._deaths = 0
+
+    def look(self, frame: bytes, deadline: Deadline) -> Preview | None:
+        """Return what the frame shows, None for one to pass over. Raises: as the eye, for one too many."""
+        try:
+            preview = self._eye.look(frame, deadline)
+        except WireFault:
+            self._bad += 1
+            if self._bad >= BAD_FRAMES:
+                raise
+            return None
+        except HardwareFault:
+            self._deaths += 1
+            if self._deaths > 1:
+                raise
+            return None
+        self._bad = self._deaths = 0
+        return preview
 
 
 def own_eye() -> Eye:

@@ -23,7 +23,7 @@ from devices.api import (
     TimedOut,
     WireFault,
 )
-from devices.drivers.camera_eye import SLICE_S, Eye, own_eye, wait_for_hang_up
+from devices.drivers.camera_eye import SLICE_S, Eye, Looking, own_eye, wait_for_hang_up
 from devices.wire import mjpeg
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ SILENT_S = 0.7  # of a stream: then the camera is asked whether it is still ther
 REACH_S = 1.0  # for that question; a camera on the terminal's own network answers in milliseconds
 BACK_OFF_S = (0.1, 0.4, 0.7)  # before the stream is opened again
 LOST_S = 1.3  # then the camera is gone, however long the attempts took: that is told within two seconds
-BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 CHUNK = 1 << 16
 
 
@@ -129,7 +128,7 @@ class HttpCamera:
 
     def _look_on(self, stream: _Stream, on_preview: Callable[[Preview], None], deadline: Deadline) -> None:
         """Look at frames until the stream ends. Raises: _Seen where it ended after good frames, DeviceError."""
-        bad = deaths = seen = 0
+        looking, seen = Looking(self._eye), 0
         while True:
             try:
                 frame = stream.newest(deadline)
@@ -139,21 +138,9 @@ class HttpCamera:
                 if seen:
                     raise _Seen from fault
                 raise
-            try:
-                preview = self._eye.look(frame, deadline)
-            except WireFault:
-                bad += 1
-                if bad >= BAD_FRAMES:
-                    raise
-                continue
-            except HardwareFault:
-                deaths += 1
-                if deaths > 1:
-                    raise
-                continue
-            bad = deaths = 0
-            seen += 1
-            on_preview(preview)
+            if (preview := looking.look(frame, deadline)) is not None:
+                seen += 1
+                on_preview(preview)
 
     def _take_still(self, deadline: Deadline) -> bytes:
         if self._still is None:

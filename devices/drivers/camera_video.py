@@ -7,15 +7,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
-from devices.api import Deadline, DeviceKind, HardwareFault, NotReady, Page, Preview, WireFault
-from devices.drivers.camera_eye import Eye, own_eye
+from devices.api import Deadline, DeviceKind, NotReady, Page, Preview
+from devices.drivers.camera_eye import Eye, Looking, own_eye
 from devices.imaging.source import Source
 
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.1, 0.4, 0.7)  # before the camera is opened again
 LOST_S = 1.3  # then the camera is gone, however long the attempts took: that is told within two seconds
-BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 
 
 class VideoCamera(ABC):
@@ -65,23 +64,10 @@ class VideoCamera(ABC):
         return self._eye.take(still, material, index, deadline, keep, self._formats.get(material, "any"))
 
     def _previews(self, source: Source, deadline: Deadline) -> Iterator[Preview]:
-        bad = deaths = 0
+        looking = Looking(self._eye)
         while True:
-            frame = source.newest(deadline)
-            try:
-                preview = self._eye.look(frame, deadline)
-            except WireFault:
-                bad += 1
-                if bad >= BAD_FRAMES:
-                    raise
-                continue
-            except HardwareFault:
-                deaths += 1
-                if deaths > 1:
-                    raise
-                continue
-            bad = deaths = 0
-            yield preview
+            if (preview := looking.look(source.newest(deadline), deadline)) is not None:
+                yield preview
 
     @abstractmethod
     def _look(self, deadline: Deadline, is_still: bool = False) -> Source:
