@@ -92,6 +92,14 @@ class CupsQueue:
             raise
         return Sent(job, name)
 
+    def see_through(self, job: Sent, deadline: Deadline, patience_s: float) -> Told:
+        """Follow a job to its end, and cancel one that does not come to it. Raises: as `follow`."""
+        try:
+            return self.follow(job, deadline, patience_s)
+        except DeviceError:
+            self.cancel(job.number)
+            raise
+
     def follow(self, job: Sent, deadline: Deadline, patience_s: float) -> Told:
         """Return what the queue says when the job is completed.
 

@@ -12,7 +12,6 @@ import time
 from devices.api import (
     Capabilities,
     Deadline,
-    DeviceError,
     DeviceKind,
     DeviceState,
     NotReady,
@@ -92,11 +91,7 @@ class CupsDocumentPrinter:
         sides = "two-sided-long-edge" if sheet.is_duplex else "one-sided"
         options = {"media": A4, "sides": sides, "copies": str(sheet.copies)}
         job = self._queue.send(sheet.title, pdf, FORMAT, options, deadline)
-        try:
-            queue = self._queue.follow(job, deadline, self._patience_s)
-        except DeviceError:
-            self._queue.cancel(job.number)
-            raise
+        queue = self._queue.see_through(job, deadline, self._patience_s)
         supply = supply_of(queue.reasons)
         return SheetPrinted(sheet.pages * sheet.copies, (time.monotonic() - started) * 1000, supply)
 

@@ -12,7 +12,6 @@ import time
 from devices.api import (
     Capabilities,
     Deadline,
-    DeviceError,
     DeviceKind,
     DeviceState,
     NotReady,
@@ -88,11 +87,7 @@ class CupsReceiptPrinter:
             raise fault_of(word)
         self._queue.cancel_stale()
         job = self._queue.send(TITLE, b"".join(one.data for one in slices), FORMAT, {}, deadline)
-        try:
-            self._queue.follow(job, deadline, self._patience_s)
-        except DeviceError:
-            self._queue.cancel(job.number)
-            raise
+        self._queue.see_through(job, deadline, self._patience_s)
         lines = sum(one.rows for one in slices)
         return Printed(lines, (time.monotonic() - started) * 1000, SupplyState.UNKNOWN)
 
