@@ -49,8 +49,9 @@ TALL = escpos.Raster(72, 800, bytes(72 * 800))
         (ESC_8, QR_A),
         (ESC_9_LIBRARY, (escpos.Feed(6), escpos.Cut(is_partial=False, feed_dots=None))),
         (ESC_9, (escpos.Cut(is_partial=True, feed_dots=0),)),
+        (bytes.fromhex("1B 45 01 41 1B 45 00"), (escpos.Bold(True), escpos.Text("A"), escpos.Bold(False))),
     ],
-    ids=["ESC-1", "ESC-6", "ESC-7", "ESC-8", "ESC-9 library", "ESC-9"],
+    ids=["ESC-1", "ESC-6", "ESC-7", "ESC-8", "ESC-9 library", "ESC-9", "bold"],
 )
 def test_literal_frames_stand_both_ways(raw, operations):
     assert escpos.encode(operations) == raw
@@ -351,3 +352,10 @@ def test_a_printers_answer_tells_what_it_may_tell(n, signals):
     mine[3] = Signal.CUTTER | Signal.UNRECOVERABLE | Signal.AUTO_RECOVERABLE
     mine[4] = Signal.PAPER_LOW | Signal.PAPER_END
     assert answer & mine[n] == told & mine[n]
+
+
+def test_what_a_printer_answers_is_literal():
+    assert escpos.encode_status(1, Signal.NONE) == b"\x12"
+    assert escpos.encode_status(1, Signal.OFFLINE) == b"\x1a"
+    assert escpos.encode_status(2, Signal.COVER_OPEN | Signal.PAPER_END | Signal.CUTTER) == b"\x36"
+    assert escpos.encode_status(4, Signal.PAPER_LOW | Signal.PAPER_END) == b"\x7e"

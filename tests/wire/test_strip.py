@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.api import Strip, StripCode, StripGap, StripLine, StripRule, WireFault
+from devices.api import Strip, StripCode, StripGap, StripLine, StripPicture, StripRule, WireFault
 from devices.wire import escpos, strip
 from devices.wire.escpos import Align
 from devices.wire.strip import Bitmap
@@ -235,3 +235,22 @@ def test_slices_end_at_a_rows_end_and_stay_small():
         while decoder.take() is not None:
             pass
         assert decoder.pending == b""
+
+
+def test_a_picture_goes_out_in_bands_and_is_refused_where_it_has_no_room():
+    rows = strip.BAND_ROWS + 1
+    picture = StripPicture(9, rows, b"\xff\x80" * rows)
+    (first, second) = (one for one in lay_out(picture) if isinstance(one, escpos.Raster))
+    assert (first.width_bytes, first.height, second.height) == (2, strip.BAND_ROWS, 1)
+    assert first.data + second.data == picture.data
+    for wrong in (StripPicture(9, 1, b"\xff"), StripPicture(0, 1, b""), StripPicture(577, 1, bytes(73))):
+        with pytest.raises(WireFault, match="raster_size"):
+            lay_out(wrong)
+
+
+def test_slices_say_how_much_paper_they_take():
+    """Millimetres on paper decide how long the driver waits: a double row 48 dots, a drawn one its own height."""
+    (large,) = strip.encode_strip(Strip((StripLine("大", scale=2), StripLine("𠮷", scale=2), StripGap(2))), block)
+    assert (large.rows, large.height_dots) == (2, 48 + 48 + 2 * 30)
+    (small,) = strip.encode_strip(Strip((StripLine("小"), StripRule(), StripLine("𠮷"))), block)
+    assert (small.rows, small.height_dots) == (3, 30 + 30 + 30)
