@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from sandbox.case_tables import case_document, case_file, case_move, case_request, evidence
+from sandbox.database import insert
 from sandbox.items import find_item
 from sandbox.store import PlatformStore, setting, submission
 
@@ -292,9 +293,9 @@ def file_former(tables: PlatformStore, now: int) -> int:
         return 0
     filed = 0
     with tables.begin() as connection:
-        if connection.execute(sa.select(setting.c.v).where(setting.c.k == FORMER)).first() is not None:
+        once = insert(connection, setting).values(k=FORMER, v=str(now)).on_conflict_do_nothing()
+        if connection.execute(once).rowcount == 0:  # workers start together: one does it, the others find it done
             return 0
-        connection.execute(setting.insert().values(k=FORMER, v=str(now)))  # one worker does it
         known = sa.select(case_file.c.sid).where(
             case_file.c.dev == submission.c.dev, case_file.c.sid == submission.c.sid
         )
