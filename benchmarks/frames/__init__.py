@@ -91,8 +91,8 @@ def frame(
     sheet = place.any_paper(luck(_PAPER), kind, size)
     matrix = place.any_place(sheet, size, luck(_POSE), defects)
     corners = desk.corners_of(matrix, sheet)
-    if "low_contrast" in defects:
-        place.fade(picture, sheet, luck(_PAPER))
+    if "low_contrast" in defects and not place.fade(picture, sheet, luck(_PAPER)):
+        defects -= {"low_contrast"}
     scale = float(np.sqrt(place.area(corners) / (sheet.width_mm * sheet.height_mm)))
     place.lay(picture, sheet, matrix, scale, defects, luck(_THINGS))
     if defects & {"hand", "covered"}:

@@ -95,13 +95,16 @@ def lay(
         things.lay_clip(picture, corners, scale, rng)
 
 
-def fade(picture: Picture, sheet: Sheet, rng: np.random.Generator) -> None:
-    """Bring the desk within 3 to 10 levels of the paper (changed in place)."""
+def fade(picture: Picture, sheet: Sheet, rng: np.random.Generator) -> bool:
+    """Bring the desk within 3 to 10 levels of the paper (changed in place); return whether the paper is pale enough."""
     blank = np.median(sheet.picture[::9, ::9].reshape(-1, 3), axis=0)
+    if blank.min() < 190:  # a blue card meets no blue marble
+        return False
     step = rng.uniform(3, 10) * rng.choice((-1.0, 1.0), p=(0.2, 0.8)) + rng.normal(0, 1, 3)
     shift = np.minimum(blank + step, 252) - np.median(picture[::9, ::9].reshape(-1, 3), axis=0)
     levels = np.arange(256)[:, None] + shift[None, :]
     picture[:] = cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8)[None])
+    return True
 
 
 def flat(sheet: Sheet, dpi: float) -> Picture:
