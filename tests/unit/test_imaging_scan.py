@@ -10,7 +10,7 @@ import pytest
 
 from app.commands.scan import scan
 from tests.fixtures.camera import encoded
-from tests.unit.test_imaging_decode import RED_TOP_LEFT
+from tests.fixtures.pictures import RED_TOP_LEFT
 
 Still = Callable[..., bytes]
 KEYS = {"file", "width", "height", "found", "corners", "turn", "confidence", "gates", "dpi", "output", "bytes", "ms"}
