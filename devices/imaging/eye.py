@@ -48,7 +48,7 @@ from devices.imaging.values import (
 SLOTS = 3  # the screen may copy one while the eye draws the next two
 SLOT_BYTES = 960 * 540 * 3
 START_S = 20.0  # importing cv2 on a busy, cold machine
-LOOK_S = 3.0
+LOOK_S = 5.0  # a frame takes 0.05; on a machine busy with everything else a hundred times that
 TAKE_S = 20.0
 STALE_S = 2.0  # a picture older than that is not what the camera sees: nothing is shown, and nobody's page stays
 _ROOT = Path(__file__).resolve().parents[2]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict
 from devices.imaging import decode, dewarp, output, quality, track
 from devices.imaging.candidates import clockwise
+from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.refine import refine_outline
@@ -167,7 +168,7 @@ def _whole(width: int, height: int) -> Corners:
     return ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
 
 
-def _as_stored(outline: Outline, header: decode.Header) -> Outline:
+def _as_stored(outline: Outline, header: Header) -> Outline:
     """Return the outline in px of the picture as stored, clockwise on screen from the top left there."""
     points = [decode.stored_point(x, y, header) for x, y in outline.corners]
     if header.orientation == 1:

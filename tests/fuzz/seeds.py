@@ -12,10 +12,10 @@ from devices.drivers.glyphs import rasterize
 from devices.imaging.values import Hello, Limits, LookRequest, Refusal, TakeRequest, Track
 from devices.imaging.wire import send
 from devices.wire.strip import encode_strip
+from tests.fixtures.pictures import RED_TOP_LEFT, png
 from tests.fixtures.sealed_vectors import load_vectors
 from tests.fuzz.seeds_cards import CARD_SEEDS
 from tests.fuzz.targets import CORPUS, TARGETS
-from tests.unit.test_imaging_decode import RED_TOP_LEFT, png
 from tests.unit.test_sandbox_reader import EXAMPLE
 from tests.wire import test_barcode, test_mjpeg, test_modbus, test_samv, test_samv_records, test_sane
 

@@ -68,7 +68,7 @@ TARGETS: dict[str, Target] = {
     # devices/imaging
     "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
     "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
-    "picture-header": Target("devices.imaging.decode:read_header", "devices.imaging.decode"),
+    "picture-header": Target("devices.imaging.container:open_picture", "devices.imaging.container"),
     # what is sealed and signed
     "sealed": Target(WAYS + "sealed", "sandbox.reader", ("sandbox.reader:Bad",), max_bytes=8192),
     "sealed-header": Target("sandbox.reader:decode_header", "sandbox", ("sandbox.reader:Bad",)),
