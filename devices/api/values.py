@@ -62,6 +62,7 @@ class Page(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     sha256: str
     is_kept_despite: bool = False  # refused three times and kept, marked for review
+    looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
 
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]

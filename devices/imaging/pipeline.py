@@ -17,6 +17,7 @@ from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.refine import refine_outline
+from devices.imaging.sameness import find_twin, fingerprint
 from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
@@ -79,8 +80,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     watch.lap("dewarp")
     if outline is not None:
         verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
-    refused = quality.first_refusal(verdicts)
+    refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
+    mark = fingerprint(flat.picture)
     body = b""
     page = cv2.rotate(flat.picture, cv2.ROTATE_90_CLOCKWISE) if turn else flat.picture
     if not refused or request.keep:
@@ -101,8 +103,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         page_height_px=int(page.shape[0]),
         dpi=flat.dpi,
         format=flat.format,
-        fingerprint=quality.fingerprint(flat.picture),
+        fingerprint=mark,
         ms=watch.laps,
+        alike=find_twin(mark, request.seen),
     )
     return answer, body
 
@@ -141,20 +144,22 @@ def _fit(frame: Picture) -> Picture:
 
 
 def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request: LookRequest) -> _Judged:
-    """Return the first failed gate of a frame, `still` and `sharp` left out, and the page's fingerprint."""
+    """Return the first failed gate of a frame, `still` left out, and the page's fingerprint."""
     height, width = frame.shape[:2]
-    verdicts = quality.judge_outline(outline, width, height, request.limits)
+    limits = request.limits
+    verdicts = quality.judge_outline(outline, width, height, limits)
     if outline is None:
-        moving = moved > 4 * request.limits.hand_percent
+        moving = moved > 4 * limits.hand_percent
         return _Judged("hands" if moving else "page", b"")
     quad = np.array(outline.corners)
-    verdicts += (Verdict("hands", moved, request.limits.hand_percent, moved <= request.limits.hand_percent),)
+    verdicts += (Verdict("hands", moved, limits.hand_percent, moved <= limits.hand_percent),)
     verdicts += (_hand_verdict(frame, outline),)
     wide, high = dewarp.mean_sides(quad)
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
-    verdicts += quality.judge_light(page, request.limits)
-    return _Judged(quality.first_refusal(verdicts), quality.fingerprint(page))
+    verdicts += quality.judge_format(dewarp.true_ratio(quad, (width, height)), request.accepts, limits)
+    verdicts += quality.judge_preview(page, limits)
+    return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
 
 
 def _hand_verdict(frame: Picture, outline: Outline) -> Verdict:
