@@ -26,6 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox import database, enrolment
 from sandbox.api import build_app
+from sandbox.api.token import drop_stale
 from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
@@ -103,6 +104,7 @@ def serve(options: Options) -> int:
     """
     platform = open_platform(options)
     drop_expired(platform)
+    drop_stale(platform)
     is_alone = options.workers == 1
     reserved = socket.create_server((HOST, options.port)) if is_alone else reserve_port(options.port)
     figures = None if options.metrics_port is None else socket.create_server((HOST, options.metrics_port))
@@ -199,6 +201,7 @@ async def keep_house(platform: Platform) -> None:
         try:
             if await asyncio.to_thread(platform.store.take_turn, "house", HOUSE_S, platform.now()):
                 await asyncio.to_thread(drop_expired, platform)
+                await asyncio.to_thread(drop_stale, platform)
             if await asyncio.to_thread(platform.store.take_turn, "months", MONTHS_S, platform.now()):
                 await asyncio.to_thread(_prepare_months, platform)
             await asyncio.to_thread(platform.blobs.sweep)
