@@ -18,7 +18,7 @@ from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
-from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+from devices.imaging.values import FoundCode, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
@@ -84,10 +84,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     watch.lap("gates")
     mark = fingerprint(flat.picture)
     body = b""
+    found: tuple[FoundCode, ...] = ()
     page = cv2.rotate(flat.picture, cv2.ROTATE_90_CLOCKWISE) if turn else flat.picture
     if not refused or request.keep:
         page = page if flat.format == "card" or outline is None else dewarp.clean(page)
         watch.lap("clean")
+        if request.reads_codes:
+            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
+
+            found = on_page(flat.picture) or on_page(page)  # a shadow may hide it: the page without is read second
+            watch.lap("codes")
         body = output.encode_jpeg(page, flat.dpi, request.quality)
         body = output.encode_pdf(body) if request.as_pdf else body
         watch.lap("encode")
@@ -106,6 +112,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         fingerprint=mark,
         ms=watch.laps,
         alike=find_twin(mark, request.seen),
+        codes=found,
     )
     return answer, body
 

@@ -113,6 +113,7 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     quality: int = 80
     as_pdf: bool = False
     seen: tuple[bytes, ...] = ()  # fingerprints of the visit's other pages
+    reads_codes: bool = False
 
 
 class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
@@ -163,6 +164,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     fingerprint: bytes
     ms: dict[str, float]
     alike: int = -1  # which of `seen` this page is once more, -1 for none
+    codes: tuple[FoundCode, ...] = ()  # corners in px of the page
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
