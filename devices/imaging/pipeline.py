@@ -79,7 +79,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     )
     watch.lap("dewarp")
     if outline is not None:
-        verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
+        least_sharp = request.limits.reblur_at(header.width_px, header.height_px)
+        judged = quality.judge_page(flat, request.accepts, request.limits, least_sharp)
+        verdicts += (_hand_verdict(still, outline), *judged)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
     mark = fingerprint(flat.picture)

@@ -37,9 +37,14 @@ class Limits(msgspec.Struct, frozen=True):
     reblur: float = 0.465
     glare_percent: float = 0.2
     ink_percent: float = 0.1
+    camera_reblur: float = 0.0  # instead of `reblur`, in stills of `camera_px`; 0 = never calibrated
     warned: tuple[str, ...] = ()  # gates whose word is shown and recorded, and refuses nothing
     px_per_mm: float = 0.0  # of the desk in a still of `camera_px`; 0 = never calibrated
     camera_px: tuple[int, int] = (0, 0)  # width and height of the calibrated stills
+
+    def reblur_at(self, width_px: int, height_px: int) -> float:
+        """Return the least score of a sharp page in a still of that size."""
+        return self.camera_reblur if self.camera_reblur and self.camera_px == (width_px, height_px) else self.reblur
 
 
 Stage = Literal["empty", "unclear", "moving", "judged", "ready", "taken", "again"]
