@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners, Verdict
-from devices.imaging import decode, dewarp, output, quality, track
+from devices.imaging import cleanup, decode, dewarp, output, quality, track
 from devices.imaging.candidates import clockwise
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
+from devices.imaging.pdf import capture_of
 from devices.imaging.refine import refine_outline
 from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
@@ -71,22 +72,28 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, width, height, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
-    flat = dewarp.dewarp(still, corners, request.accepts)
+    flat = dewarp.dewarp(still, corners, request.accepts, request.limits.px_per_mm)
     turn = (
         dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
     )
     watch.lap("dewarp")
+    is_paper = outline is not None and flat.format != "card"
+    if is_paper:
+        flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(_upright(flat.picture, turn))))
+    watch.lap("deskew")
     if outline is not None:
         verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
     refused = quality.first_refusal(verdicts)
     watch.lap("gates")
-    body = b""
-    page = cv2.rotate(flat.picture, cv2.ROTATE_90_CLOCKWISE) if turn else flat.picture
+    body, picture_bytes = b"", 0
+    page = _upright(flat.picture, turn)
     if not refused or request.keep:
-        page = page if flat.format == "card" or outline is None else dewarp.clean(page)
+        page = cleanup.even_light(page) if is_paper else page
         watch.lap("clean")
-        body = output.encode_jpeg(page, flat.dpi, request.quality)
-        body = output.encode_pdf(body) if request.as_pdf else body
+        capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
+        body, picture_bytes = output.encode_page(
+            page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
+        )
         watch.lap("encode")
     answer = TakeAnswer(
         width_px=header.width_px,
@@ -102,8 +109,14 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         format=flat.format,
         fingerprint=quality.fingerprint(flat.picture),
         ms=watch.laps,
+        picture_bytes=picture_bytes,
     )
     return answer, body
+
+
+def _upright(page: Picture, turn_deg: int) -> Picture:
+    """Return the page turned by a quarter clockwise where `turn_deg` is not 0."""
+    return np.asarray(cv2.rotate(page, cv2.ROTATE_90_CLOCKWISE), np.uint8) if turn_deg else page
 
 
 class _StopWatch:

@@ -35,6 +35,7 @@ class Limits(msgspec.Struct, frozen=True):
     reblur: float = 0.465
     glare_percent: float = 0.2
     ink_percent: float = 0.1
+    px_per_mm: float = 0.0  # no limit but a scale: of the desk in a still, as calibrated; 0 = not known
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -122,7 +123,10 @@ class CodesAnswer(msgspec.Struct, frozen=True, tag="codes_read"):
 
 
 class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
-    """A still judged. The encoded page follows, empty when `refused` names the gate that speaks."""
+    """A still judged. The encoded page follows, empty when `refused` names the gate that speaks.
+
+    Where `picture_bytes` is not 0, so many bytes of what follows are a JPEG for the screen, the rest is a PDF.
+    """
 
     width_px: int  # of the picture as stored, its EXIF turn undone
     height_px: int
@@ -137,6 +141,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     format: str
     fingerprint: bytes
     ms: dict[str, float]
+    picture_bytes: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
