@@ -13,7 +13,7 @@ import sys
 import time
 import tty
 
-from devices.wire import escpos
+from devices.wire import escpos, escpos_decode
 
 CHUNK = 16  # bytes that arrive together, as from a UART with a small buffer
 WELL = b"\x12"
@@ -26,7 +26,7 @@ def serve(baud: int) -> None:
     tty.setraw(slave)
     print(os.ttyname(slave), flush=True)
     byte_s = 10 / baud
-    decoder = escpos.Decoder()
+    decoder = escpos_decode.Decoder()
     due_at = time.monotonic()
     while True:
         if not select.select([master], [], [], 0)[0]:  # the line falls idle: what comes next begins when it comes

@@ -19,6 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from sandbox.case_tables import case_document, case_file, case_move, case_request, evidence
+from sandbox.database import insert
+from sandbox.fixed import Fixed
 from sandbox.items import find_item
 from sandbox.store import PlatformStore, setting, submission
 
@@ -62,6 +64,7 @@ class Move(StrEnum):
     CONCLUDE = "conclude"
 
 
+_OPEN_CASE, _WRITE_MOVE, _KEEP_EVIDENCE = (Fixed(table.insert()) for table in (case_file, case_move, evidence))
 UNDECIDED = (CaseState.DELIVERED, CaseState.CORRECTION_REQUIRED, CaseState.CORRECTION_SENT)
 MOVES: dict[Move, tuple[tuple[CaseState, ...], CaseState]] = {
     Move.ACCEPT: (UNDECIDED, CaseState.ACCEPTED),
@@ -129,21 +132,21 @@ def file_case(
         return _answer(connection, dev, sid, manifest, at)
     if kind in DESK_KINDS:
         item = find_item(str(manifest.get("item", "")))
-        connection.execute(
-            case_file.insert().values(
-                case_number=case_number, dev=dev, sid=sid, seq=seq, kind=kind, item=str(manifest.get("item", ""))[:64],
-                window_class=item.window_class, person=person_of(manifest.get("identity")),
-                applicant=mask_name(_name_of(manifest.get("identity"))), query_code=query_code,
-                state=CaseState.DELIVERED, step=1, received=at, changed=at,
-            )
-        )  # fmt: skip
+        values = {
+            "case_number": case_number, "dev": dev, "sid": sid, "seq": seq, "kind": kind,
+            "item": str(manifest.get("item", ""))[:64], "window_class": item.window_class,
+            "person": person_of(manifest.get("identity")), "applicant": mask_name(_name_of(manifest.get("identity"))),
+            "query_code": query_code, "state": str(CaseState.DELIVERED), "step": 1, "received": at, "changed": at,
+            "promised": "", "outcome": "",
+        }  # fmt: skip
+        _OPEN_CASE.run(connection, values)
         _write_move(connection, case_number, 1, Move.RECEIVE, CaseState.DELIVERED, at)
     return case_number, query_code
 
 
 def keep_evidence(connection: Connection, dev: str, sid: str, kid: str, signature: str) -> None:
     """Keep the device's signature over the envelope, in the transaction of the commit."""
-    connection.execute(evidence.insert().values(dev=dev, sid=sid, kid=kid, sig=signature))
+    _KEEP_EVIDENCE.run(connection, {"dev": dev, "sid": sid, "kid": kid, "sig": signature})
 
 
 def _answer(connection: Connection, dev: str, sid: str, manifest: Mapping[str, Any], at: int) -> tuple[str, str]:
@@ -271,8 +274,8 @@ def _write_move(
     connection: Connection, number: str, step: int, move: Move, state: CaseState, at: int,
     officer: str = "", reason: str = "", words: str = "",
 ) -> None:  # fmt: skip
-    values = {"case_number": number, "step": step, "move": move, "state": state, "at": at}
-    connection.execute(case_move.insert().values(**values, officer=officer, reason=reason, words=words))
+    values = {"case_number": number, "step": step, "move": str(move), "state": str(state), "at": at}
+    _WRITE_MOVE.run(connection, {**values, "officer": officer, "reason": reason, "words": words})
 
 
 def _close_requests(connection: Connection, number: str) -> None:
@@ -292,9 +295,9 @@ def file_former(tables: PlatformStore, now: int) -> int:
         return 0
     filed = 0
     with tables.begin() as connection:
-        if connection.execute(sa.select(setting.c.v).where(setting.c.k == FORMER)).first() is not None:
+        once = insert(connection, setting).values(k=FORMER, v=str(now)).on_conflict_do_nothing()
+        if connection.execute(once).rowcount == 0:  # workers start together: one does it, the others find it done
             return 0
-        connection.execute(setting.insert().values(k=FORMER, v=str(now)))  # one worker does it
         known = sa.select(case_file.c.sid).where(
             case_file.c.dev == submission.c.dev, case_file.c.sid == submission.c.sid
         )

@@ -25,7 +25,12 @@ VERSION_KEY = "schema"
 READING = "is_reading"
 LOCK = 0x4A696E62616E  # "Jinban": the advisory lock under which a schema is prepared
 POOL = 8  # connections a process keeps; as many again when it is pressed
-POOL_WAIT_S = 10
+POOLED: dict[str, Any] = {
+    "pool_size": POOL,
+    "max_overflow": POOL,
+    "pool_timeout": 10,
+    "pool_use_lifo": True,  # the connection used last is the one whose server has everything at hand
+}
 MONTHS_AHEAD = 13  # a platform is restarted once a year at least; rows of a month nobody prepared go to `_rest`
 DIALECTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 PARTITIONED = ("submission", "part")
@@ -46,7 +51,7 @@ def open_engine(url: str, schema: sa.MetaData) -> Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin)
     else:
-        engine = sa.create_engine(place, pool_size=POOL, max_overflow=POOL, pool_timeout=POOL_WAIT_S)
+        engine = sa.create_engine(place, **POOLED)
     try:
         _prepare(engine, schema)
     except BaseException:
@@ -55,18 +60,8 @@ def open_engine(url: str, schema: sa.MetaData) -> Engine:
     return engine
 
 
-def open_reader(engine: Engine) -> Engine:
-    """Return what single statements are read with: on PostgreSQL without a transaction around each."""
-    if not is_postgres(engine):
-        return engine
-    return sa.create_engine(
-        engine.url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, pool_size=POOL, max_overflow=POOL,
-        pool_timeout=POOL_WAIT_S,
-    )  # fmt: skip
-
-
 def open_hasty(engine: Engine) -> Engine:
-    """Return what single statements are written with that may lose their last moments in a power cut.
+    """Return what single statements are asked with, and written that may lose their last moments in a power cut.
 
     On PostgreSQL each is a transaction of its own and waits for no disk.
     """
@@ -74,7 +69,7 @@ def open_hasty(engine: Engine) -> Engine:
         return engine
     return sa.create_engine(
         engine.url, connect_args={"options": "-c synchronous_commit=off"}, isolation_level="AUTOCOMMIT",
-        pool_reset_on_return=None, pool_size=POOL // 2, max_overflow=POOL, pool_timeout=POOL_WAIT_S,
+        pool_reset_on_return=None, **POOLED,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from sandbox.api.common import device_key
 from sandbox.api.uploads import is_settled
 from sandbox.blobs import plain_key
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
+from sandbox.fixed import Fixed
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import PART, Bad, Origin, open_bytes, open_file
@@ -199,15 +200,14 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
     return Answer(200, row["receipt"])
 
 
-_UPLOADS = sa.select(store.upload).where(
-    store.upload.c.dev.in_(sa.bindparam("v_devs", expanding=True)), store.upload.c.sid == sa.bindparam("v_sid")
-)
+_BY_EITHER = (store.upload.c.dev == sa.bindparam("v_dev")) | (store.upload.c.dev == sa.bindparam("v_carrier"))
+_UPLOADS = Fixed(sa.select(store.upload).where(_BY_EITHER, store.upload.c.sid == sa.bindparam("v_sid")))
 
 
 def _find_uploads(platform: Platform, claim: Claim, carrier: str) -> dict[str, RowMapping]:
     """Return the complete uploads of this submission by part, each of the claimed hash and size."""
     found: dict[str, RowMapping] = {}
-    for row in platform.store.rows(_UPLOADS, {"v_devs": [claim.dev, carrier], "v_sid": claim.sid}):
+    for row in platform.store.rows(_UPLOADS, {"v_dev": claim.dev, "v_carrier": carrier, "v_sid": claim.sid}):
         is_claimed = claim.parts.get(row["part"]) == (row["sha256"], row["length"])
         if is_claimed and is_settled(platform, row):
             found[row["part"]] = row

@@ -30,6 +30,7 @@ from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
 from sandbox.faults import Faults, FaultScript
+from sandbox.items import load_items
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -118,6 +119,7 @@ def serve(options: Options) -> int:
     if is_alone:
         return _serve_one(options, platform, reserved, figures, announce)
     platform.store.close()  # a connection is never shared with a child
+    load_items()  # once for all workers: half a second that the first submission of each would pay
     if figures is not None:
         _share_counters(options.state / "metrics")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.fixtures import zygote
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 
@@ -51,6 +53,13 @@ class _Warnings(logging.Handler):
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Start our own programs from warm processes, but not where a test is about the start."""
+    zygote.start_cold(item.get_closest_marker("cold_start") is not None)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item):
     """Fail a test whose log holds a warning it did not announce with the `expected_log` marker."""
     expected = [str(text) for mark in item.iter_markers("expected_log") for text in mark.args]
@@ -75,5 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare our markers."""
+    """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
+    config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
+    zygote.install()

@@ -67,6 +67,7 @@ class Page(msgspec.Struct, frozen=True):
     sha256: str
     is_kept_despite: bool = False  # refused three times and kept, marked for review
     pdf: Private[bytes] = Private(b"")
+    looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
 
     @property
     def stored(self) -> Private[bytes]:

@@ -19,7 +19,7 @@ import msgspec
 from devices.api import Deadline, DeviceError, DeviceKind, Link, NotReady, TimedOut, WireFault
 from devices.discovery import Scope, Seen, Sight, found_as
 from devices.links import open_link
-from devices.wire import escpos, samv
+from devices.wire import escpos, escpos_status, samv
 
 PORT_S = 3.0  # what one port may cost, whatever hangs there
 PATTERNS = ("ttyUSB*", "ttyACM*", "ttyS*", "ttyAMA*")
@@ -113,7 +113,7 @@ def _ask(port: str, speed: int, ask: bytes, deadline: Deadline) -> bytes:
 
 def _as_printer(answer: bytes) -> str:
     try:
-        signals = escpos.decode_status(1, answer)
+        signals = escpos_status.decode_status(1, answer)
     except WireFault:
         return ""
     return "answers DLE EOT 1" + ("" if not signals else f", {str(signals).partition('.')[2].lower() or 'not ready'}")

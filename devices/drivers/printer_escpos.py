@@ -30,7 +30,8 @@ from devices.api import (
 from devices.drivers.glyphs import rasterize as draw
 from devices.links import open_link
 from devices.wire import escpos
-from devices.wire.escpos import DOTS_PER_MM, Signal
+from devices.wire.escpos import DOTS_PER_MM
+from devices.wire.escpos_status import Signal, decode_status
 from devices.wire.strip import Rasterize, Slice, encode_strip
 
 DRIVER = "printer-escpos"
@@ -204,7 +205,7 @@ class EscposPrinter:
             self._link.drain()  # a late answer to an older question would be believed
             self._link.write(escpos.encode_operation(escpos.Ask(n)), deadline)  # type: ignore[arg-type]  # 1 to 4
             answer = self._link.read(1, min(deadline, patience, key=lambda one: one.at))
-            return escpos.decode_status(n, answer)
+            return decode_status(n, answer)
         except WireFault as fault:
             raise HardwareFault("answer_garbled") from fault
         except TimedOut as fault:

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, track
 from devices.imaging.candidates import clockwise
+from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
 from devices.imaging.refine import refine_outline
-from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+from devices.imaging.sameness import find_twin, fingerprint
+from devices.imaging.values import Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
@@ -72,23 +74,25 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, width, height, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
-    flat = dewarp.dewarp(still, corners, request.accepts, request.limits.px_per_mm)
+    flat = dewarp.dewarp(still, corners, request.accepts, _scale(request.limits, width, height))
     turn = (
         dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
     )
     watch.lap("dewarp")
-    is_paper = outline is not None and flat.format != "card"
-    if is_paper:
-        flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(_upright(flat.picture, turn))))
-    watch.lap("deskew")
     if outline is not None:
         verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
-    refused = quality.first_refusal(verdicts)
+    refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
+    mark = fingerprint(flat.picture)
     body, picture_bytes = b"", 0
     page = _upright(flat.picture, turn)
     if not refused or request.keep:
-        page = cleanup.even_light(page) if is_paper else page
+        is_paper = outline is not None and flat.format != "card"
+        if is_paper:
+            skew = cleanup.find_skew(cleanup.quarter(page))
+            page = _upright(dewarp.level(still, corners, flat, skew).picture, turn) if skew else page
+            watch.lap("deskew")
+            page = cleanup.even_light(page)
         watch.lap("clean")
         capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
         body, picture_bytes = output.encode_page(
@@ -107,11 +111,20 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         page_height_px=int(page.shape[0]),
         dpi=flat.dpi,
         format=flat.format,
-        fingerprint=quality.fingerprint(flat.picture),
+        fingerprint=mark,
         ms=watch.laps,
+        alike=find_twin(mark, request.seen),
         picture_bytes=picture_bytes,
     )
     return answer, body
+
+
+def _scale(limits: Limits, width_px: int, height_px: int) -> float:
+    """Return the desk's px per mm in a still of that size, 0.0 where it was never calibrated or another mode was."""
+    wide, high = limits.camera_px
+    if not limits.px_per_mm or not wide or not high or abs(width_px * high / (height_px * wide) - 1) > 0.02:
+        return 0.0
+    return limits.px_per_mm * width_px / wide
 
 
 def _upright(page: Picture, turn_deg: int) -> Picture:
@@ -153,20 +166,22 @@ def _fit(frame: Picture) -> Picture:
 
 
 def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request: LookRequest) -> _Judged:
-    """Return the first failed gate of a frame, `still` and `sharp` left out, and the page's fingerprint."""
+    """Return the first failed gate of a frame, `still` left out, and the page's fingerprint."""
     height, width = frame.shape[:2]
-    verdicts = quality.judge_outline(outline, width, height, request.limits)
+    limits = request.limits
+    verdicts = quality.judge_outline(outline, width, height, limits)
     if outline is None:
-        moving = moved > 4 * request.limits.hand_percent
+        moving = moved > 4 * limits.hand_percent
         return _Judged("hands" if moving else "page", b"")
     quad = np.array(outline.corners)
-    verdicts += (Verdict("hands", moved, request.limits.hand_percent, moved <= request.limits.hand_percent),)
+    verdicts += (Verdict("hands", moved, limits.hand_percent, moved <= limits.hand_percent),)
     verdicts += (_hand_verdict(frame, outline),)
     wide, high = dewarp.mean_sides(quad)
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
-    verdicts += quality.judge_light(page, request.limits)
-    return _Judged(quality.first_refusal(verdicts), quality.fingerprint(page))
+    verdicts += quality.judge_format(dewarp.true_ratio(quad, (width, height)), request.accepts, limits)
+    verdicts += quality.judge_preview(page, limits)
+    return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
 
 
 def _hand_verdict(frame: Picture, outline: Outline) -> Verdict:
@@ -180,7 +195,7 @@ def _whole(width: int, height: int) -> Corners:
     return ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
 
 
-def _as_stored(outline: Outline, header: decode.Header) -> Outline:
+def _as_stored(outline: Outline, header: Header) -> Outline:
     """Return the outline in px of the picture as stored, clockwise on screen from the top left there."""
     points = [decode.stored_point(x, y, header) for x, y in outline.corners]
     if header.orientation == 1:

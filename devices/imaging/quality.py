@@ -11,13 +11,17 @@ from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
 from devices.imaging.fields import Picture
 from devices.imaging.values import GATES, Limits, Outline
 
+PREVIEW_REBLUR = 0.35
+PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
-SAME_LEVELS = 9.0  # mean grey levels between two sightings of one page; other pages differ by 15 and more
 
 
-def first_refusal(verdicts: tuple[Verdict, ...]) -> str:
-    """Return the gate that speaks: the first failed one in the order of GATES, "" where all pass."""
-    failed = {v.gate for v in verdicts if not v.ok}
+def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = ()) -> str:
+    """Return the gate that speaks: the first failed one in the order of GATES, "" where all pass.
+
+    A gate in `warned` speaks never: its limit is not to be trusted with this camera, its verdict stays on the page.
+    """
+    failed = {v.gate for v in verdicts if not v.ok and v.gate not in warned}
     return next((gate for gate in GATES if gate in failed), "")
 
 
@@ -39,12 +43,28 @@ def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
 
 def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
     """Return the verdicts of a straightened page: format, flat, dark, bright, sharp, glare, blank."""
-    off = _format_percent(flat, accepts)
     return (
-        Verdict("format", off, limits.format_percent, off <= limits.format_percent),
+        *judge_format(flat.ratio, accepts, limits),
         *judge_flatness(flat, limits),
         *judge_light(flat.picture, limits),
         *judge_ink(flat.picture, limits),
+    )
+
+
+def judge_format(ratio: float, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdict `format`: by how many percent the side ratio (any way up) misses what is accepted, if any."""
+    off = 100 * abs(max(ratio, 1 / ratio) / side_ratio(accepts) - 1) if accepts in FORMATS_MM else 0.0
+    return (Verdict("format", off, limits.format_percent, off <= limits.format_percent),)
+
+
+def judge_preview(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts on a page as a preview shows it (h×w×3 BGR, about 520 px high): only the plain cases fail."""
+    ink = ink_percent(page)
+    ratio = reblur_ratio(page)
+    return (
+        *judge_light(page, limits),
+        Verdict("sharp", ratio, PREVIEW_REBLUR, ratio >= PREVIEW_REBLUR or ink < limits.ink_percent),
+        Verdict("blank", ink, PREVIEW_INK * limits.ink_percent, ink >= PREVIEW_INK * limits.ink_percent),
     )
 
 
@@ -144,23 +164,6 @@ def _darkest(page: Picture) -> Picture:
     return np.asarray(cv2.min(cv2.min(b, g), r), dtype=np.uint8)
 
 
-def fingerprint(page: Picture) -> bytes:
-    """Return 24×34 grey levels of a page, its light evened out: enough to know it again, too few to read."""
-    grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(grey, (24, 34), interpolation=cv2.INTER_AREA).astype(np.float32)
-    even = (small - float(small.mean())) / max(6.0, float(small.std())) * 40 + 128
-    return bytes(np.clip(even, 0, 255).astype(np.uint8).tobytes())
-
-
-def is_same_page(a: bytes, b: bytes) -> bool:
-    """Whether two fingerprints show the same page the same way round."""
-    if len(a) != len(b) or not a:
-        return False
-    first, second = (np.frombuffer(x, np.uint8).astype(np.float32) for x in (a, b))
-    soft = [cv2.blur(x.reshape(34, 24), (3, 3)) for x in (first, second)]
-    return float(np.abs(soft[0] - soft[1]).mean()) < SAME_LEVELS
-
-
 def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
     """Return the longest stretch of the page's edge under a hand, in percent of its length.
 
@@ -198,10 +201,3 @@ def _is_skin(ycc: npt.NDArray[np.float32], paper_cr: float) -> npt.NDArray[np.bo
     """Return which of n YCrCb colours may be skin; the chroma box is Chai and Ngan's (1999), widened for lamp light."""
     y, cr, cb = ycc.T
     return np.asarray((y > 40) & (cr > max(133.0, paper_cr + 8)) & (cr < 182) & (cb > 74) & (cb < 127))
-
-
-def _format_percent(flat: Flat, accepts: str) -> float:
-    """Return by how many percent the side ratio misses what is accepted; any paper will do where nothing is asked."""
-    if accepts not in FORMATS_MM:
-        return 0.0
-    return 100 * abs(flat.ratio / side_ratio(accepts) - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from devices.api import Corners, Symbology, Verdict
@@ -22,7 +24,7 @@ GATES = (
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the gates compare with. Starting values of reference/imaging.md §5; a calibration replaces them."""
+    """What the gates compare with: as built, replaced by a calibration of this camera, replaced by configuration."""
 
     edge_share: float = 0.01  # `whole`: corner nearer to the frame's edge than this share of its side
     stable_frames: int = 8
@@ -35,7 +37,14 @@ class Limits(msgspec.Struct, frozen=True):
     reblur: float = 0.465
     glare_percent: float = 0.2
     ink_percent: float = 0.1
-    px_per_mm: float = 0.0  # no limit but a scale: of the desk in a still, as calibrated; 0 = not known
+    warned: tuple[str, ...] = ()  # gates whose word is shown and recorded, and refuses nothing
+    px_per_mm: float = 0.0  # of the desk in a still of `camera_px`; 0 = never calibrated
+    camera_px: tuple[int, int] = (0, 0)  # width and height of the calibrated stills
+
+
+Stage = Literal["empty", "unclear", "moving", "judged", "ready", "taken", "again"]
+"""Where a preview stands: nothing lies there · something without edges · not still · still, and a gate speaks ·
+good · its picture was taken · it looks like the one taken last, but was moved or turned over: the person is asked."""
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -53,9 +62,23 @@ class Track(msgspec.Struct, frozen=True):
     stable_frames: int = 0
     missed_frames: int = 0
     small: bytes = b""  # the former frame, 120×68 grey
-    taken: bytes = b""  # 24×34 grey levels of the page taken last; empty when armed
+    taken: bytes = b""  # the fingerprint of the page taken last; empty when armed
+    taken_at: Corners | None = None  # where that page lay when it was first seen still after its picture
+    is_handled: bool = False  # since then it was moved, hidden or turned over
+    hidden_frames: int = 0  # in a row, that something else was seen in its place
+    bare: bytes = b""  # the desk with nothing on it, 120×68 grey; empty when it was never seen
+    stage: Stage = "empty"
     shown: str = "page"  # the gate that speaks
     shown_frames: int = 8  # since when, in frames: no sentence flickers
+
+
+def remember(track: Track, fingerprint: bytes) -> Track:
+    """Return the state after a picture was taken of the page with that fingerprint (empty: it was refused)."""
+    if not fingerprint:
+        return msgspec.structs.replace(track, stable_frames=0, past=())
+    return msgspec.structs.replace(
+        track, stable_frames=0, past=(), taken=fingerprint, taken_at=None, is_handled=False, hidden_frames=0
+    )
 
 
 class LookRequest(msgspec.Struct, frozen=True, tag="look"):
@@ -89,6 +112,7 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     keep: bool = False
     quality: int = 80
     as_pdf: bool = False
+    seen: tuple[bytes, ...] = ()  # fingerprints of the visit's other pages
 
 
 class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
@@ -141,6 +165,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     format: str
     fingerprint: bytes
     ms: dict[str, float]
+    alike: int = -1  # which of `seen` this page is once more, -1 for none
     picture_bytes: int = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -234,7 +234,7 @@ def _grain() -> npt.NDArray[np.float32]:
     return np.random.default_rng(7).normal(0, 16, (540, 960, 3)).astype(np.float32)
 
 
-@cache
+@lru_cache(maxsize=32)  # papers come at any scale
 def _cover(width_px: int, height_px: int, radius_px: float) -> Picture:
     """Return 255 where the sheet is paper: all of it but what lies outside the corner radius."""
     cover = np.full((height_px, width_px), 255, np.uint8)

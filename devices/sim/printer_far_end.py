@@ -16,8 +16,9 @@ import msgspec
 
 from devices.api import WireFault
 from devices.sim.paper import Paper, height_dots
-from devices.wire import escpos
-from devices.wire.escpos import DOTS_PER_MM, Operation, Signal
+from devices.wire import escpos, escpos_decode, escpos_status
+from devices.wire.escpos import DOTS_PER_MM, Operation
+from devices.wire.escpos_status import Signal
 
 
 class Faulty(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class FarEnd:
         """Begin anew, as from the box; slips already written stay where they are until they are overwritten."""
         self.jobs: list[Job] = []
         self.errors: list[Faulty] = []
-        self._decoder = escpos.Decoder(knows_more=True)
+        self._decoder = escpos_decode.Decoder(knows_more=True)
         self._queue: deque[tuple[Operation | Faulty, bytes]] = deque()
         self._due: float | None = None  # when the operation at the head of the queue will be done
         self._height = 1
@@ -166,7 +167,7 @@ class FarEnd:
         ):
             if holds:
                 signals |= signal
-        return escpos.encode_status(n, signals)
+        return escpos_status.encode_status(n, signals)
 
     def _seconds_for(self, operation: Operation | Faulty) -> float:
         if self._mm_per_s <= 0 or isinstance(operation, Faulty):

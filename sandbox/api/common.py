@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import store
 from sandbox.canonical import MAX_DEPTH, NotCanonical, decode_json
+from sandbox.fixed import Fixed
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -129,12 +130,12 @@ async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
     return caller
 
 
-_CALLER = (  # built once: this is asked for every request
+_CALLER = Fixed(
     sa.select(store.token.c.dev, store.token.c.scope, store.device.c.state)
     .join(store.device, store.device.c.dev == store.token.c.dev)
     .where(store.token.c.sha256 == sa.bindparam("v_secret"), store.token.c.expires > sa.bindparam("v_now"))
 )
-_CERTIFICATE = sa.select(store.certificate).where(store.certificate.c.serial == sa.bindparam("v_serial"))
+_CERTIFICATE = Fixed(sa.select(store.certificate).where(store.certificate.c.serial == sa.bindparam("v_serial")))
 
 
 def _find_caller(platform: Platform, secret: str) -> Caller | None:

@@ -24,6 +24,7 @@ from sandbox import store
 from sandbox.api.common import authenticate, platform_of, run_heavy, run_quick
 from sandbox.blobs import Held
 from sandbox.database import DIALECTS
+from sandbox.fixed import Fixed
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import LIMIT, PART, UUID7
@@ -220,7 +221,7 @@ def is_settled(platform: Platform, row: RowMapping) -> bool:
         return False
 
 
-_COMPLETE = store.upload.update().where(store.upload.c.id == sa.bindparam("v_id")).values(is_complete=True)
+_COMPLETE = Fixed(store.upload.update().where(store.upload.c.id == sa.bindparam("v_id")).values(is_complete=True))
 
 
 def _settle(platform: Platform, row: RowMapping) -> bool:
@@ -229,7 +230,7 @@ def _settle(platform: Platform, row: RowMapping) -> bool:
     if platform.blobs.settle(row["id"]) == row["sha256"]:
         platform.blobs.keep_sealed(row["id"], row["sha256"])
         with platform.store.begin(is_lasting=False) as connection:  # lost, it would be found out again
-            connection.execute(_COMPLETE, {"v_id": row["id"]})
+            _COMPLETE.run(connection, {"v_id": row["id"]})
         return True
     platform.blobs.drop(row["id"])
     with platform.store.begin() as connection:
@@ -258,8 +259,10 @@ def drop_expired(platform: Platform) -> int:
     return dropped
 
 
-_UPLOAD = sa.select(store.upload).where(
-    store.upload.c.id == sa.bindparam("v_id"), store.upload.c.dev == sa.bindparam("v_dev")
+_UPLOAD = Fixed(
+    sa.select(store.upload).where(
+        store.upload.c.id == sa.bindparam("v_id"), store.upload.c.dev == sa.bindparam("v_dev")
+    )
 )
 
 
@@ -272,14 +275,12 @@ def _find(platform: Platform, dev: str, upload_id: str) -> RowMapping:
     return row
 
 
-def _open_or_find(make_insert: Any) -> Any:
-    fresh = make_insert(store.upload)
+@Fixed
+def _OPEN(dialect: str) -> Any:  # noqa: N802 - a statement as the others
+    fresh = DIALECTS[dialect](store.upload)
     key = ("dev", "sid", "part", "sha256")
     same = fresh.on_conflict_do_update(index_elements=key, set_={"expires": fresh.excluded.expires})
     return same.returning(*store.upload.c)
-
-
-_OPEN = {name: _open_or_find(make) for name, make in DIALECTS.items()}
 
 
 def find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowMapping:
@@ -287,8 +288,7 @@ def find_or_create(platform: Platform, key: dict[str, str], length: int) -> RowM
     expires = platform.now() + LIFE_S
     fresh = {**key, "id": secrets.token_hex(16), "length": length, "is_complete": False, "spoiled": 0}
     with platform.store.begin(is_lasting=False) as connection:
-        opened = connection.execute(_OPEN[connection.dialect.name], {**fresh, "expires": expires})
-        row = opened.mappings().one()
+        row = _OPEN.rows(connection, {**fresh, "expires": expires})[0]
     if row["length"] != length:
         raise Problem(400, "bad_request", "The same bytes cannot have two lengths.")
     return row

@@ -24,7 +24,7 @@ from devices.api import (
     WireFault,
 )
 from devices.drivers.printer_escpos import EscposPrinter
-from devices.wire import escpos
+from devices.wire import escpos, escpos_decode
 from tests.fixtures.printer import FAST, PATIENT, SLIP, soon, wait_until
 
 
@@ -52,7 +52,7 @@ def test_the_slip_is_kept_as_bytes_and_as_a_picture(printer, printer_rig):
 
     printer.print(SLIP, soon())
     (job,) = printer_rig.jobs()
-    operations = escpos.decode(Path(job["bin"]).read_bytes())
+    operations = escpos_decode.decode(Path(job["bin"]).read_bytes())
     assert operations[:2] == (escpos.Reset(), escpos.Chinese(True))
     assert operations[-1] == escpos.Cut(is_partial=True, feed_dots=0)
     with Image.open(job["png"]) as picture:
@@ -159,7 +159,7 @@ def test_rare_names_come_out_as_dots_and_never_as_bytes_the_font_lacks(printer, 
     assert job["rows"] == ["[picture 88×30]"] * 4 + ["姓名:￥ㄅ①【】"]
     text = b"".join(
         one.text.encode("gb18030")
-        for one in escpos.decode(Path(job["bin"]).read_bytes())
+        for one in escpos_decode.decode(Path(job["bin"]).read_bytes())
         if isinstance(one, escpos.Text)
     )
     assert "姓名:￥ㄅ①【】".encode("gb18030") == text

@@ -32,11 +32,12 @@ def test_a_stream_that_ends_is_opened_again_and_the_watch_goes_on(camera_bench: 
 def test_a_camera_that_stands_still_times_out(camera_bench: CameraBench) -> None:
     camera_bench.watch_until(lambda p: p.number > 0)
     camera_bench.fault("freeze")
+    impatient = camera_bench.driver(freeze_s=1.0)
     with pytest.raises(TimedOut) as frozen:
-        camera_bench.watch_until(lambda p: p.is_ready)
+        watch_until(impatient, lambda p: p.is_ready)
     assert frozen.value.code == "camera_frozen"
     with pytest.raises(TimedOut):
-        camera_bench.camera.capture("m", 0, Deadline(1.5))
+        impatient.capture("m", 0, Deadline(1.5))
     camera_bench.fault("freeze", on=False)
     assert camera_bench.watch_until(lambda p: p.gate == "page")
 

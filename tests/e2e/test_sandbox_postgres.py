@@ -17,7 +17,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from sandbox import database, store
+from sandbox import casework, database, store
 from sandbox.store import PlatformStore, open_engine
 from tests.e2e import test_sandbox_delivery, test_sandbox_trust
 from tests.e2e.test_sandbox_delivery import SCAN, SIGNATURE
@@ -268,6 +268,24 @@ def test_a_database_of_a_newer_release_is_refused(postgres: PostgresServer, tmp_
         tables.close()
         with pytest.raises(database.StoreTooNew, match=f"schema {database.MAJOR + 1}"):
             open_engine(url)
+
+
+def test_workers_that_start_together_put_former_cases_on_the_desk_once(postgres: PostgresServer) -> None:
+    url = postgres.create_database()
+    tables = PlatformStore(open_engine(url))
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool, postgres.connect() as looking:
+        with tables.begin() as connection:
+            connection.execute(store.setting.insert().values(k=casework.FORMER, v="1"))  # the first, not done yet
+            second = pool.submit(casework.file_former, tables, 2)
+            name = sa.make_url(url).database
+            assert any(looking.execute(waiting, (name,)).fetchone() or second.done() for _ in range(20_000))
+            assert not second.done()
+        assert second.result(45) == 0
+    kept = tables.one(sa.select(store.setting.c.v).where(store.setting.c.k == casework.FORMER))
+    assert kept is not None
+    assert kept["v"] == "1"
+    tables.close()
 
 
 def test_a_text_that_no_database_holds_is_a_bad_request(platform: LivePlatform, sender: TestTerminal) -> None:

@@ -12,10 +12,10 @@ from devices.drivers.glyphs import rasterize
 from devices.imaging.values import Hello, Limits, LookRequest, Refusal, TakeRequest, Track
 from devices.imaging.wire import send
 from devices.wire.strip import encode_strip
+from tests.fixtures.pictures import RED_TOP_LEFT, png
 from tests.fixtures.sealed_vectors import load_vectors
 from tests.fuzz.seeds_cards import CARD_SEEDS
 from tests.fuzz.targets import CORPUS, TARGETS
-from tests.unit.test_imaging_decode import RED_TOP_LEFT, png
 from tests.unit.test_sandbox_reader import EXAMPLE
 from tests.wire import test_barcode, test_mjpeg, test_modbus, test_samv, test_samv_records, test_sane
 
@@ -86,10 +86,12 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         test_samv_records.RESIDENT[:248] + "Y".encode("utf-16-le") + test_samv_records.RESIDENT[250:],
     ),
     "escpos": (SLIP, SLIP[:300]),
+    "escpos-written": ("收件凭证 𠮷".encode(), b"\x10\x04\x01\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08", b"\x1b@"),
+    "escpos-answer": (b"\x12", b"\x16", b"\x1a", b"\x7e", b"\x00", b""),
     "escpos-stream": (PAIR + SLIP[:300], PAIR + b"\x10\x04\x01" + SLIP[-200:]),
     "escpos-more": (
-        b"\x1b@\x1d\x4c\x08\x00\x1dW\x40\x02\x1b$\x10\x00A\n",
-        b"\x1b3\x18\x1bd\x02\x1dh\x50\x1dk\x04A1\x00",
+        PAIR + b"\x1b@\x1d\x4c\x08\x00\x1dW\x40\x02\x1b$\x10\x00A\n",
+        PAIR + b"\x1b3\x18\x1bd\x02\x1dh\x50\x1dk\x04A1\x00",
     ),
     "ipp": (
         b"\x01\x01\x00\x00\x00\x00\x00\x01\x01\x47\x00\x12attributes-charset\x00\x05utf-8\x04"

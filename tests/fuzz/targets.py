@@ -37,13 +37,15 @@ TARGETS: dict[str, Target] = {
     "samv-stream": Target(WAYS + "samv_stream", "devices.wire.samv"),
     "samv-data": Target(WAYS + "samv_data", "devices.wire.samv"),
     "samv-record": Target("devices.wire.samv_records:decode_text_record", "devices.wire.samv_records"),
-    "escpos": Target("devices.wire.escpos:decode", "devices.wire.escpos"),
-    "escpos-stream": Target(WAYS + "escpos_stream", "devices.wire.escpos"),
+    "escpos": Target("devices.wire.escpos_decode:decode", "devices.wire.escpos_decode"),
+    "escpos-written": Target(WAYS + "escpos_written", "devices.wire.escpos"),
+    "escpos-answer": Target(WAYS + "escpos_answer", "devices.wire.escpos_status", max_bytes=2),
+    "escpos-stream": Target(WAYS + "escpos_stream", "devices.wire.escpos_decode"),
     "strip": Target(WAYS + "strip", "devices.wire.strip"),
     "mjpeg": Target(WAYS + "mjpeg", "devices.wire.mjpeg", max_bytes=16_384),
     "modbus-answer": Target(WAYS + "modbus_answer", "devices.wire.modbus"),
     "modbus-request": Target(WAYS + "modbus_request", "devices.wire.modbus"),
-    "escpos-more": Target("devices.wire.escpos:decode", "devices.wire.escpos_more"),
+    "escpos-more": Target(WAYS + "escpos_more", "devices.wire.escpos_more"),
     "ipp": Target("devices.wire.ipp:decode_answer", "devices.wire.ipp"),
     # what chip cards and passports say, and what carries it
     "apdu": Target(CARDS + "apdu", "devices.wire.apdu"),
@@ -66,7 +68,7 @@ TARGETS: dict[str, Target] = {
     # devices/imaging
     "eye-answer": Target(WAYS + "eye_answer", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
     "eye-request": Target(WAYS + "eye_request", "devices.imaging.wire", (*WIRE, "builtins:EOFError")),
-    "picture-header": Target("devices.imaging.decode:read_header", "devices.imaging.decode"),
+    "picture-header": Target("devices.imaging.container:open_picture", "devices.imaging.container"),
     # what is sealed and signed
     "sealed": Target(WAYS + "sealed", "sandbox.reader", ("sandbox.reader:Bad",), max_bytes=8192),
     "sealed-header": Target("sandbox.reader:decode_header", "sandbox", ("sandbox.reader:Bad",)),

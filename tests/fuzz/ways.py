@@ -53,10 +53,34 @@ def samv_data(data: bytes) -> None:
             continue
 
 
-def escpos_stream(data: bytes) -> None:
+def escpos_written(data: bytes) -> None:
+    """What a text or a picture becomes on its way to the printer holds no command and reads back."""
     from devices.wire import escpos
+    from devices.wire.escpos_decode import decode
 
-    decoder = escpos.Decoder()
+    picture = escpos.Raster(1, max(1, len(data)), escpos.defuse(data or b"\0"))
+    assert decode(escpos.encode((picture,))) == (picture,)
+    text = escpos.Text(data.decode("utf-8", "surrogateescape"))
+    raw = escpos.encode((escpos.Chinese(True), text))
+    assert decode(raw)[1:] == ((text,) if text.text else ())
+
+
+def escpos_answer(data: bytes) -> None:
+    from devices.wire.escpos_status import decode_status, encode_status
+
+    for n in (1, 2, 3, 4):
+        signals = decode_status(n, data)
+        assert signals & ~decode_status(n, encode_status(n, signals)) in (0, 16)  # an error of no named kind
+
+
+def escpos_more(data: bytes) -> None:
+    escpos_stream(data, knows_more=True)
+
+
+def escpos_stream(data: bytes, *, knows_more: bool = False) -> None:
+    from devices.wire.escpos_decode import Decoder
+
+    decoder = Decoder(knows_more=knows_more)
     for part in cut(data):
         decoder.feed(part)
         for _ in range(len(data) + 1):  # each turn uses up a byte at least
@@ -73,7 +97,7 @@ def escpos_stream(data: bytes) -> None:
 
 def strip(data: bytes) -> None:
     from devices.api import Strip, StripCode, StripLine
-    from devices.wire import escpos
+    from devices.wire.escpos_decode import decode
     from devices.wire.strip import Bitmap, columns, encode_strip
 
     text = data[1:].decode("utf-8", "surrogateescape" if data[:1] > b"\x7f" else "replace")
@@ -84,7 +108,7 @@ def strip(data: bytes) -> None:
         return Bitmap(width_px, 24 * scale, bytes((width_px + 7) // 8 * 24 * scale))
 
     for piece in encode_strip(Strip((part,)), white):
-        escpos.decode(b"\x1b@" + piece.data)
+        decode(b"\x1b@" + piece.data)
 
 
 def mjpeg(data: bytes) -> None:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 import pytest
 
 from devices.links import open_link
-from devices.wire import escpos
+from devices.wire import escpos, escpos_decode
 from tests.fixtures.printer import soon
 
 # What receiptline 4.0.4 (npm, Apache-2.0) makes with {cpl: 48, encoding: 'gb18030', command: 'escpos', spacing: false,
@@ -38,7 +38,7 @@ def test_receiptlines_gb18030_is_what_our_encoder_makes():
 
 
 def test_receiptlines_whole_output_decodes_without_an_unknown_command():
-    decoder = escpos.Decoder(knows_more=True)
+    decoder = escpos_decode.Decoder(knows_more=True)
     decoder.feed(RECEIPTLINE_4_0_4)
     decoder.end()
     texts = []
@@ -106,4 +106,4 @@ def test_its_chinese_is_refused_by_our_far_end(printer_rig):
 @pytest.mark.parametrize("raw", [b"\x1bt\x00??", b"\x1b!\x30", b"\x1dB\x01"])
 def test_what_others_send_is_still_none_of_ours(raw):
     with pytest.raises(escpos.WireFault, match="unknown_command"):
-        escpos.decode(raw)
+        escpos_decode.decode(raw)

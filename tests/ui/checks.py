@@ -6,7 +6,7 @@ import itertools
 import re
 
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QFontMetricsF
+from PySide6.QtGui import QFontMetricsF, QTextLayout, QTextOption
 from PySide6.QtQuick import QQuickItem, QQuickWindow
 
 from kiosk.session.view import View
@@ -73,6 +73,8 @@ def _text_faults(window: QQuickWindow, view: View) -> list[str]:
     data = _data_of(view)
     for item in visible_texts(window):
         text = str(item.property("text"))
+        alone = HAN.search(text) and int(item.property("lineCount")) > 1 and len(_last_line(item, text)) == 1
+        text = text.replace("\u2060", "")  # keeps two characters together
         box = rect_of(item)
         wide, tall = float(item.property("contentWidth")), float(item.property("contentHeight"))
         if item.property("truncated") or wide > box.width() + SLACK or tall > box.height() + SLACK:
@@ -80,11 +82,11 @@ def _text_faults(window: QQuickWindow, view: View) -> list[str]:
         if not pane.contains(box):
             found.append(f"outside the window: “{text}” at {box.x():.0f},{box.y():.0f}")
         longest = max(re.split(r"[\s-]", text), key=len, default="")
-        if (
-            not HAN.search(longest)
-            and QFontMetricsF(item.property("font")).horizontalAdvance(longest) > item.width() + SLACK
-        ):
-            found.append(f"a word is broken: “{longest}”")
+        least = 0.0 if HAN.search(longest) else QFontMetricsF(item.property("font")).horizontalAdvance(longest)
+        if least > item.width():
+            found.append(f"a word is broken: “{longest}” needs {least:.1f}, has {item.width():.1f}")
+        if alone:
+            found.append(f"one character stands alone: “{text}”")
         button = _ancestor(item, "ground")
         if button is not None and int(item.property("lineCount")) > 2:
             found.append(f"a button of {item.property('lineCount')} lines: “{text}”")
@@ -93,6 +95,21 @@ def _text_faults(window: QQuickWindow, view: View) -> list[str]:
         if view.locale == "en" and HAN.search(text) and text not in NAMES_OF_LANGUAGES and text not in data:
             found.append(f"Chinese on an English screen: “{text}”")
     return found
+
+
+def _last_line(item: QQuickItem, text: str) -> str:
+    """Return what stands in the last line, closing punctuation left out."""
+    laid = QTextLayout(text.replace("\n", "\u2028"), item.property("font"))
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    laid.setTextOption(option)
+    laid.beginLayout()
+    start = 0
+    while (line := laid.createLine()).isValid():
+        line.setLineWidth(item.width())
+        start = line.textStart()
+    laid.endLayout()
+    return text[start:].strip(" 。，、）)”\u2060")
 
 
 def _ancestor(item: QQuickItem | None, name: str) -> QQuickItem | None:

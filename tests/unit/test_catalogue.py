@@ -16,13 +16,17 @@ from kiosk.station.texts import ASSETS
 from tests.fixtures.services import item_of
 
 SERVICES = ASSETS / "services"
+SPOILT = ("MZ-0008", "YB-0001", "BD-0011", "CL-0006", "GA-0004", "MZ-0007", "MZ-0009", "SB-0002", "SJ-0010")
+COPIED = ("catalogue.yaml", "vocabularies.yaml", *(f"SIM-{code}.yaml" for code in SPOILT))
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """Return a copy of the catalogue to spoil."""
+    """Return a copy of the catalogue to spoil: of the items those that are spoilt here, for all are read each time."""
     folder = tmp_path / "services"
-    shutil.copytree(SERVICES, folder)
+    folder.mkdir()
+    for name in COPIED:
+        shutil.copy(SERVICES / name, folder)
     return folder
 
 

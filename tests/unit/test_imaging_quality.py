@@ -11,7 +11,10 @@ from PIL import Image
 from devices.imaging import quality
 from devices.imaging.dewarp import Flat
 from devices.imaging.pipeline import take
+from devices.imaging.sameness import find_twin, is_same_page
 from devices.imaging.values import GATES, Limits, TakeAnswer, TakeRequest
+from devices.sim import desk
+from devices.sim.scene import Scene
 from tests.fixtures.camera import encoded
 
 Still = Callable[..., bytes]
@@ -96,11 +99,21 @@ def test_a_picture_without_any_page_can_be_kept_whole() -> None:
 def test_pages_are_known_again_and_told_apart(desk_still: Still) -> None:
     marks = {kind: judged(desk_still(kind)).fingerprint for kind in ("register", "birth", "text", "card", "blank")}
     again = judged(desk_still("register", seed=0)).fingerprint
-    assert quality.is_same_page(marks["register"], again)
+    assert is_same_page(marks["register"], again)
+    assert is_same_page(marks["register"], bytes(reversed(again)))  # the other way up
     kinds = list(marks)
     for number, first in enumerate(kinds):
-        assert not any(quality.is_same_page(marks[first], marks[second]) for second in kinds[number + 1 :])
-    assert not quality.is_same_page(b"", b"")
+        assert not any(is_same_page(marks[first], marks[second]) for second in kinds[number + 1 :])
+    assert not is_same_page(b"", b"")
+
+
+def test_a_page_laid_down_twice_is_found_and_another_page_of_its_form_is_not(desk_still: Still) -> None:
+    first, other = (judged(desk_still("register", seed=seed)).fingerprint for seed in (0, 1))
+    scene = Scene(seed=2, surface="grey")
+    scene.lay("register", 0.0, 0, at_once=True)
+    again = judged(bytes(desk.encode(scene.still_picture(0.0), 90))).fingerprint
+    assert find_twin(again, (other, first)) == 1
+    assert find_twin(again, (other,)) == -1
 
 
 def test_a_page_blurred_beyond_any_edge_is_not_sharp() -> None:

@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
-from app.commands.scan import scan
+from app.commands.scan import Bar, find_pictures, scan
+from devices.imaging.eye import Eye
+from devices.imaging.values import GATES
+from devices.sim import desk
+from devices.sim.scene import Scene
+from main import cli
 from tests.fixtures.camera import encoded
-from tests.unit.test_imaging_decode import RED_TOP_LEFT
+from tests.fixtures.pictures import RED_TOP_LEFT
+from tests.unit.test_imaging_decode import BOMBS
 
 Still = Callable[..., bytes]
 KEYS = {"file", "width", "height", "found", "corners", "turn", "confidence", "gates", "dpi", "output", "bytes", "ms"}
 
 
-def ran(names: list[str], out: Path, **options: bool) -> tuple[int, object]:
-    printed: list[str] = []
-    code = scan(names, out, as_json=True, write=printed.append, **options)
-    return code, json.loads("".join(printed)) if printed else None
+Ran = Callable[..., tuple[int, object]]
 
 
-def test_a_good_picture_gives_a_pdf_and_every_key(tmp_path: Path, desk_still: Still) -> None:
+@pytest.fixture
+def ran(camera_eye: Eye) -> Ran:
+    """Return a function: names, folder → exit code and what was printed as JSON."""
+
+    def run(names: list[str], out: Path, no_gates: bool = False) -> tuple[int, object]:
+        printed: list[str] = []
+        code = scan(names, out, no_gates=no_gates, as_json=True, write=printed.append, eye=camera_eye)
+        return code, json.loads("".join(printed)) if printed else None
+
+    return run
+
+
+def test_a_good_picture_gives_a_pdf_and_every_key(ran: Ran, tmp_path: Path, desk_still: Still) -> None:
     file = tmp_path / "page.jpg"
     file.write_bytes(desk_still("register"))
     code, found = ran([str(file)], tmp_path / "out")
     assert code == 0
     assert isinstance(found, dict)
     assert set(found) >= KEYS
+    assert tuple(found["gates"]) == GATES
+    assert found["gates"]["still"] == {"value": None, "limit": None, "ok": None}
+    assert found["gates"]["sharp"]["ok"] is True
     assert (found["width"], found["height"], found["found"], found["turn"]) == (3264, 2448, True, 0)
     assert set(found["ms"]) >= {"outline", "refine", "dewarp", "clean", "encode"}
     data = Path(found["output"]).read_bytes()
@@ -36,7 +59,7 @@ def test_a_good_picture_gives_a_pdf_and_every_key(tmp_path: Path, desk_still: St
     assert len(data) == found["bytes"]
 
 
-def test_folders_patterns_and_refusals_make_one_list_and_exit_1(tmp_path: Path, desk_still: Still) -> None:
+def test_folders_patterns_and_refusals_make_one_list_and_exit_1(ran: Ran, tmp_path: Path, desk_still: Still) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(desk_still("card"))
@@ -45,6 +68,7 @@ def test_folders_patterns_and_refusals_make_one_list_and_exit_1(tmp_path: Path, 
     code, found = ran([str(folder), str(folder / "*.jpg")], tmp_path / "out")
     assert code == 1
     assert isinstance(found, list)
+    assert {"outline", "refine", "dewarp", "clean", "encode"} <= set(found[2]["ms"])
     assert [(Path(f["file"]).name, f["refused"]) for f in found] == [
         ("a.jpg", ""),
         ("b.jpg", "glare"),
@@ -55,7 +79,7 @@ def test_folders_patterns_and_refusals_make_one_list_and_exit_1(tmp_path: Path, 
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.pdf"]
 
 
-def test_no_gates_always_gives_an_output_for_a_picture(tmp_path: Path, desk_still: Still) -> None:
+def test_no_gates_always_gives_an_output_for_a_picture(ran: Ran, tmp_path: Path, desk_still: Still) -> None:
     (tmp_path / "a.jpg").write_bytes(desk_still("glare"))
     (tmp_path / "b.png").write_bytes(encoded(RED_TOP_LEFT, "PNG"))
     code, found = ran([str(tmp_path / "a.jpg"), str(tmp_path / "b.png")], tmp_path / "out", no_gates=True)
@@ -67,17 +91,150 @@ def test_no_gates_always_gives_an_output_for_a_picture(tmp_path: Path, desk_stil
 
 @pytest.mark.parametrize("names", [[], ["/nowhere/at-all.jpg"]])
 def test_a_name_that_is_nothing_is_said_in_one_line(
-    names: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ran: Ran, names: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, found = ran(names, tmp_path / "out")
     assert (code, found) == (2, None)
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_two_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path, desk_still: Still) -> None:
-    for folder in ("x", "y"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "p.jpg").write_bytes(desk_still("card"))
-    code, _ = ran([str(tmp_path / "x"), str(tmp_path / "y")], tmp_path / "out")
+def picture(file: Path) -> Path:
+    """Write a small picture, whatever the file is called."""
+    file.parent.mkdir(exist_ok=True)
+    RED_TOP_LEFT.save(file, "PNG")
+    return file
+
+
+def test_no_output_overwrites_another_or_a_picture(ran: Ran, tmp_path: Path) -> None:
+    one = picture(tmp_path / "x" / "p.jpg")
+    names = [one, picture(tmp_path / "y" / "p.png"), picture(tmp_path / "x" / "p-2.png"), picture(tmp_path / "P.PNG")]
+    renamed = picture(tmp_path / "out" / "r.pdf")
+    before = renamed.read_bytes()
+    code, found = ran([str(name) for name in (*names, renamed)], tmp_path / "out", no_gates=True)
     assert code == 0
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["p-1.pdf", "p-2.pdf"]
+    assert isinstance(found, list)
+    assert [Path(f["output"]).name for f in found] == ["p.pdf", "p-2.pdf", "p-2-2.pdf", "P-3.pdf", "r-2.pdf"]
+    assert renamed.read_bytes() == before
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(
+        ["p.pdf", "p-2.pdf", "p-2-2.pdf", "P-3.pdf", "r-2.pdf", "r.pdf"]
+    )
+
+
+def test_files_of_a_folder_or_pattern_come_in_natural_order_and_once(tmp_path: Path) -> None:
+    for name in ("10.png", "2.png", "1.PNG", "b/3.jpeg", "note.txt"):
+        picture(tmp_path / name)
+    folder = [file.name for file in find_pictures([str(tmp_path)])]
+    assert folder == ["1.PNG", "2.png", "10.png"]
+    pattern = [file.name for file in find_pictures([str(tmp_path / "10.png"), str(tmp_path / "**" / "*.[pj]*")])]
+    assert pattern == ["10.png", "2.png", "3.jpeg"]
+
+
+def test_a_folder_gives_a_list_however_few_it_holds(ran: Ran, tmp_path: Path) -> None:
+    file = picture(tmp_path / "in" / "p.png")
+    assert isinstance(ran([str(file.parent)], tmp_path / "out", no_gates=True)[1], list)
+    assert isinstance(ran([str(file)], tmp_path / "out", no_gates=True)[1], dict)
+
+
+def test_hostile_files_are_a_line_each_and_the_rest_goes_on(camera_eye: Eye, tmp_path: Path) -> None:
+    for name, (build, _) in BOMBS.items():
+        (tmp_path / f"{name}.jpg").write_bytes(build())
+    picture(tmp_path / "zz.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")  # opened it would wait for ever
+    lines: list[str] = []
+    assert scan([str(tmp_path)], tmp_path / "out", lang="en", no_gates=True, write=lines.append, eye=camera_eye) == 1
+    assert len(lines) == len(BOMBS) + 1
+    told = {Path(line.split(".jpg")[0]).name: line for line in lines}
+    for name, (_, code) in BOMBS.items():
+        assert f"({code}" in told[name]
+    assert "The picture is too large" in told["one scan too many"]
+    assert "→" in told["zz"]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["zz.pdf"]
+
+
+def test_corners_lie_in_the_picture_as_stored_however_it_is_turned(ran: Ran, tmp_path: Path) -> None:
+    scene = Scene()
+    scene.lay("register", 0.0, at_once=True)
+    upright = Image.open(io.BytesIO(desk.encode(scene.stream_picture(0.0, 0), 90))).reduce(2)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = upright.transpose(STORED[orientation]) if orientation in STORED else upright
+        stored.save(tmp_path / f"{orientation}.jpg", exif=exif, quality=95)
+    _, found = ran([str(tmp_path / "*.jpg")], tmp_path / "out", no_gates=True)
+    assert isinstance(found, list)
+    assert [one["turn"] for one in found] == [0, 0, 180, 180, 90, 90, 270, 270]
+    across, down = upright.width - 1, upright.height - 1
+    for one, place in zip(found, PLACES, strict=True):
+        assert (one["width"], one["height"]) == (upright.size if place in PLACES[:4] else upright.size[::-1])
+        truth = [place(x, y, across, down) for x, y in found[0]["corners"]]
+        assert all(min(math.dist(point, other) for other in truth) < 3 for point in one["corners"])
+        tops = sorted(range(4), key=lambda at: one["corners"][at][1])[:2]
+        assert sorted(tops) == [0, 1], "clockwise on screen, from the top left"
+        assert one["corners"][0][0] < one["corners"][1][0]
+
+
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+PLACES: tuple[Callable[[float, float, float, float], tuple[float, float]], ...] = (
+    lambda x, y, w, h: (x, y),
+    lambda x, y, w, h: (w - x, y),
+    lambda x, y, w, h: (w - x, h - y),
+    lambda x, y, w, h: (x, h - y),
+    lambda x, y, w, h: (y, x),
+    lambda x, y, w, h: (y, w - x),
+    lambda x, y, w, h: (h - y, w - x),
+    lambda x, y, w, h: (h - y, x),
+)
+"""Where a point of the upright picture lies after Pillow stored it that way, worked out by hand; orientation 1 to 8."""
+
+
+def test_a_page_that_cannot_be_written_is_said_and_leaves_nothing_half(ran: Ran, tmp_path: Path) -> None:
+    (tmp_path / "out" / "p.pdf").mkdir(parents=True)
+    code, found = ran([str(picture(tmp_path / "p.png"))], tmp_path / "out", no_gates=True)
+    assert code == 1
+    assert isinstance(found, dict)
+    assert (found["refused"], found["output"]) == ("not_written", "")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["p.pdf"]
+    (tmp_path / "file").touch()
+    assert ran([str(tmp_path / "p.png")], tmp_path / "file")[0] == 2
+
+
+def test_a_name_that_is_no_text_and_one_that_steers_a_terminal_do_no_harm(
+    ran: Ran, camera_eye: Eye, tmp_path: Path
+) -> None:
+    names = [picture(tmp_path / name) for name in (os.fsdecode(b"\xff.png"), "\x1b[2Jq.png")]
+    code, found = ran([str(name) for name in names], tmp_path / "out", no_gates=True)
+    assert code == 0
+    assert isinstance(found, list)
+    lines: list[str] = []
+    scan([str(name) for name in names], tmp_path / "out", no_gates=True, write=lines.append, eye=camera_eye)
+    assert "\x1b" not in "".join(lines)
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_grows_on_a_terminal_and_nowhere_else() -> None:
+    screen, paper = _Screen(), io.StringIO()
+    for stream in (screen, paper):
+        bar = Bar(4, stream)
+        bar.show(1, "scan\x1b.jpg")
+        bar.clear()
+    assert screen.getvalue() == "\r\x1b[K█████░░░░░░░░░░░░░░░ 1/4 scan\ufffd.jpg\r\x1b[K"
+    assert paper.getvalue() == ""
+
+
+def test_the_command_prints_json_and_nothing_else(tmp_path: Path) -> None:
+    files = [str(picture(tmp_path / name)) for name in ("a.png", "b.png")]
+    result = CliRunner().invoke(cli, ["scan", *files, "--out", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 1
+    assert [found["reason"] for found in json.loads(result.stdout)] == ["请放上材料，正面朝上"] * 2

@@ -6,14 +6,34 @@ import numpy as np
 import pytest
 
 from devices.api import Corners
-from devices.imaging.track import LEFT_FRAMES, SPEAK_FRAMES, Sight, follow, moved_percent
-from devices.imaging.values import Limits, Outline, Track
+from devices.imaging.sameness import fingerprint
+from devices.imaging.track import (
+    HIDDEN_FRAMES,
+    LEFT_FRAMES,
+    RELEARN_FRAMES,
+    SPEAK_FRAMES,
+    Sight,
+    differs_percent,
+    follow,
+    moved_percent,
+)
+from devices.imaging.values import Limits, Outline, Track, remember
 
 LIMITS = Limits()
 DIAGONAL = float(np.hypot(960, 540))
 EMPTY = bytes(120 * 68)
-PAGE_A = np.random.default_rng(1).integers(0, 255, (9, 6)).repeat(4, 0)[:34].repeat(4, 1).astype(np.uint8).tobytes()
-PAGE_B = np.random.default_rng(2).integers(0, 255, (9, 6)).repeat(4, 0)[:34].repeat(4, 1).astype(np.uint8).tobytes()
+
+
+def page_of(number: int) -> bytes:
+    """A page of invented lines, as it is known again."""
+    rng = np.random.default_rng(number)
+    picture = np.full((680, 480, 3), 240, np.uint8)
+    for line in range(40, 640, 30):
+        picture[line : line + 12, 40 : int(rng.integers(120, 440))] = 60
+    return fingerprint(picture)
+
+
+PAGE_A, PAGE_B, BLANK = page_of(1), page_of(2), fingerprint(np.full((680, 480, 3), 240, np.uint8))
 
 
 def at(x: float, y: float) -> Outline:
@@ -21,8 +41,17 @@ def at(x: float, y: float) -> Outline:
     return Outline(corners, 0.9)
 
 
-def sight(outline: Outline | None, gate: str = "", mark: bytes = PAGE_A, moved: float = 0.0) -> Sight:
-    return Sight(outline, gate or ("page" if outline is None else ""), EMPTY, moved, mark)
+def desk_with(paper: int = 0) -> bytes:
+    """The small frame: a desk of level 40, on it a thing of `paper` rows without edges."""
+    rows = np.full((68, 120), 40, np.uint8)
+    rows[20 : 20 + paper, 40:70] = 90
+    return rows.tobytes()
+
+
+def sight(
+    outline: Outline | None, gate: str = "", mark: bytes = PAGE_A, moved: float = 0.0, small: bytes = EMPTY
+) -> Sight:
+    return Sight(outline, gate or ("page" if outline is None else ""), small, moved, mark)
 
 
 def run(track: Track, *sights: Sight) -> tuple[Track, list[str], list[bool]]:
@@ -81,7 +110,60 @@ def test_another_page_in_the_same_place_is_ready() -> None:
     assert ready[-1]
 
 
-@pytest.mark.parametrize("gate", ["dark", "glare"])
+def test_the_page_taken_is_asked_about_when_it_was_moved_or_another_lies_in_its_place() -> None:
+    state, _, _ = run(Track(), *[sight(at(100, 50))] * 8)
+    state, gates, _ = run(remember(state, PAGE_A), *[sight(at(100, 50))] * 10)
+    assert (gates[-1], state.stage) == ("taken", "taken")
+    moved, gates, ready = run(state, *[sight(at(130, 50))] * 10)
+    assert (gates[-1], moved.stage, any(ready)) == ("again", "again", False)
+    _, gates, _ = run(state, *[sight(at(102, 50))] * 10)
+    assert gates[-1] == "taken"
+
+
+def test_a_leaf_turned_over_in_place_is_noticed() -> None:
+    taken, _, _ = run(remember(Track(), PAGE_A), *[sight(at(100, 50))] * 10)
+    turning = [sight(at(100, 50), "hands", PAGE_B, 4.0)] * HIDDEN_FRAMES
+    _, _, ready = run(taken, *turning, *[sight(at(100, 50), mark=PAGE_B)] * 10)
+    assert ready[-1]  # another content: its picture is taken
+    _, gates, ready = run(taken, *turning, *[sight(at(100, 50))] * 10)
+    assert (gates[-1], any(ready)) == ("again", False)  # a page of one form, or the same: the person is asked
+    _, gates, _ = run(taken, *turning, *[sight(at(100, 50), "blank", BLANK)] * 10)
+    assert gates[-1] == "blank"
+
+
+def test_a_hand_that_passes_over_asks_nothing() -> None:
+    taken, _, _ = run(remember(Track(), PAGE_A), *[sight(at(100, 50))] * 10)
+    passing = [sight(at(100, 50), "hands", PAGE_B, 4.0)] * (HIDDEN_FRAMES - 1)
+    _, gates, _ = run(taken, *passing, *[sight(at(100, 50))] * 10)
+    assert gates[-1] == "taken"
+
+
+def test_what_lies_there_without_edges_is_told_from_an_empty_desk() -> None:
+    bare, gates, _ = run(Track(), *[sight(None, small=desk_with())] * LEFT_FRAMES)
+    assert (gates[-1], bare.stage) == ("page", "empty")
+    state, gates, ready = run(bare, *[sight(None, small=desk_with(paper=20))] * SPEAK_FRAMES)
+    assert (gates[-1], state.stage, any(ready)) == ("unclear", "unclear", False)
+    state, gates, _ = run(state, *[sight(None, small=desk_with())] * SPEAK_FRAMES)
+    assert gates[-1] == "page"
+    _, gates, _ = run(bare, *[sight(None, small=desk_with(paper=20))] * (RELEARN_FRAMES + SPEAK_FRAMES))
+    assert gates[-1] == "page"  # what lies there for so long is the desk
+
+
+def test_a_page_that_lies_there_without_edges_does_not_count_as_gone() -> None:
+    state, _, _ = run(Track(), *[sight(None, small=desk_with())] * LEFT_FRAMES)
+    state, _, _ = run(remember(state, PAGE_A), *[sight(None, small=desk_with(paper=20))] * (2 * LEFT_FRAMES))
+    assert state.taken == PAGE_A
+    state, _, _ = run(state, *[sight(None, small=desk_with())] * LEFT_FRAMES)
+    assert (state.taken, state.taken_at, state.is_handled) == (b"", None, False)
+
+
+def test_a_light_that_changes_as_a_whole_puts_nothing_on_the_desk() -> None:
+    brighter = (np.frombuffer(desk_with(), np.uint8) + 60).tobytes()
+    assert differs_percent(desk_with(), brighter) == 0
+    assert differs_percent(desk_with(), desk_with(paper=20)) == pytest.approx(100 * 20 * 30 / (120 * 68))
+
+
+@pytest.mark.parametrize("gate", ["dark", "glare", "sharp", "blank", "format"])
 def test_a_page_is_judged_only_when_it_lies_still(gate: str) -> None:
     _, gates, ready = run(Track(), *[sight(at(100, 50), gate)] * 20)
     assert gates[0] == "still"

@@ -9,7 +9,7 @@ import pytest
 from devices.api import Strip, StripPicture, WireFault
 from devices.ruler import BAR_DOTS, STEP_DOTS, STEPS, build_ruler, build_test_strip, numbers
 from devices.selftest import STRIP_LINES
-from devices.wire import escpos
+from devices.wire import escpos, escpos_decode
 from devices.wire.strip import columns, encode_strip, lay_out
 
 DPI = 200
@@ -48,7 +48,7 @@ def test_the_words_of_the_slip_fit_their_rows_and_the_ruler_goes_out_in_bands():
     bands = [one for one in lay_out(strip, lambda text, scale: pytest.fail("drawn")) if isinstance(one, escpos.Raster)]
     assert sum(band.height for band in bands) == build_ruler(576).height_px
     whole = b"".join(one.data for one in encode_strip(strip, lambda text, scale: pytest.fail("drawn")))
-    assert [one for one in escpos.decode(whole) if isinstance(one, escpos.Raster)] == bands
+    assert [one for one in escpos_decode.decode(whole) if isinstance(one, escpos.Raster)] == bands
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sandbox import beats, store
 from sandbox.beats import Beat, BeatBook, store_beats
 from sandbox.blobs import BlobFolder, Held, open_blobs
+from sandbox.fixed import Fixed
 from sandbox.store import PlatformStore, open_engine
 
 SID = "01990000-0000-7000-8000-00000000000{}"
@@ -193,3 +194,23 @@ def test_an_audit_chain_that_went_back_is_noted_once(tables: PlatformStore) -> N
     assert tables.one(sa.select(store.device.c.alarms).where(store.device.c.dev == "K-000001"))["alarms"] == (
         beats.AUDIT_GAP
     )
+
+
+# ── statements in the driver's words ───────────────────────────────────────────────────────
+
+
+def test_a_fixed_statement_is_part_of_its_transaction_and_fails_as_sqlalchemy_would(tables: PlatformStore) -> None:
+    write = Fixed(store.setting.insert())
+    read = Fixed(sa.select(store.setting.c.v).where(store.setting.c.k == sa.bindparam("v_k"), store.setting.c.v != "b"))
+    with tables.begin() as connection:
+        assert write.run(connection, {"k": "one", "v": "a"}) == 1
+        assert read.rows(connection, {"v_k": "one"}) == [{"v": "a"}]
+    with pytest.raises(sa.exc.IntegrityError, match="UNIQUE") as refused, tables.begin() as connection:
+        write.run_each(connection, [{"k": "two", "v": "geheim"}, {"k": "one", "v": "a"}])
+    assert "geheim" not in str(refused.value)
+    assert tables.one(read, {"v_k": "two"}) is None, "rolled back as a whole"
+    with tables.begin() as connection:
+        write.run_each(connection, [])
+        write.run_each(connection, [{"k": name, "v": "b"} for name in ("two", "three")])
+    assert tables.one(read, {"v_k": "two"}) is None, "a value that is part of the statement counts"
+    assert len(tables.rows(sa.select(store.setting.c.k).where(store.setting.c.v == "b"))) == 2

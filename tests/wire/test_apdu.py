@@ -100,3 +100,34 @@ def test_what_is_in_them_does_not_show():
     assert "313233" not in repr(Command(0, 0x20, 0, 0, b"123"))
     assert "123" not in repr(Command(0, 0x20, 0, 0, b"123"))
     assert "secret" not in f"{Response(b'secret', 0x9000)!r} {Response(b'secret', 0x9000)}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "00A404",  # ISO/IEC 7816-3 §12.1: a header has four bytes
+        "00A4040000A0",  # Lc 00 in the short form, and yet data
+        "00A4040003A000",  # Lc 3, two bytes of data
+        "00A4040002A0000000",  # Le of two bytes behind short data
+        "00A404000000",  # extended form without its length's second byte
+        "00A40400000002A0",  # extended Lc 2, one byte of data
+        "00A40400000001A000",  # Le of one byte behind extended data
+    ],
+)
+def test_a_command_whose_lengths_do_not_add_up_is_refused(text):
+    with pytest.raises(WireFault, match="command"):
+        decode_command(bytes.fromhex(text))
+
+
+def test_an_answer_is_data_and_two_bytes():
+    assert decode_response(bytes.fromhex("6F009000")) == Response(b"\x6f\x00", 0x9000)
+    assert encode_response(Response(b"", 0x6A82)) == bytes.fromhex("6A82")
+    for text in ("", "90"):
+        with pytest.raises(WireFault, match="response"):
+            decode_response(bytes.fromhex(text))
+
+
+def test_what_is_printed_in_colours_shows_no_more():
+    assert Command(0, 0x20, 0, 0, b"1234").__rich_repr__() == [("ins", "20"), ("bytes", 4)]
+    assert Response(b"secret", 0x9000).__rich_repr__() == [("bytes", 6), ("sw", "9000")]

@@ -133,3 +133,45 @@ def test_spoiled_files_are_nothing_but_a_wire_fault(data):
             spoiled[data.draw(st.integers(0, len(spoiled) - 1))] = data.draw(st.integers(0, 255))
         with contextlib.suppress(WireFault):
             read(bytes(spoiled[: data.draw(st.integers(0, len(spoiled)))] if data.draw(st.booleans()) else spoiled))
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "code"),
+    [
+        (emrtd.decode_common, "600F5F010230315F36063034303030FF5C00", "tlv"),  # a length that does not fit
+        (emrtd.decode_common, "60125F0104303130FF5F36063034303030305C00", "com_version"),
+        (emrtd.decode_zone_text, "61055F1F0250FF", "mrz_character"),
+        (emrtd.decode_zone_text, "61055F1F02503C", "mrz_length"),
+        (emrtd.decode_dg2, "750A7F61077F6004A1028100", "face_format"),  # a template without a record
+    ],
+)
+def test_a_file_of_no_form_says_what_is_wrong(read, text, code):
+    with pytest.raises(WireFault, match=code):
+        read(bytes.fromhex(text))
+
+
+def face_file(record: bytes) -> bytes:
+    """Return DG2 with this record."""
+    template = encode_tlv(0x7F60, encode_tlv(0xA1, b"") + encode_tlv(0x5F2E, record))
+    return encode_tlv(0x75, encode_tlv(0x7F61, encode_tlv(0x02, b"\x01") + template))
+
+
+@pytest.mark.parametrize(
+    ("at", "replacement", "code"),
+    [
+        (0, "46415800", "face_format"),  # FAX
+        (33, "", "face_length"),  # ends inside the face's head
+        (14, "00000034", "face_length"),  # says one byte more than there are
+        (14, "00000020", "face_length"),  # says there is no picture
+        (18, "0003", "face_length"),  # feature points that are not there
+        (46, "474946383961", "face_format"),  # a GIF
+    ],
+)
+def test_a_face_record_of_no_form_says_what_is_wrong(at, replacement, code):
+    record = bytes.fromhex(FACE_RECORD) + JPEG[:19]
+    assert len(record) == 65
+    assert emrtd.decode_dg2(face_file(record)).picture.reveal() == JPEG[:19]
+    new = bytes.fromhex(replacement)
+    wrong = record[:at] + new + record[at + len(new) :] if new else record[:at]
+    with pytest.raises(WireFault, match=code):
+        emrtd.decode_dg2(face_file(wrong))

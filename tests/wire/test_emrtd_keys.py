@@ -183,3 +183,102 @@ def test_keys_and_secrets_show_nothing():
     keys = emrtd_keys.build_bac_keys(KEY_TEXT)
     assert repr(keys) == "Keys(3DES)"
     assert repr(secret()) == "BacSecret()"
+
+
+def test_what_is_printed_in_colours_shows_no_key():
+    assert emrtd_keys.build_bac_keys(KEY_TEXT).__rich_repr__() == [("suite", "3DES")]
+    assert secret().__rich_repr__() == []
+
+
+def test_blocks_that_are_not_whole_and_padding_that_is_none_are_refused():
+    with pytest.raises(WireFault, match="sm_blocks"):
+        emrtd_keys.decrypt(DES3, bytes(16), bytes(9))
+    for data in (b"", b"\x00" * 8, b"\x01" * 8):
+        with pytest.raises(WireFault, match="sm_padding"):
+            emrtd_keys.unpad(data)
+
+
+def test_a_key_text_has_no_foreign_characters():
+    with pytest.raises(WireFault, match="mrz_character"):
+        emrtd_keys.build_bac_keys("Ｌ898902C<369080619406236")
+
+
+def test_bac_of_other_keys_lengths_and_challenges_is_refused():
+    keys = emrtd_keys.build_bac_keys(KEY_TEXT)
+    request, answer = bytes.fromhex(E_IFD + "5F1448EEA8AD90A7"), bytes.fromhex(E_IC + "2F2D235D074D7449")
+    for data, code in ((request[:-1], "bac_length"), (request[:-1] + b"\xa6", "bac_mac")):
+        with pytest.raises(WireFault, match=code):
+            emrtd_keys.decode_bac_request(keys, data, RND_IC)
+    with pytest.raises(WireFault, match="bac_challenge"):
+        emrtd_keys.decode_bac_request(keys, request, RND_IFD)
+    with pytest.raises(WireFault, match="bac_challenge"):
+        emrtd_keys.decode_bac_answer(keys, answer, BacSecret(RND_IFD, RND_IC, K_IFD))
+
+
+# ── secure messaging, object by object; the MAC is right each time ─────────────────────────
+
+
+def signed(session, head: bytes, objects: bytes) -> bytes:
+    """Return objects with the MAC that one side would put behind them for its next step, by ICAO 9303-11 §9.8."""
+    counter = (session.counter + 1).to_bytes(8, "big")
+    mac = emrtd_keys.compute_mac(DES3, KEYS.mac, emrtd_keys.pad(counter + head + objects, 8))
+    return objects + b"\x8e\x08" + mac
+
+
+KEYS = Keys(DES3, bytes.fromhex(SESSION_ENC), bytes.fromhex(SESSION_MAC))
+READ_HEAD = bytes.fromhex("0CB0000080000000")  # of READ BINARY at 0, padded
+
+
+def test_an_answers_foreign_object_is_passed_over():
+    terminal = SecureSession(KEYS)
+    answer = signed(terminal, b"", bytes.fromhex("8101FF99026282"))
+    assert terminal.open_answer(answer) == (b"", 0x6282)
+
+
+@pytest.mark.parametrize(
+    ("objects", "code"),
+    [
+        ("", "sm_status"),  # nothing but a MAC
+        ("990190", "sm_status"),
+        ("870902001122334455667799029000", "sm_padding"),  # padding indicator 02
+        ("870099029000", "sm_padding"),
+        ("870401AABBCC99029000", "sm_blocks"),
+    ],
+)
+def test_an_answer_of_no_form_is_refused_behind_its_mac(objects, code):
+    terminal = SecureSession(KEYS)
+    with pytest.raises(WireFault, match=code):
+        terminal.open_answer(signed(terminal, b"", bytes.fromhex(objects)))
+
+
+@pytest.mark.parametrize("text", ["", "99029000", "990290008E04AABBCCDD", "8E08" + "00" * 8 + "99029000"])
+def test_an_answer_without_a_mac_at_its_end_is_refused(text):
+    with pytest.raises(WireFault, match="sm_mac"):
+        SecureSession(KEYS).open_answer(bytes.fromhex(text))
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"), [("970100", 256), ("97020000", 65536), ("970104", 4), ("8101FF970104", 4), ("", 0)]
+)
+def test_a_protected_command_says_how_much_may_come_back(objects, expected):
+    chip = SecureSession(KEYS)
+    data = signed(chip, READ_HEAD, bytes.fromhex(objects))
+    assert chip.open_command(Command(0x0C, 0xB0, 0, 0, data, 256)) == Command(0, 0xB0, 0, 0, b"", expected)
+
+
+def test_a_protected_command_of_no_form_is_refused():
+    chip = SecureSession(KEYS)
+    with pytest.raises(WireFault, match="sm_class"):
+        chip.open_command(Command(0x00, 0xB0, 0, 0, b"", 4))
+    for objects in ("9700", "9703000000"):
+        data = signed(chip, READ_HEAD, bytes.fromhex(objects))
+        with pytest.raises(WireFault, match="sm_le"):
+            chip.open_command(Command(0x0C, 0xB0, 0, 0, data, 256))
+
+
+def test_data_of_an_odd_command_has_no_padding_indicator():
+    """ISO 7816-4 §10.4: DO 85 holds a cryptogram alone, DO 87 puts 01 before it."""
+    terminal = SecureSession(KEYS)
+    cryptogram = emrtd_keys.encrypt(DES3, KEYS.encrypt, bytes.fromhex("53026014800000 00"))
+    answer = signed(terminal, b"", b"\x85\x08" + cryptogram + bytes.fromhex("99029000"))
+    assert terminal.open_answer(answer) == (bytes.fromhex("53026014"), 0x9000)

@@ -116,3 +116,25 @@ def test_bytes_of_no_form_raise_wirefault_alone(data, tag):
             decode(whole)
         except WireFault:
             continue
+
+
+def test_the_directory_names_its_file():
+    answer = "6F15840E315041592E5359532E4444463031A503880101"  # EMV book 1 §11.3.4, of a card with SFI 1
+    assert emv.decode_directory_file(bytes.fromhex(answer)) == 1
+    for text in ("6F04A5028800", "6F05A503880100", "6F05A50388010B", "6F06A50488020101"):
+        with pytest.raises(WireFault, match="no directory"):
+            emv.decode_directory_file(bytes.fromhex(text))
+
+
+def test_an_application_says_its_name_its_label_and_what_it_asks():
+    answer = bytes.fromhex("6F1B 8408A000000333010101 A50F 5004504F5854 9F3806 9F6604 5F2A02".replace(" ", ""))
+    assert emv.decode_name(answer).hex().upper() == "A000000333010101"
+    assert emv.decode_application(answer) == ("POXT", ((0x9F66, 4), (0x5F2A, 2)))
+    for text in ("6F00", "6F068404A0000003", "6F138411" + "A0" * 17):
+        with pytest.raises(WireFault, match="no application name"):
+            emv.decode_name(bytes.fromhex(text))
+
+
+def test_a_number_told_in_track_2_alone_is_masked_too():
+    track = encode_tlv(0x57, bytes.fromhex("6217001234567890128D30122010000000"))
+    assert emv.decode_fields([record(track)]).masked_number == "621700*********0128"

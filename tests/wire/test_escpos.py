@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import WireFault
-from devices.wire import escpos
-from devices.wire.escpos import Align, Signal
+from devices.wire import escpos, escpos_decode, escpos_status
+from devices.wire.escpos import Align
+from devices.wire.escpos_status import Signal
 
 ESC_1 = bytes.fromhex("1B 40 1C 26 1B 61 01 1D 21 11 D5 FE CE F1 B7 FE CE F1 BB D8 D6 B4 0A")
 ESC_2 = bytes.fromhex("D6 D0 CE C4 61 62 63")
@@ -49,12 +50,13 @@ TALL = escpos.Raster(72, 800, bytes(72 * 800))
         (ESC_8, QR_A),
         (ESC_9_LIBRARY, (escpos.Feed(6), escpos.Cut(is_partial=False, feed_dots=None))),
         (ESC_9, (escpos.Cut(is_partial=True, feed_dots=0),)),
+        (bytes.fromhex("1B 45 01 41 1B 45 00"), (escpos.Bold(True), escpos.Text("A"), escpos.Bold(False))),
     ],
-    ids=["ESC-1", "ESC-6", "ESC-7", "ESC-8", "ESC-9 library", "ESC-9"],
+    ids=["ESC-1", "ESC-6", "ESC-7", "ESC-8", "ESC-9 library", "ESC-9", "bold"],
 )
 def test_literal_frames_stand_both_ways(raw, operations):
     assert escpos.encode(operations) == raw
-    assert escpos.decode(raw) == operations
+    assert escpos_decode.decode(raw) == operations
 
 
 @pytest.mark.parametrize(
@@ -62,15 +64,15 @@ def test_literal_frames_stand_both_ways(raw, operations):
 )
 def test_chinese_text_is_gb18030_and_only_in_chinese_mode(raw, text):
     assert escpos.encode_text(text) == raw
-    assert escpos.decode(b"\x1c\x26" + raw)[1:] == (escpos.Text(text),)
+    assert escpos_decode.decode(b"\x1c\x26" + raw)[1:] == (escpos.Text(text),)
     with pytest.raises(WireFault) as fault:
-        escpos.decode(b"\x1c\x26\x1c\x2e" + raw)
+        escpos_decode.decode(b"\x1c\x26\x1c\x2e" + raw)
     assert fault.value.code == "text_outside_chinese_mode"
 
 
 def test_the_trap_output_of_the_library_is_refused():
     with pytest.raises(WireFault) as fault:
-        escpos.decode(ESC_5)
+        escpos_decode.decode(ESC_5)
     assert fault.value.code == "unknown_command"
 
 
@@ -122,7 +124,7 @@ jobs = st.lists(commands | st.builds(lambda text: (escpos.Text(text), escpos.Lin
 @given(jobs)
 def test_decoding_gives_back_what_was_encoded(job):
     raw = escpos.encode(job)
-    assert escpos.decode(raw) == job
+    assert escpos_decode.decode(raw) == job
     assert ESC_5 not in raw
 
 
@@ -130,7 +132,7 @@ def test_decoding_gives_back_what_was_encoded(job):
 def test_bytes_may_arrive_in_any_portions_with_status_requests_between(job, cuts, n):
     raw = escpos.encode(job)
     edges = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
-    decoder, asked, seen = escpos.Decoder(), 0, b""
+    decoder, asked, seen = escpos_decode.Decoder(), 0, b""
     for start, end in pairwise(edges):
         for portion in (raw[start:end], b"\x10", b"\x04" + bytes((n,))):
             asked += decoder.feed(portion).count(escpos.Ask(n))
@@ -143,12 +145,12 @@ def test_bytes_may_arrive_in_any_portions_with_status_requests_between(job, cuts
 @given(st.binary(max_size=200))
 def test_noise_raises_only_wire_fault(noise):
     with suppress(WireFault):
-        escpos.decode(noise)
+        escpos_decode.decode(noise)
 
 
 @given(st.lists(st.sampled_from((b"\x1b", b"\x1c", b"\x1d", b"\x10", b"\x28\x6b", b"v0\x00", b"\x31P0", b"\x01\x00"))))
 def test_noise_that_looks_like_commands_raises_only_wire_fault(pieces):
-    decoder = escpos.Decoder()
+    decoder = escpos_decode.Decoder()
     decoder.feed(b"".join(pieces))
     decoder.end()
     for _ in range(len(b"".join(pieces)) + 1):
@@ -163,7 +165,7 @@ def test_noise_that_looks_like_commands_raises_only_wire_fault(pieces):
 
 def test_real_time_commands_are_seen_at_once_even_inside_a_picture():
     raw = escpos.encode((BLACK,))
-    decoder = escpos.Decoder()
+    decoder = escpos_decode.Decoder()
     assert decoder.feed(raw[:9] + b"\x10\x04\x02" + raw[9:11]) == (escpos.Ask(2),)
     assert decoder.take() is None
     assert decoder.feed(raw[11:] + escpos.CLEAR[:4]) == ()
@@ -176,11 +178,11 @@ def test_real_time_commands_encode():
     assert escpos.encode((escpos.Ask(4), escpos.ClearBuffer())) == bytes.fromhex(
         "10 04 04 10 14 08 01 03 14 01 06 02 08"
     )
-    assert escpos.decode(b"\x10\x04\x01") == (escpos.Ask(1),)
+    assert escpos_decode.decode(b"\x10\x04\x01") == (escpos.Ask(1),)
 
 
 def test_clearing_forgets_half_a_command():
-    decoder = escpos.Decoder()
+    decoder = escpos_decode.Decoder()
     decoder.feed(b"\x1d\x76\x30\x00\x02\x10")
     decoder.clear()
     assert decoder.pending == b""
@@ -258,7 +260,7 @@ def test_what_must_not_go_out_is_refused(operation):
 )
 def test_unknown_bytes_are_a_fault(raw):
     with pytest.raises(WireFault):
-        escpos.decode(bytes.fromhex(raw))
+        escpos_decode.decode(bytes.fromhex(raw))
 
 
 @pytest.mark.parametrize(
@@ -280,25 +282,25 @@ def test_unknown_bytes_are_a_fault(raw):
 )
 def test_a_cut_off_end_is_a_fault(raw):
     with pytest.raises(WireFault):
-        escpos.decode(bytes.fromhex(raw))
+        escpos_decode.decode(bytes.fromhex(raw))
 
 
 def test_other_spellings_of_the_same_command_decode_alike():
-    assert escpos.decode(b"\x1b\x611") == (escpos.Place(Align.CENTER),)
-    assert escpos.decode(b"\x1dV1") == (escpos.Cut(True, None),)
-    assert escpos.decode(b"\x1c\x26\xd6\xd0\x1c\x2e") == (
+    assert escpos_decode.decode(b"\x1b\x611") == (escpos.Place(Align.CENTER),)
+    assert escpos_decode.decode(b"\x1dV1") == (escpos.Cut(True, None),)
+    assert escpos_decode.decode(b"\x1c\x26\xd6\xd0\x1c\x2e") == (
         escpos.Chinese(True),
         escpos.Text("中"),
         escpos.Chinese(False),
     )
-    assert escpos.decode(b"ab\x1c\x26") == (escpos.Text("ab"), escpos.Chinese(True))
+    assert escpos_decode.decode(b"ab\x1c\x26") == (escpos.Text("ab"), escpos.Chinese(True))
 
 
 def test_a_reset_leaves_chinese_mode():
     with pytest.raises(WireFault):
-        escpos.decode(b"\x1c\x26\x1b\x40\xd6\xd0")
+        escpos_decode.decode(b"\x1c\x26\x1b\x40\xd6\xd0")
     with pytest.raises(WireFault):
-        escpos.decode(b"ab\xd6\xd0")
+        escpos_decode.decode(b"ab\xd6\xd0")
 
 
 # ── status ─────────────────────────────────────────────────────────────────────────────────
@@ -324,19 +326,19 @@ def test_a_reset_leaves_chinese_mode():
     ],
 )
 def test_status_vectors(n, answer, signals):
-    assert escpos.decode_status(n, bytes.fromhex(answer)) == signals
+    assert escpos_status.decode_status(n, bytes.fromhex(answer)) == signals
 
 
 @pytest.mark.parametrize("answer", [b"", b"\x00", b"\xff", b"\x13", b"\x92", b"\x02", b"\x12\x12", b"\x11"])
 def test_no_answer_or_a_wrong_fixed_bit_is_never_a_status(answer):
     with pytest.raises(WireFault):
-        escpos.decode_status(4, answer)
+        escpos_status.decode_status(4, answer)
 
 
 @given(st.sampled_from((1, 2, 3, 4)), st.integers(0, 255))
 def test_every_status_byte_decodes_or_is_refused(n, byte):
     try:
-        escpos.decode_status(n, bytes((byte,)))
+        escpos_status.decode_status(n, bytes((byte,)))
     except WireFault:
         assert byte & 0x93 != 0x12
 
@@ -346,8 +348,15 @@ def test_a_printers_answer_tells_what_it_may_tell(n, signals):
     told = Signal.NONE
     for signal in signals:
         told |= signal
-    answer = escpos.decode_status(n, escpos.encode_status(n, told))
+    answer = escpos_status.decode_status(n, escpos_status.encode_status(n, told))
     mine = {1: Signal.OFFLINE, 2: Signal.COVER_OPEN | Signal.PAPER_END | Signal.ERROR}
     mine[3] = Signal.CUTTER | Signal.UNRECOVERABLE | Signal.AUTO_RECOVERABLE
     mine[4] = Signal.PAPER_LOW | Signal.PAPER_END
     assert answer & mine[n] == told & mine[n]
+
+
+def test_what_a_printer_answers_is_literal():
+    assert escpos_status.encode_status(1, Signal.NONE) == b"\x12"
+    assert escpos_status.encode_status(1, Signal.OFFLINE) == b"\x1a"
+    assert escpos_status.encode_status(2, Signal.COVER_OPEN | Signal.PAPER_END | Signal.CUTTER) == b"\x36"
+    assert escpos_status.encode_status(4, Signal.PAPER_LOW | Signal.PAPER_END) == b"\x7e"

@@ -107,3 +107,26 @@ def test_the_worst_word_wins():
 def test_each_word_has_its_error_and_its_state(word, error, code, device):
     fault = fault_of(word, during=True)
     assert (type(fault), fault.code, device_of(word)) == (error, code, device)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code"),
+    [
+        (_attribute(ipp.INTEGER, "n", b"\x00\x00\x01"), "ipp_value"),  # RFC 8010 §3.9: four bytes
+        (_attribute(ipp.ENUM, "n", b"\x00\x00\x00\x00\x05"), "ipp_value"),
+        (_attribute(ipp.KEYWORD, "", b"a second value of nothing"), "ipp_order"),
+    ],
+)
+def test_an_answer_that_follows_no_rule_says_which(attributes, code):
+    with pytest.raises(WireFault, match=code):
+        ipp.decode_answer(ANSWER[:9] + attributes + b"\x03")
+
+
+def test_a_value_before_any_group_is_refused():
+    with pytest.raises(WireFault, match="ipp_order"):
+        ipp.decode_answer(ANSWER[:8] + _attribute(ipp.KEYWORD, "n", b"value") + b"\x03")
+
+
+def test_an_answer_beyond_a_megabyte_is_not_looked_at():
+    with pytest.raises(WireFault, match="ipp_size"):
+        ipp.decode_answer(ANSWER[:9] + bytes(ipp.MAX_ANSWER))

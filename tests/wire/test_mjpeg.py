@@ -124,3 +124,38 @@ def test_chunks_come_back_whole_however_they_are_cut(pieces: list[bytes], size: 
 def test_any_bytes_are_chunks_or_a_wire_fault(data: bytes) -> None:
     with contextlib.suppress(WireFault):
         assert len(mjpeg.ChunkDecoder().feed(data)) <= len(data)
+
+
+def test_an_answer_comes_in_pieces_and_its_head_is_read_once_it_is_whole() -> None:
+    assert mjpeg.decode_head(b"HTT") is None
+    assert mjpeg.decode_head(b"HTTP/1.0 200 OK\r\nA: 1\r\n") is None
+    with pytest.raises(WireFault, match="camera_head"):
+        mjpeg.decode_head(b"RTSP/1.0")
+    found = mjpeg.decode_head(
+        b"HTTP/1.0 401 No\r\nTransfer-Encoding: Chunked\r\nno colon\r\nContent-Length: 1e3\r\n\r\nx"
+    )
+    assert found is not None
+    assert (found[0].status, found[0].is_chunked, found[0].length, found[1]) == (401, True, -1, b"x")
+
+
+def test_chunks_are_taken_apart_byte_by_byte_and_end_with_an_empty_one() -> None:
+    decoder, wire = mjpeg.ChunkDecoder(), b"3;x=1\r\nabc\r\n02\r\nde\r\n0\r\n\r\nbeyond"  # RFC 9112 §7.1
+    assert b"".join(decoder.feed(bytes((byte,))) for byte in wire) == b"abcde"
+    assert decoder.is_over
+    assert decoder.feed(b"2\r\nfg\r\n") == b""
+
+
+@pytest.mark.parametrize("wire", [b"x\r\n", b"\r\n\r\n", b"-1\r\nabc", b"123456789\r\n", b";x\r\n", b"1" * 301])
+def test_a_chunk_without_its_length_is_refused(wire: bytes) -> None:
+    with pytest.raises(WireFault, match="camera_chunk"):
+        mjpeg.ChunkDecoder().feed(wire)
+
+
+def test_a_picture_waits_for_its_last_byte_with_a_length_and_without() -> None:
+    counted = mjpeg.PartDecoder(b"--b")
+    assert counted.feed(b"noise--b\r\nContent-Length: 3") == ()
+    assert counted.feed(b"\r\n\r\nab") == ()
+    assert counted.feed(b"c\r\n") == (b"abc",)
+    open_ended = mjpeg.PartDecoder(b"--b")
+    assert open_ended.feed(b"--b\r\nContent-Type: image/jpeg\r\n\r\nabc\r\n--") == ()
+    assert open_ended.feed(b"b") == (b"abc",)

@@ -171,3 +171,76 @@ def test_another_requests_answer_is_not_believed():
     assert not modbus.is_answer_to(
         Answer(1, Function.WRITE_COIL, bits=(False,), address=4), Request(1, Function.WRITE_COIL, 4, 1, (True,))
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "05 00 ac ff 01",  # neither on nor off
+        "05 00 ac ff 00 00",
+        "0f 00 13 00 0a 01 cd",  # ten bits in one byte
+        "0f 00 13 00 0a",
+        "0f 00 13 00 0a 02 cd 01 00",
+        "01 00 13 00",
+        "02 00 13 00 13 00",
+        "01 00 13 07 d1",  # 2001 coils
+        "03 00 6b 00 03",  # holding registers: none of ours
+    ],
+)
+def test_a_request_of_no_form_is_refused(text):
+    with pytest.raises(WireFault):
+        modbus.decode_request(framed(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("81 00", "refusal"),
+        ("83 02", "function"),
+        ("02 03 ac db", "answer"),  # says three bytes, has two
+        ("02 00", "length"),  # four bytes and a check are the least
+        ("02 00 00", "answer"),
+        ("05 00 ac ff", "answer"),
+        ("05 00 ac ff 01", "answer"),
+        ("0f 00 13 00 0a 00", "answer"),
+    ],
+)
+def test_an_answer_of_no_form_says_what_is_wrong(text, code):
+    raw = framed(text) if code != "length" else framed(text)[:-1]
+    with pytest.raises(WireFault, match=code):
+        modbus.decode_answer(raw)
+
+
+def test_a_frame_with_a_wrong_check_or_of_no_unit_is_refused():
+    good = framed("05 00 ac ff 00")
+    with pytest.raises(WireFault, match="crc"):
+        modbus.decode_answer(good[:-1] + bytes((good[-1] ^ 1,)))
+    with pytest.raises(WireFault, match="function"):
+        modbus.decode_answer(framed("05 00 ac ff 00", unit=248))
+    with pytest.raises(WireFault, match="length"):
+        modbus.decode_request(b"\x01" * 4)
+
+
+def test_only_some_refusals_and_writes_answer_a_request():
+    read = Request(17, Function.READ_COILS, 19, 19)
+    assert modbus.is_answer_to(Answer(17, Function.READ_COILS, refusal=2), read)
+    decoder = AnswerDecoder(read)
+    assert not decoder.has_heard
+    assert decoder.feed(framed("01 01 ff")) is None  # eight coils: not what was asked for
+    assert decoder.has_heard
+    assert decoder.feed(framed("05 00 ac ff 00") + framed("81 02")) == Answer(17, Function.READ_COILS, refusal=2)
+
+
+def test_an_answer_is_found_behind_another_units_and_one_with_a_wrong_check():
+    decoder = AnswerDecoder(Request(17, Function.WRITE_COIL, 172, 1, (True,)))
+    good = framed("05 00 ac ff 00")
+    assert decoder.feed(framed("05 00 ac ff 00", unit=9) + good[:-1] + b"\x00" + good[:5]) is None
+    assert decoder.feed(good[5:]) == Answer(17, Function.WRITE_COIL, bits=(True,), address=172, count=1)
+
+
+def test_requests_are_found_behind_noise_and_a_length_that_cannot_be():
+    many, one = framed("0f 00 13 00 0a 02 cd 01"), framed("05 00 ac ff 00")
+    decoder = RequestDecoder()
+    assert decoder.feed(b"\x11\x0f\x00\x13\x00\x0a\xff" + many[:9]) == []  # says 255 bytes of coils
+    assert decoder.feed(many[9:]) == [PLAIN["0f 00 13 00 0a 02 cd 01"]]
+    assert decoder.feed(b"\x00" + one) == [PLAIN["05 00 ac ff 00"]]

@@ -149,3 +149,23 @@ def test_what_has_no_room_is_not_cut_off():
     ):
         with pytest.raises(WireFault, match="mrz_room"):
             mrz.encode_mrz(replace(zone, **changes))
+
+
+def test_what_cannot_stand_in_a_zone_has_no_check_digit():
+    with pytest.raises(WireFault, match="mrz_character"):
+        mrz.check_digit("L898902c")
+    for birth, expiry, field in (
+        ("69080", "940623", "birth"),
+        ("690806", "94-623", "expiry"),
+        ("69080六", "", "birth"),
+    ):
+        with pytest.raises(WireFault, match=f"mrz_date: {field}"):
+            mrz.compose_key_text("L898902C", birth, expiry)
+
+
+def test_a_zone_has_the_length_of_one_of_the_forms_and_no_foreign_characters():
+    for text in ("", TD3[:-1], TD3 + "<"):
+        with pytest.raises(WireFault, match="mrz_length"):
+            mrz.decode_mrz(text)
+    with pytest.raises(WireFault, match="mrz_character"):
+        mrz.decode_mrz(TD3.replace("ANNA", "ÄNNA"))

@@ -164,3 +164,35 @@ def test_random_bytes_are_nothing_but_a_wire_fault(data):
             read(data)
     with pytest.raises(WireFault):
         decode_point(INFO.curve, data)
+
+
+def test_a_way_that_is_none_of_ours_has_no_cipher_and_no_curve():
+    with pytest.raises(WireFault, match="pace_protocol"):
+        _ = PaceInfo(bytes.fromhex("04007F00070202040402"), 13).suite
+    with pytest.raises(WireFault, match="pace_curve"):
+        _ = PaceInfo(INFO.protocol, 2).curve
+
+
+def test_a_nonce_has_sixteen_bytes():
+    for size in (0, 15, 17, 32):
+        with pytest.raises(WireFault, match="pace_nonce"):
+            pace.decode_nonce(AES128, bytes(16), bytes(size))
+
+
+def test_messages_of_no_form_are_refused():
+    with pytest.raises(WireFault, match="pace_password"):
+        pace.decode_set_at(bytes.fromhex("800A04007F00070202040202830103"))  # PIN: none of ours
+    assert pace.decode_set_at(bytes.fromhex("800A04007F00070202040202830101")) == (INFO.protocol, Password.MRZ, None)
+    with pytest.raises(WireFault, match="pace_step"):
+        pace.decode_step(bytes.fromhex("7C03870100"))
+    with pytest.raises(WireFault, match="ec_point"):
+        pace.decode_other_point(INFO, b"\x04", INFO.curve.base)
+
+
+def test_another_key_than_ours_is_taken():
+    other = multiply(INFO.curve, 2, INFO.curve.base)
+    assert pace.decode_other_point(INFO, encode_point(INFO.curve, other), INFO.curve.base) == other
+
+
+def test_the_step_that_we_wait_for_gives_its_value():
+    assert pace.decode_answer(bytes.fromhex("7C04800212AB"), Step.NONCE) == b"\x12\xab"

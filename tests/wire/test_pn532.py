@@ -52,3 +52,26 @@ def test_noise_never_raises_and_a_wrong_sum_is_passed_over(noise, payload):
 def test_a_frame_without_data_or_with_too_much_is_refused(size):
     with pytest.raises(WireFault):
         encode_frame(bytes(size))
+
+
+def test_a_frame_waits_for_its_last_byte_in_either_form():
+    for data in (b"\xd5\x03", b"\xd5" + bytes(300)):
+        frame, decoder = encode_frame(data), Decoder()
+        assert [one for byte in frame for one in decoder.feed(bytes((byte,)))] == [data]
+        assert decoder.rejected == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00 00 FF 02 FF D4 02 2A 00",  # LCS
+        "00 00 FF 02 FE D4 02 2B 00",  # DCS
+        "00 00 FF FF FF 01 00 FE D4 00",  # LCS of the long form
+        "00 00 FF FF FF 04 01 FB D4 00",  # 1025 bytes
+        "00 00 FF FF FF 00 00 00 D4 00",  # none
+    ],
+)
+def test_a_frame_of_no_form_is_counted_and_passed_over(text):
+    decoder = Decoder()
+    assert decoder.feed(bytes.fromhex(text) + ACK + encode_frame(b"\xd4\x02")) == [b"\xd4\x02"]
+    assert decoder.rejected == 1

@@ -289,3 +289,28 @@ def test_an_unlisted_result_keeps_its_byte():
 
 def test_the_blocks_of_a_card_do_not_show_in_its_repr():
     assert repr(CardData(b"secret", b"face", b"finger")) == "CardData(6, 4, 6 bytes)"
+
+
+def test_a_payload_too_short_for_its_head_is_refused():
+    for data in (b"", b"\x20"):
+        with pytest.raises(WireFault, match="request_short"):
+            samv.decode_request(data)
+    for data in (b"", b"\x00\x00"):
+        with pytest.raises(WireFault, match="answer_short"):
+            samv.decode_answer(data)
+
+
+def test_addresses_and_numbers_have_their_lengths():
+    address = "北京市".ljust(35).encode("utf-16-le")
+    assert samv.decode_addresses(address + address) == ("北京市", "北京市")
+    assert samv.encode_addresses(("北京市",)) == address
+    for data in (address[:-1], address * 5):
+        with pytest.raises(WireFault, match="address_lengths"):
+            samv.decode_addresses(data)
+    numbers = bytes(range(28))
+    assert samv.decode_management_number(numbers) == ManagementNumber(numbers[:4], numbers[4:12], numbers[12:])
+    assert samv.encode_management_number(samv.decode_management_number(numbers)) == numbers
+    with pytest.raises(WireFault, match="number_length"):
+        samv.decode_management_number(bytes(27))
+    with pytest.raises(WireFault, match="sam_id_length"):
+        samv.decode_sam_id(bytes(15))

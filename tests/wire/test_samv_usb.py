@@ -141,3 +141,9 @@ def test_random_bytes_raise_only_wire_faults(data):
         assert 0 < size <= 4160
         with contextlib.suppress(WireFault):
             decode_transfer(0x02, data, ways)
+
+
+def test_an_answer_comes_in_packets_of_64_bytes_or_its_head_alone_first():
+    answer = samv.encode_answer(Answer(Result.SUCCESS, bytes(100)))  # 111 bytes
+    assert [(end, len(data)) for end, data in encode_packets(answer, WHOLE)] == [(0x81, 64), (0x81, 47)]
+    assert [(end, len(data)) for end, data in encode_packets(answer, SPLIT)] == [(0x81, 7), (0x85, 64), (0x85, 40)]

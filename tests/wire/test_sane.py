@@ -65,3 +65,40 @@ def test_every_ending_is_nothing_or_a_typed_error(status: int, said: str) -> Non
     found = sane.error_of(status, said)
     assert found is not None or status == 0
     assert found is None or isinstance(found, DeviceError)
+
+
+def test_the_finest_resolution_is_that_of_the_steps_or_of_the_range() -> None:
+    assert sane.decode_options(STEPPED).most_dpi == 600
+    ranged = sane.decode_options(FEEDER_ONLY)
+    assert (ranged.most_dpi, ranged.dpi_for(30), ranged.dpi_for(300)) == (600, 50, 300)
+    with pytest.raises(WireFault, match="scanner_options"):
+        sane.decode_options("")
+    with pytest.raises(WireFault, match="scanner_options"):
+        sane.decode_options(HEAD + " " * sane.MAX_LISTING)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind", "code"),
+    [  # as scanimage 1.1.1 writes them: a trouble while scanning, one while opening, none
+        (0, "scanimage: sane_read: Error during device I/O\n", "HardwareFault", "scanner_io"),
+        (7, "scanimage: sane_start: Document feeder out of documents\n", "UserFault", "noMedia"),
+        (6, "scanimage: sane_start: Something of a later version\n", "Jammed", "mediaJammed"),
+        (0, "scanimage: sane_start: Something of a later version\n", "HardwareFault", "scanner_died"),
+        (1, "scanimage: open of device pnm:9 failed: Invalid argument\n", "NotReady", "noDevice"),
+        (1, "scanimage: open of device test:0 failed: Device busy\n", "NotReady", "deviceBusy"),
+        (
+            1,
+            "scanimage: open of device test:0 failed: Access to resource has been denied\n",
+            "NotReady",
+            "access_denied",
+        ),
+        (1, "scanimage: open of device x failed: of a later version\n", "NotReady", "noDevice"),
+        (1, "scanimage: no SANE devices found\n", "NotReady", "noDevice"),
+        (8, "", "HardwareFault", "cover_open"),
+        (-9, "", "HardwareFault", "scanner_died"),
+    ],
+)
+def test_what_was_said_counts_before_the_exit_status(status: int, said: str, kind: str, code: str) -> None:
+    found = sane.error_of(status, said)
+    assert (type(found).__name__, getattr(found, "code", "")) == (kind, code)
+    assert sane.error_of(0, "") is None

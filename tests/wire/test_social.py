@@ -91,3 +91,45 @@ def test_a_sex_may_be_written_or_packed():
 def test_what_is_no_pin_is_not_sent(pin):
     with pytest.raises(WireFault):
         social.build_verify(pin)
+
+
+@pytest.mark.parametrize("text", ["", "07", "0809413132333435363738", "07094131323334353637"])
+def test_a_record_of_another_number_or_cut_short_is_refused(text):
+    with pytest.raises(WireFault, match="record"):
+        social.decode_record(bytes.fromhex(text), 7)
+    assert social.decode_record(bytes.fromhex("0702413120"), 7) == b"A1"  # filling behind the value
+
+
+def test_a_record_that_cannot_be_is_not_written():
+    for number, value in ((0, b""), (255, b""), (7, bytes(256))):
+        with pytest.raises(WireFault, match="record"):
+            social.encode_record(number, value)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (CardField.CARD_NUMBER, "41" * 10),  # ten bytes of nine
+        (HolderField.BIRTH_DATE, "194912"),  # packed, and too short
+        (HolderField.NAME, "FF41"),  # no GB18030
+        (HolderField.NAME, "0741"),  # a bell
+    ],
+)
+def test_a_value_that_is_not_the_fields_is_refused(field, text):
+    with pytest.raises(WireFault, match="record"):
+        social.decode_field(field, bytes.fromhex(text))
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [(HolderField.NAME, "\ud800"), (HolderField.BIRTH_DATE, "1949年"), (CardField.CARD_NUMBER, "A123456789")],
+)
+def test_a_text_that_has_no_room_or_no_bytes_is_not_written(field, text):
+    with pytest.raises(WireFault, match="record"):
+        social.encode_field(field, text)
+
+
+def test_packed_digits_stay_digits_and_a_pin_of_odd_length_is_filled():
+    assert social.decode_field(HolderField.BIRTH_DATE, bytes.fromhex("19491231")) == "19491231"
+    assert social.encode_field(HolderField.BIRTH_DATE, "19491231") == bytes.fromhex("19491231")
+    assert social.build_verify("12345").hex().upper() == "002000000312345F"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.api import Strip, StripCode, StripGap, StripLine, StripRule, WireFault
-from devices.wire import escpos, strip
+from devices.api import Strip, StripCode, StripGap, StripLine, StripPicture, StripRule, WireFault
+from devices.wire import escpos, escpos_decode, strip
 from devices.wire.escpos import Align
 from devices.wire.strip import Bitmap
 
@@ -213,7 +213,7 @@ def test_any_strip_decodes_to_what_was_laid_out(found, width):
     slices = strip.encode_strip(job, block)
     raw = b"".join(one.data for one in slices)
     assert raw == escpos.encode(laid)
-    assert escpos.decode(raw) == laid
+    assert escpos_decode.decode(raw) == laid
     assert b"\x1b\x74" not in raw
     assert sum(one.rows for one in slices) == len(printed_rows(laid)) + laid.count(escpos.QrPrint())
     for operation in laid:
@@ -229,9 +229,28 @@ def test_slices_end_at_a_rows_end_and_stay_small():
     assert all(one.data.endswith(b"\n") for one in slices[:-1])
     assert max(len(one.data) for one in slices) <= strip.SLICE_BYTES + 60
     assert (sum(one.rows for one in slices), sum(one.height_dots for one in slices)) == (40, 1200)
-    decoder = escpos.Decoder()
+    decoder = escpos_decode.Decoder()
     for one in slices:
         decoder.feed(one.data)
         while decoder.take() is not None:
             pass
         assert decoder.pending == b""
+
+
+def test_a_picture_goes_out_in_bands_and_is_refused_where_it_has_no_room():
+    rows = strip.BAND_ROWS + 1
+    picture = StripPicture(9, rows, b"\xff\x80" * rows)
+    (first, second) = (one for one in lay_out(picture) if isinstance(one, escpos.Raster))
+    assert (first.width_bytes, first.height, second.height) == (2, strip.BAND_ROWS, 1)
+    assert first.data + second.data == picture.data
+    for wrong in (StripPicture(9, 1, b"\xff"), StripPicture(0, 1, b""), StripPicture(577, 1, bytes(73))):
+        with pytest.raises(WireFault, match="raster_size"):
+            lay_out(wrong)
+
+
+def test_slices_say_how_much_paper_they_take():
+    """Millimetres on paper decide how long the driver waits: a double row 48 dots, a drawn one its own height."""
+    (large,) = strip.encode_strip(Strip((StripLine("大", scale=2), StripLine("𠮷", scale=2), StripGap(2))), block)
+    assert (large.rows, large.height_dots) == (2, 48 + 48 + 2 * 30)
+    (small,) = strip.encode_strip(Strip((StripLine("小"), StripRule(), StripLine("𠮷"))), block)
+    assert (small.rows, small.height_dots) == (3, 30 + 30 + 30)

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import WireFault
-from devices.wire.tlv import MAX_DEPTH, decode_tag_lengths, decode_tlv, encode_tlv, find_all, is_constructed, value_of
+from devices.wire.tlv import (
+    MAX_DEPTH,
+    decode_flat,
+    decode_head,
+    decode_tag_lengths,
+    decode_tlv,
+    encode_tlv,
+    find_all,
+    is_constructed,
+    pick,
+    value_of,
+)
 
 primitive_tags = st.sampled_from((0x4F, 0x50, 0x5A, 0x57, 0x5F24, 0x9F38, 0x87, 0xDF8101))
 constructed_tags = st.sampled_from((0x61, 0x6F, 0x70, 0xA5, 0xBF0C))
@@ -103,3 +114,34 @@ def test_a_data_object_list():
 def test_a_value_does_not_show():
     (node,) = decode_tlv(encode_tlv(0x5F20, b"ZHANG"))
     assert "ZHANG" not in f"{node!r} {node}"
+
+
+def test_filling_stands_before_between_and_behind():
+    data = bytes.fromhex("00 4F01AA 0000 5001BB 00".replace(" ", ""))
+    assert [(node.tag, node.value) for node in decode_tlv(data)] == [(0x4F, b"\xaa"), (0x50, b"\xbb")]
+
+
+def test_objects_fill_their_room_exactly_and_one_is_picked():
+    pairs = decode_flat(bytes.fromhex("4F01AA5001BB4F00"))
+    assert pairs == ((0x4F, b"\xaa"), (0x50, b"\xbb"), (0x4F, b""))
+    assert (pick(pairs, 0x50), pick(pairs, 0x4F)) == (b"\xbb", b"\xaa")
+    with pytest.raises(WireFault, match="no 87"):
+        pick(pairs, 0x87)
+    with pytest.raises(WireFault, match="longer"):
+        decode_flat(bytes.fromhex("4F01AA5002BB"))
+
+
+def test_a_head_is_read_before_its_value_has_come():
+    assert decode_head(bytes.fromhex("00007582FFFF"), 2) == (0x75, 6, 0xFFFF)
+    for data, at in ((b"", 0), (b"\x4f\x00", 2)):
+        with pytest.raises(WireFault, match="nothing came"):
+            decode_head(data, at)
+
+
+def test_sixteen_megabytes_have_no_length_here():
+    with pytest.raises(WireFault, match="too long"):
+        encode_tlv(0x53, bytes(1 << 24))
+
+
+def test_a_value_does_not_show_in_colours():
+    assert decode_tlv(encode_tlv(0x5F20, b"ZHANG"))[0].__rich_repr__() == [("tag", "5F20"), ("bytes", 5)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from devices.api import Page
 from kiosk.session.events import CameraFailed, Intent, PageRefused, PageTaken, PreviewChanged
 from kiosk.session.flow.facts import material_of
 from kiosk.session.session import Fault, Session
@@ -38,7 +39,13 @@ def shoot(session: Session, event: object) -> Session:
 
 def may_keep(session: Session, event: Intent) -> bool:
     """Whether the person may insist on a page that was refused."""
-    return session.refusals >= REFUSALS_BEFORE_KEEP and may_shoot(session, event)
+    return can_keep(session) and may_shoot(session, event)
+
+
+def can_keep(session: Session) -> bool:
+    """Whether the gates have had their say: three refusals, or a page without a word: its owner knows better."""
+    seen = session.preview.gate if session.preview is not None else ""
+    return session.refusals >= REFUSALS_BEFORE_KEEP or "blank" in (session.gate, seen)
 
 
 def keep(session: Session, event: Intent) -> Session:
@@ -69,6 +76,14 @@ def take_page(session: Session, event: PageTaken) -> Session:
 def refuse_page(session: Session, event: PageRefused) -> Session:
     """Count the refusal and remember which gate spoke."""
     return replace(session, is_capturing=False, refusals=session.refusals + 1, gate=event.gate)
+
+
+def twin_of(session: Session) -> Page | None:
+    """Return the earlier page of this visit that the last one shows once more, if it is still there."""
+    last = session.pages[-1] if session.pages else None
+    if last is None or not last.looks_like:
+        return None
+    return next((page for page in session.pages[:-1] if f"{page.material}/{page.index}" == last.looks_like), None)
 
 
 def has_page(session: Session, event: Intent) -> bool:

@@ -7,10 +7,12 @@ from unicodedata import east_asian_width
 from devices.api import DeviceKind
 from kiosk.services.materials import MaterialState
 from kiosk.session.flow import facts
-from kiosk.session.flow.scanning import REFUSALS_BEFORE_KEEP
+from kiosk.session.flow.scanning import REFUSALS_BEFORE_KEEP, can_keep, twin_of
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Note, Row, ScanView, View
 
+MACHINES_GATES = ("sharp", "dark", "bright")  # the light and the lens: nothing a citizen can mend
+MACHINES_TRIES = 2
 MOODS = {"on_card": "good", "scanned": "good", "signed_form": "plain", "deferred": "care", "needed": "care"}
 
 
@@ -29,6 +31,8 @@ def materials_screen(scene: Scene) -> View:
     camera_is_there = scene.station.has(DeviceKind.CAMERA)
     if missing:
         notes.append(Note(key="missing", text=say("materials.missing", n=len(missing)), mood="care"))
+    if twin_of(session) is not None:
+        notes.append(Note(key="twin", text=say("materials.twin"), mood="care"))
     own: list[Action] = []
     if missing:
         first = missing[0]
@@ -85,6 +89,14 @@ def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
     )
 
 
+def _refusal(scene: Scene) -> str:
+    """Return why the still was refused; what the machine cannot mend twice running is for staff."""
+    session, say = scene.session, scene.say
+    if session.gate in MACHINES_GATES and session.refusals >= MACHINES_TRIES:
+        return say("gate.lens")
+    return say("scan.refused", why=say(f"gate.{session.gate}"))
+
+
 def scan(scene: Scene) -> View:
     """The live desk: says what to do, takes the picture itself, says what was wrong."""
     session, say = scene.session, scene.say
@@ -100,14 +112,18 @@ def scan(scene: Scene) -> View:
     if session.is_capturing:
         sentence, key, mood = say("scan.taking"), "scan.taking", "good"
     elif session.gate:
-        notes = (Note(key="refused", text=say("scan.refused", why=say(f"gate.{session.gate}")), mood="care"),)
+        notes = (Note(key="refused", text=_refusal(scene), mood="care"),)
         key = "scan.refused"
+    elif twin_of(session) is not None:
+        notes = (Note(key="twin", text=say("scan.twin"), mood="care"),)
     own = []
-    if session.refusals >= REFUSALS_BEFORE_KEEP:
-        own.append(Action(id="keep", label=say("scan.keep")))
+    if can_keep(session):
+        is_blank = session.refusals < REFUSALS_BEFORE_KEEP
+        own.append(Action(id="keep", label=say("gate.blank_keep" if is_blank else "scan.keep")))
     if taken:
         own.append(Action(id="retake", label=say("scan.retake")))
-    own.append(Action(id="shoot", label=say("scan.shoot"), is_enabled=not session.is_capturing))
+    label = say("gate.again_keep" if gate == "again" else "scan.shoot")
+    own.append(Action(id="shoot", label=label, is_enabled=not session.is_capturing))
     if state is not None and len(taken) >= max(1, state.min_pages):
         own.append(Action(id="done", label=say("scan.done"), role="primary"))
     outline: tuple[float, ...] = ()

@@ -12,13 +12,20 @@ Item {
     property int alignment: Text.AlignLeft
     property int role: Accessible.StaticText
     property real lineHeight: 0.95
+    property bool isSilent: false // a control around it says the words
     readonly property int lines: Math.max(1, Math.ceil(natural.advanceWidth / Math.max(1, width)))
     // Two lines part after the comma where both halves fit.
     readonly property int comma: {
         const at = text.indexOf("，") + 1;
         return lines === 2 && at > 1 && Math.max(at, text.length - at) * size <= width ? at : 0;
     }
-    readonly property real evened: comma > 0 ? width : Math.min(width, Math.ceil(natural.advanceWidth / lines + (lines > 1 ? size * (Words.isEnglish ? 3 : 1.2) : 4)))
+    // Chinese breaks anywhere: of four characters two stand in each line.
+    readonly property real slack: Words.isEnglish ? size * 3 : Math.min(size * 1.2, natural.advanceWidth / lines * 0.4)
+    // A word joiner keeps the last two characters together.
+    readonly property string joined: lines > 1 && /[\u4e00-\u9fff]{2}$/.test(text) ? text.slice(0, -1) + "\u2060" + text.slice(-1) : text
+    // Numbers and Latin words stay whole: their characters are at most this wide.
+    readonly property real longest: (text.match(/[!-~]+/g) || []).reduce((most, word) => Math.max(most, word.length), 0) * size * 0.65
+    readonly property real evened: comma > 0 ? width : Math.min(width, Math.max(longest, Math.ceil(natural.advanceWidth / lines + (lines > 1 ? slack : 4))))
 
     implicitHeight: words.implicitHeight
 
@@ -36,7 +43,7 @@ Item {
 
         x: balanced.alignment === Text.AlignHCenter ? (balanced.width - width) / 2 : 0
         width: balanced.evened
-        text: balanced.comma > 0 ? balanced.text.slice(0, balanced.comma) + "\n" + balanced.text.slice(balanced.comma) : balanced.text
+        text: balanced.comma > 0 ? balanced.text.slice(0, balanced.comma) + "\n" + balanced.text.slice(balanced.comma) : balanced.joined
         color: balanced.tint
         font.pixelSize: balanced.size
         font.bold: balanced.isBold
@@ -44,5 +51,6 @@ Item {
         lineHeight: balanced.lineHeight
         Accessible.role: balanced.role
         Accessible.name: balanced.text
+        Accessible.ignored: balanced.isSilent || balanced.text.length === 0
     }
 }

@@ -49,7 +49,7 @@ Tap {
 
             visible: !button.isIconOnly
             anchors.verticalCenter: parent.verticalCenter
-            width: button.wordsWidth >= natural.advanceWidth + 2 ? Math.ceil(natural.advanceWidth) + 2 : Math.min(button.wordsWidth, natural.advanceWidth / 2 + font.pixelSize * (Words.isEnglish ? 2.2 : 1.2))
+            width: button.wordsWidth >= natural.advanceWidth + 2 ? Math.ceil(natural.advanceWidth) + 2 : Math.min(button.wordsWidth, natural.advanceWidth / 2 + Math.min(font.pixelSize * (Words.isEnglish ? 2.2 : 1.2), natural.advanceWidth * (Words.isEnglish ? 1 : 0.2)))
             text: button.label
             color: button.front
             font.pixelSize: button.look === "primary" ? Theme.leadSize : Theme.body

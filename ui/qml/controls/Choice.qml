@@ -14,7 +14,7 @@ Tap {
     // The narrowest width at which two lines hold the words; Chinese breaks anywhere.
     readonly property real narrow: {
         if (!Words.isEnglish)
-            return room + Math.min(natural.width, natural.width / 2 + word.font.pixelSize);
+            return room + Math.min(natural.width, natural.width / 2 + word.size);
         let share = 1;
         for (let at = label.indexOf(" "); at >= 0; at = label.indexOf(" ", at + 1))
             share = Math.min(share, Math.max(at, label.length - at - 1) / label.length);
@@ -31,7 +31,7 @@ Tap {
         id: natural
 
         text: choice.label
-        font: word.font
+        font.pixelSize: Theme.body
     }
 
     Rectangle {
@@ -62,7 +62,7 @@ Tap {
         }
     }
 
-    Line {
+    Balanced {
         id: word
 
         anchors.left: sign.right
@@ -71,9 +71,9 @@ Tap {
         anchors.rightMargin: Theme.unit
         anchors.verticalCenter: parent.verticalCenter
         text: choice.label
-        color: choice.front
-        font.pixelSize: Theme.body
+        tint: choice.front
         lineHeight: Theme.tightLine
-        Accessible.ignored: true
+        size: Theme.body
+        isSilent: true
     }
 }

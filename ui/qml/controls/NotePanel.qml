@@ -28,7 +28,7 @@ Rectangle {
         tint: Theme.moodColor(panel.mood)
     }
 
-    Line {
+    Balanced {
         id: words
 
         anchors.left: sign.right
@@ -37,8 +37,9 @@ Rectangle {
         anchors.leftMargin: Theme.unit * 2
         anchors.rightMargin: Theme.pad
         text: panel.text
-        font.pixelSize: panel.size
-        font.bold: panel.isBold
-        color: panel.mood === "plain" ? Theme.ink : Theme.moodColor(panel.mood)
+        size: panel.size
+        isBold: panel.isBold
+        lineHeight: Theme.lineHeight
+        tint: panel.mood === "plain" ? Theme.ink : Theme.moodColor(panel.mood)
     }
 }

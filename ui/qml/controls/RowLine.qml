@@ -90,17 +90,18 @@ Item {
             width: line.wordsWidth
             height: line.isBeside ? Math.max(name.implicitHeight, text.implicitHeight) : name.implicitHeight + (line.value.length > 0 ? text.implicitHeight : 0)
 
-            Line {
+            Balanced {
                 id: name
 
                 width: line.isBeside ? line.labelWidth : line.wordsWidth
                 text: line.label
-                font.pixelSize: line.size
-                color: line.value.length > 0 ? Theme.inkSoft : Theme.ink
-                Accessible.ignored: line.isAction
+                size: line.size
+                lineHeight: Theme.lineHeight
+                tint: line.value.length > 0 ? Theme.inkSoft : Theme.ink
+                isSilent: line.isAction
             }
 
-            Line {
+            Balanced {
                 id: text
 
                 x: line.isBeside ? name.width + Theme.gap : 0
@@ -108,7 +109,8 @@ Item {
                 width: line.isBeside ? line.wordsWidth - x : line.wordsWidth
                 visible: line.value.length > 0
                 text: line.value
-                font.pixelSize: line.size
+                size: line.size
+                lineHeight: Theme.lineHeight
             }
         }
 

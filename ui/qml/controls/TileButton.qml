@@ -54,7 +54,7 @@ Tap {
     Item {
         id: words
 
-        x: tile.isStack ? Theme.unit / 4 : sign.x + sign.width + Theme.unit * (tile.isRow ? 2 : 1.5)
+        x: tile.isStack ? 0 : sign.x + sign.width + Theme.unit * (tile.isRow ? 2 : 1.5)
         y: tile.isStack ? sign.y + sign.height + Theme.unit : (tile.height - height) / 2
         width: tile.isStack ? tile.width - 2 * x : tile.width - x - (tile.isRow ? tile.tailWidth + Theme.pad + Theme.gap : Theme.unit)
         height: name.implicitHeight + (note.text.length > 0 ? note.implicitHeight : 0)

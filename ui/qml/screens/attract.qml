@@ -68,12 +68,13 @@ Item {
             Accessible.role: Accessible.Heading
         }
 
-        Line {
+        Balanced {
             width: parent.width
             visible: text.length > 0 && !(Theme.isShort && Kiosk.view.topNotice.length > 0) // a device's notice needs the room
             text: Kiosk.view.lead
-            color: Theme.inkSoft
-            font.pixelSize: screen.isTight ? Theme.body : Theme.leadSize
+            tint: Theme.inkSoft
+            size: screen.isTight ? Theme.body : Theme.leadSize
+            lineHeight: Theme.lineHeight
         }
 
         Notes {
