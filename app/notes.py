@@ -40,6 +40,8 @@ class VisitNotes:
             if page.sha256 not in self._saved_pages:
                 self._saved_pages.add(page.sha256)
                 (self._out / f"scan-{number:02d}.jpg").write_bytes(page.jpeg.reveal())
+                if page.pdf.reveal():
+                    (self._out / f"scan-{number:02d}.pdf").write_bytes(page.pdf.reveal())
                 self.timings.setdefault("still_to_page", (now - self._marks.get("capture", now)) * 1000)
         if session.is_capturing:
             self._marks["capture"] = self._marks.get("capture", now) if former is State.SCAN else now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,13 @@ from devices.api import (
     DeviceError,
     DeviceKind,
     DocumentScanner,
+    Page,
     ScanMode,
     Scanned,
     ScanSettings,
     ScanSource,
 )
+from devices.imaging.pdf import capture_of, join_pdfs, wrap_jpeg
 from devices.registry import make_device
 
 SCAN_S = 300.0  # a stack of twenty at 300 dpi on a slow scanner
@@ -71,16 +72,21 @@ def scan_papers(
 def _written(link: str, scanned: Scanned, output: Path) -> PapersScanned:
     if not scanned.pages:
         return PapersScanned(link, stopped_by=scanned.stopped_by)
-    import img2pdf
-
-    fixed = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-    pages = [page.jpeg.reveal() for page in scanned.pages]
-    data = bytes(img2pdf.convert(pages, creationdate=fixed, moddate=fixed, producer="", nodate=True))
+    data = join_pdfs([_pdf_of(page) for page in scanned.pages])
     output.write_bytes(data)
     blank = tuple(
         page.index for page in scanned.pages if any(one.gate == "blank" and not one.ok for one in page.verdicts)
     )
-    return PapersScanned(link, len(pages), blank, scanned.pages[0].dpi, str(output), len(data), scanned.stopped_by)
+    return PapersScanned(
+        link, len(scanned.pages), blank, scanned.pages[0].dpi, str(output), len(data), scanned.stopped_by
+    )
+
+
+def _pdf_of(page: Page) -> bytes:
+    """Return one page as a PDF: as it is stored, or its JPEG wrapped."""
+    if page.pdf.reveal():
+        return page.pdf.reveal()
+    return wrap_jpeg(page.jpeg.reveal(), capture_of(page.verdicts, page.dpi, "sheet", (page.width_px, page.height_px)))
 
 
 def _line(result: PapersScanned) -> str:

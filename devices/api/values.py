@@ -52,7 +52,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One captured page, encoded by us, with no metadata. `dpi` is the captured one."""
+    """One captured page, encoded by us, with no word of the original file. `dpi` is the captured one.
+
+    What is kept and sent is `stored`: the PDF where there is one, and then `jpeg` shows it on the screen at half the
+    size; else the JPEG itself. `sha256` is of what is stored.
+    """
 
     material: str
     index: int
@@ -63,8 +67,19 @@ class Page(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     sha256: str
     is_kept_despite: bool = False  # refused three times and kept, marked for review
+    pdf: Private[bytes] = Private(b"")
     looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
     codes: tuple[Code, ...] = ()  # what stands on it in code, read where the material may have one
+
+    @property
+    def stored(self) -> Private[bytes]:
+        """Return the page as it is kept and sent."""
+        return self.pdf if self.pdf.reveal() else self.jpeg
+
+    @property
+    def mime(self) -> str:
+        """Return the media type of what is stored."""
+        return "application/pdf" if self.pdf.reveal() else "image/jpeg"
 
 
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]

@@ -1,4 +1,4 @@
-"""A paper seen askew made straight: its true side ratio, its format, its pixels, its shadow taken away."""
+"""A paper seen askew made straight: its true side ratio, its format, its pixels, its lines of writing level."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from devices.api import Corners
 from devices.imaging.fields import Picture
 
 MM_PER_INCH = 25.4
-FORMATS_MM = {"a4": (210.0, 297.0), "card": (85.6, 53.98)}  # ISO 216; ISO/IEC 7810 ID-1
+FORMATS_MM = {  # ISO 216; ISO/IEC 7810 ID-1; one page of a passport, ISO/IEC 7810 ID-3
+    "a4": (210.0, 297.0),
+    "card": (85.6, 53.98),
+    "a5": (148.0, 210.0),
+    "passport": (125.0, 88.0),
+}
+TOLD_BY_RATIO = ("a4", "card")  # an A5 and a passport's page have an A4's shape: only a known scale tells them
 MOST_DPI = 300  # more than a platform asks of a scan; smaller files
-FREE_LONG_MM = 297.0  # a paper of unknown format is taken to be as long as an A4
-_STRETCH = np.clip((np.arange(256) - 20) * (255 / (238 - 20)), 0, 255).astype(np.uint8)  # paper's grain becomes white
+FREE_LONG_MM = 297.0  # a paper of unknown format and scale is taken to be as long as an A4
+FORMAT_SHARE = 0.08  # by which a side, or the ratio of two, may miss a format and still be of it
 
 
 class Flat(NamedTuple):
-    """A page made straight (h×w×3 BGR), its format (a4, card, free), and what was really captured, per axis."""
+    """A page made straight (h×w×3 BGR), its format (a key of FORMATS_MM, or free), and what was captured, per axis."""
 
     picture: Picture
     format: str
@@ -29,14 +35,23 @@ class Flat(NamedTuple):
     ratio: float  # long side / short side as seen, perspective taken out
 
 
-def dewarp(still: Picture, corners: Corners, accepts: str = "any") -> Flat:
-    """Return the page inside `corners` (px of `still`, clockwise from the top left), never scaled up."""
+def dewarp(still: Picture, corners: Corners, accepts: str = "any", px_per_mm: float = 0.0) -> Flat:
+    """Return the page inside `corners` (px of `still`, clockwise from the top left), never scaled up.
+
+    `px_per_mm` is the desk's scale in this still as a calibration found it; 0.0 where it is not known. Then the
+    shape alone tells the format, and an A5 passes for an A4.
+    """
     quad = np.array(corners, np.float64)
     width_px, height_px = mean_sides(quad)
     ratio = true_ratio(quad, (still.shape[1], still.shape[0]))  # width / height
     long_ratio = max(ratio, 1 / ratio)
-    name = accepts if accepts in FORMATS_MM else nearest_format(long_ratio)
-    short_mm, long_mm = sorted(FORMATS_MM[name]) if name in FORMATS_MM else (FREE_LONG_MM / long_ratio, FREE_LONG_MM)
+    long_mm = max(width_px, height_px) / px_per_mm if px_per_mm > 0 else 0.0
+    name = accepts if accepts in FORMATS_MM else nearest_format(long_ratio, long_mm)
+    if name in FORMATS_MM:
+        short_mm, long_mm = sorted(FORMATS_MM[name])
+    else:
+        long_mm = long_mm or FREE_LONG_MM
+        short_mm = long_mm / long_ratio
     width_mm, height_mm = (long_mm, short_mm) if ratio > 1 else (short_mm, long_mm)
     dpi_x, dpi_y = width_px / width_mm * MM_PER_INCH, height_px / height_mm * MM_PER_INCH
     dpi = max(1, int(min(dpi_x, dpi_y, MOST_DPI)))
@@ -44,8 +59,30 @@ def dewarp(still: Picture, corners: Corners, accepts: str = "any") -> Flat:
     return Flat(straighten(still, quad, size), name, dpi, dpi_x, dpi_y, long_ratio)
 
 
-def straighten(frame: Picture, quad: npt.NDArray[np.float64], size: tuple[int, int]) -> Picture:
-    """Return the quadrilateral's content as a picture of `size` (w, h) px; outer edges lie at −0.5 and w − 0.5."""
+def level(still: Picture, corners: Corners, flat: Flat, skew_deg: float) -> Flat:
+    """Return the page turned back by `skew_deg` about its middle, drawn anew from the still: one resampling, not two.
+
+    Where the turned paper no longer covers the page, its own lightest colour stands in for the desk.
+    """
+    if not skew_deg:
+        return flat
+    height, width = flat.picture.shape[:2]
+    quad = np.array(corners, np.float64)
+    picture = straighten(still, quad, (width, height), skew_deg)
+    paper = np.percentile(flat.picture[::16, ::16].reshape(-1, 3), 80, axis=0)
+    edges = np.array([[[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]]])
+    turned = cv2.perspectiveTransform(edges, _turned(width, height, skew_deg))[0]
+    outside = np.full((height, width), 255, np.uint8)
+    cv2.fillConvexPoly(outside, np.round(turned).astype(np.int32), 0)
+    picture = np.asarray(cv2.copyTo(np.full_like(picture, paper), outside, picture), np.uint8)
+    return flat._replace(picture=picture)
+
+
+def straighten(frame: Picture, quad: npt.NDArray[np.float64], size: tuple[int, int], skew_deg: float = 0.0) -> Picture:
+    """Return the quadrilateral's content as a picture of `size` (w, h) px; outer edges lie at −0.5 and w − 0.5.
+
+    `skew_deg` turns it back about its middle, counter-clockwise where positive.
+    """
     w, h = size
     target = np.array([[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]], np.float32)
     matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
@@ -55,6 +92,8 @@ def straighten(frame: Picture, quad: npt.NDArray[np.float64], size: tuple[int, i
         small = cv2.resize(frame, None, fx=1 / shrink, fy=1 / shrink, interpolation=flags)
         matrix = cv2.getPerspectiveTransform((((quad + 0.5) / shrink) - 0.5).astype(np.float32), target)
         frame = small
+    if skew_deg:
+        matrix = _turned(w, h, skew_deg) @ matrix
     flat = cv2.warpPerspective(frame, matrix, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(flat, dtype=np.uint8)
 
@@ -65,10 +104,15 @@ def mean_sides(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
     return float(sides[0] + sides[2]) / 2, float(sides[1] + sides[3]) / 2
 
 
-def nearest_format(long_ratio: float) -> str:
-    """Return the format whose side ratio is nearest, `free` where none is within 8 %."""
-    best = min(FORMATS_MM, key=lambda name: abs(long_ratio / side_ratio(name) - 1))
-    return best if abs(long_ratio / side_ratio(best) - 1) <= 0.08 else "free"
+def nearest_format(long_ratio: float, long_mm: float = 0.0) -> str:
+    """Return the format of nearest shape (and, where `long_mm` is known, of that length), `free` where none is near."""
+
+    def miss(name: str) -> float:
+        by_shape = abs(long_ratio / side_ratio(name) - 1)
+        return max(by_shape, abs(long_mm / max(FORMATS_MM[name]) - 1)) if long_mm else by_shape
+
+    best = min(FORMATS_MM if long_mm else TOLD_BY_RATIO, key=miss)
+    return best if miss(best) <= FORMAT_SHARE else "free"
 
 
 def side_ratio(name: str) -> float:
@@ -100,24 +144,6 @@ def true_ratio(quad: npt.NDArray[np.float64], size: tuple[int, int]) -> float:
     return ratio if 0.85 < ratio / plain < 1.18 else plain
 
 
-def clean(page: Picture) -> Picture:
-    """Return the page with shadow and tint divided away; dark regions and coloured ink keep their colour.
-
-    One gain per place for all three channels beyond the paper's own tint, at most × 2.2, so red stays red.
-    Source: reference/imaging.md §7, shadow.
-    """
-    h, w = page.shape[:2]
-    small = cv2.resize(page, (max(1, w // 8), max(1, h // 8)), interpolation=cv2.INTER_AREA)
-    paper = cv2.GaussianBlur(cv2.medianBlur(cv2.dilate(small, np.ones((7, 7), np.uint8)), 21), (0, 0), 3)
-    gain = np.clip(246.0 / np.maximum(paper.astype(np.float32), 1), 1.0, 2.2)
-    whitest = paper.max(axis=2)
-    coloured = whitest.astype(np.int16) - paper.min(axis=2) > 60  # a photograph or a stamp's field, not paper
-    gain[coloured | (whitest < 90)] = 1.0
-    full = cv2.resize(cv2.GaussianBlur(gain, (0, 0), 2), (w, h), interpolation=cv2.INTER_LINEAR)
-    even = cv2.multiply(page, full, dtype=cv2.CV_8U)
-    return np.asarray(cv2.LUT(even, _STRETCH), dtype=np.uint8)
-
-
 def text_turn(page: Picture) -> int:
     """Return 90 where lines of writing clearly run down the page, else 0 (upside down is not told apart)."""
     grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
@@ -133,3 +159,9 @@ def text_turn(page: Picture) -> int:
     rows, columns = ink.mean(axis=1), ink.mean(axis=0)
     across, down = float(np.square(np.diff(rows)).mean()), float(np.square(np.diff(columns)).mean())
     return 90 if down > 1.6 * across else 0  # upright pages of seven kinds: 1.8–3.3 the other way
+
+
+def _turned(width: int, height: int, skew_deg: float) -> npt.NDArray[np.float64]:
+    """Return the 3×3 matrix that turns a page of that size back by `skew_deg` about its middle."""
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    return np.vstack([cv2.getRotationMatrix2D(middle, skew_deg, 1.0), [0, 0, 1]])

@@ -349,17 +349,22 @@ def worker_environment() -> dict[str, str]:
 
 def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
     """Return the page an answer tells of. Raises: HardwareFault where it is none."""
-    if not (output.startswith(b"\xff\xd8\xff") and output.endswith(b"\xff\xd9")):
+    at = answer.picture_bytes or len(output)
+    picture, pdf = output[:at], output[at:]
+    if not (picture.startswith(b"\xff\xd8\xff") and picture.endswith(b"\xff\xd9")):
         raise HardwareFault("eye_answer", "a page that is no JPEG")
+    if pdf and not (pdf.startswith(b"%PDF-") and pdf.endswith(b"%%EOF\n")):
+        raise HardwareFault("eye_answer", "a page that is no PDF")
     return Page(
         material=material,
         index=index,
-        jpeg=Private(output),
+        jpeg=Private(picture),
+        pdf=Private(pdf),
         width_px=answer.page_width_px,
         height_px=answer.page_height_px,
         dpi=answer.dpi,
         verdicts=answer.verdicts,
-        sha256=hashlib.sha256(output).hexdigest(),
+        sha256=hashlib.sha256(pdf or picture).hexdigest(),
         is_kept_despite=answer.is_kept_despite,
         codes=_codes(answer.codes),
     )

@@ -1,11 +1,51 @@
-"""A page as stored: encoded by us, nothing of the original file in it."""
+"""A page as stored: encoded by us, nothing of the original file in it; writing in layers as PDF, pictures as JPEG."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from devices.imaging import mrc
 from devices.imaging.fields import Picture
+from devices.imaging.pdf import Capture, PdfPage, build_pdf, wrap_jpeg
+
+SMALL_ENOUGH = 200_000  # bytes; larger layers are compared with plain JPEG
+
+
+class Encoded(NamedTuple):
+    """A page encoded. Where `picture_bytes` is not 0, so many bytes are a JPEG for the screen, and a PDF follows."""
+
+    body: bytes
+    picture_bytes: int
+
+
+def encode_page(
+    page: Picture,
+    capture: Capture,
+    quality: int = 80,
+    *,
+    is_paper: bool = True,
+    as_pdf: bool = False,
+    is_grey: bool = False,
+) -> Encoded:
+    """Return a clean page (h×w×3 BGR) in the form that suits what is on it.
+
+    Writing becomes a PDF in layers, and the screen's picture shows those layers at half the size; a photograph, a
+    card, a form full of colour stays one JPEG (of one channel where the page `is_grey`). `as_pdf` gives the PDF alone,
+    of whatever it is.
+    """
+    split = mrc.split_page(page, capture.dpi) if is_paper else None
+    pdf = build_pdf([PdfPage(split.layers, capture)]) if split is not None else b""
+    if split is None or len(pdf) > SMALL_ENOUGH:
+        jpeg = encode_jpeg(page[:, :, 0] if is_grey else page, capture.dpi, quality)
+        if split is None or len(jpeg) < len(pdf):
+            return Encoded(wrap_jpeg(jpeg, capture) if as_pdf else jpeg, 0)
+    if as_pdf:
+        return Encoded(pdf, 0)
+    picture = encode_jpeg(split.shown, max(1, capture.dpi // 2), quality)
+    return Encoded(picture + pdf, len(picture))
 
 
 def encode_jpeg(page: Picture, dpi: int, quality: int = 80) -> bytes:
@@ -15,17 +55,6 @@ def encode_jpeg(page: Picture, dpi: int, quality: int = 80) -> bytes:
     if not done:
         raise ValueError("page cannot be encoded")
     return _with_density(data.tobytes(), dpi)
-
-
-def encode_pdf(jpeg: bytes) -> bytes:
-    """Return a one-page PDF in true size that wraps the JPEG unchanged: equal pages give equal bytes."""
-    import datetime  # img2pdf costs 150 ms: only who makes a PDF pays
-
-    import img2pdf
-
-    fixed = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-    data = img2pdf.convert(jpeg, creationdate=fixed, moddate=fixed, producer="", nodate=True)
-    return bytes(data)
 
 
 def _with_density(jpeg: bytes, dpi: int) -> bytes:

@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners, Verdict
-from devices.imaging import decode, dewarp, output, quality, track
+from devices.imaging import cleanup, decode, dewarp, output, quality, track
 from devices.imaging.candidates import clockwise
 from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
+from devices.imaging.pdf import capture_of
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
-from devices.imaging.values import FoundCode, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
@@ -73,7 +74,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, width, height, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
-    flat = dewarp.dewarp(still, corners, request.accepts)
+    flat = dewarp.dewarp(still, corners, request.accepts, _scale(request.limits, width, height))
     turn = (
         dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
     )
@@ -85,19 +86,26 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
     mark = fingerprint(flat.picture)
-    body = b""
+    body, picture_bytes = b"", 0
     found: tuple[FoundCode, ...] = ()
-    page = cv2.rotate(flat.picture, cv2.ROTATE_90_CLOCKWISE) if turn else flat.picture
+    page = _upright(flat.picture, turn)
     if not refused or request.keep:
-        page = page if flat.format == "card" or outline is None else dewarp.clean(page)
+        is_paper = outline is not None and flat.format != "card"
+        if is_paper:
+            skew = cleanup.find_skew(cleanup.quarter(page))
+            page = _upright(dewarp.level(still, corners, flat, skew).picture, turn) if skew else page
+            watch.lap("deskew")
+            page = cleanup.even_light(page)
         watch.lap("clean")
         if request.reads_codes:
             from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
 
             found = on_page(flat.picture) or on_page(page)  # a shadow may hide it: the page without is read second
             watch.lap("codes")
-        body = output.encode_jpeg(page, flat.dpi, request.quality)
-        body = output.encode_pdf(body) if request.as_pdf else body
+        capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
+        body, picture_bytes = output.encode_page(
+            page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
+        )
         watch.lap("encode")
     answer = TakeAnswer(
         width_px=header.width_px,
@@ -115,8 +123,22 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         ms=watch.laps,
         alike=find_twin(mark, request.seen),
         codes=found,
+        picture_bytes=picture_bytes,
     )
     return answer, body
+
+
+def _scale(limits: Limits, width_px: int, height_px: int) -> float:
+    """Return the desk's px per mm in a still of that size, 0.0 where it was never calibrated or another mode was."""
+    wide, high = limits.camera_px
+    if not limits.px_per_mm or not wide or not high or abs(width_px * high / (height_px * wide) - 1) > 0.02:
+        return 0.0
+    return limits.px_per_mm * width_px / wide
+
+
+def _upright(page: Picture, turn_deg: int) -> Picture:
+    """Return the page turned by a quarter clockwise where `turn_deg` is not 0."""
+    return np.asarray(cv2.rotate(page, cv2.ROTATE_90_CLOCKWISE), np.uint8) if turn_deg else page
 
 
 class _StopWatch:

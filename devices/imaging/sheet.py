@@ -10,6 +10,7 @@ import numpy as np
 from devices.api import Verdict
 from devices.imaging import decode, output, quality
 from devices.imaging.fields import Picture
+from devices.imaging.pdf import capture_of
 from devices.imaging.values import SheetRequest, TakeAnswer
 
 
@@ -22,14 +23,17 @@ def encode_sheet(data: bytes, request: SheetRequest) -> tuple[TakeAnswer, bytes]
     page = decode.decode_pnm(data)
     height, width = page.shape[:2]
     ink, least = quality.ink_percent(_small(page)), request.limits.ink_percent
-    is_grey = data[:2] == b"P5"
-    body = output.encode_jpeg(page[:, :, 0] if is_grey else page, request.dpi, request.quality)
+    verdicts = (Verdict("blank", ink, least, ink >= least),)
+    capture = capture_of(verdicts, request.dpi, "sheet", (width, height))
+    body, picture_bytes = output.encode_page(
+        page, capture, request.quality, as_pdf=request.as_pdf, is_grey=data[:2] == b"P5"
+    )
     answer = TakeAnswer(
         width_px=width,
         height_px=height,
         outline=None,
         turn_deg=0,
-        verdicts=(Verdict("blank", ink, least, ink >= least),),
+        verdicts=verdicts,
         refused="",
         is_kept_despite=False,
         page_width_px=width,
@@ -38,8 +42,9 @@ def encode_sheet(data: bytes, request: SheetRequest) -> tuple[TakeAnswer, bytes]
         format="sheet",
         fingerprint=b"",
         ms={"encode": round(1000 * (time.perf_counter() - started), 1)},
+        picture_bytes=picture_bytes,
     )
-    return answer, output.encode_pdf(body) if request.as_pdf else body
+    return answer, body
 
 
 JUDGED_PX = 1600  # long side on which ink is counted: 130 dpi of an A4 still shows a full stop

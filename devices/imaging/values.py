@@ -153,7 +153,10 @@ class CodesAnswer(msgspec.Struct, frozen=True, tag="codes_read"):
 
 
 class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
-    """A still judged. The encoded page follows, empty when `refused` names the gate that speaks."""
+    """A still judged. The encoded page follows, empty when `refused` names the gate that speaks.
+
+    Where `picture_bytes` is not 0, so many bytes of what follows are a JPEG for the screen, the rest is a PDF.
+    """
 
     width_px: int  # of the picture as stored, its EXIF turn undone
     height_px: int
@@ -170,6 +173,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     ms: dict[str, float]
     alike: int = -1  # which of `seen` this page is once more, -1 for none
     codes: tuple[FoundCode, ...] = ()  # corners in px of the page
+    picture_bytes: int = 0
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

@@ -27,7 +27,7 @@ PEN_UNIT = 10_000
 """Strokes run from 0 to 1 across the pad; in JSON they are whole ten-thousandths."""
 
 SIGNATURE, STROKES, VECTORS = "signature", "signature-strokes", "signature-svg"
-MIME_JPEG, MIME_PNG, MIME_SVG, MIME_JSON = "image/jpeg", "image/png", "image/svg+xml", "application/json"
+MIME_PNG, MIME_SVG, MIME_JSON = "image/png", "image/svg+xml", "application/json"
 
 _STATES = {
     MaterialStatus.ON_CARD: "card_read",
@@ -133,7 +133,7 @@ def _parts_of(facts: SubmissionFacts) -> list[_Described]:
     for page in facts.pages:
         counts[page.material] = counts.get(page.material, 0) + 1
         about: dict[str, object] = {
-            "mime": MIME_JPEG,
+            "mime": page.mime,
             "pages": 1,
             "dpi": page.dpi,
             "at": at,
@@ -141,7 +141,7 @@ def _parts_of(facts: SubmissionFacts) -> list[_Described]:
             "width": page.width_px,
             "height": page.height_px,
         }
-        found.append((part_name(page.material, counts[page.material]), page.jpeg.reveal(), about))
+        found.append((part_name(page.material, counts[page.material]), page.stored.reveal(), about))
     png = facts.signature_png.reveal()
     if png:
         about = {"mime": MIME_PNG, "pages": 1, "dpi": 0, "at": at, "review": False}

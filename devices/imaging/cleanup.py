@@ -1,0 +1,154 @@
+"""A straightened page made even: shadow and cast of the light taken away, lines level, colours left alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from devices.imaging.fields import Floats, Picture
+
+MOST_GAIN = 2.2
+COLOURED = 60  # levels between the channels of what is no paper: a stamp's field, a photograph
+DARKEST_PAPER = 90
+PAPER_SHARE = 0.03  # a channel's part of the whole may differ by that much between two places of one paper
+BLACK = 16  # levels taken off everywhere: the veil that a lamp lays over ink
+WHITE = 0.97  # of the paper's own lightness counts as white, so that its grain goes
+CELL = 4  # cells of 4 × 4 quarter pixels: light changes slowly
+SKEW_DEG = 4.0  # beyond it nobody laid a page straight and printed on it askew
+LEAST_SKEW_DEG = 0.1
+_GAIN_STEP = 92.0  # a gain of 1 in eight bits
+
+
+def even_light(page: Picture) -> Picture:
+    """Return the page (h×w×3 BGR) with shadow and tint divided away; dark fields, photographs and coloured ink stay.
+
+    One slow gain per channel, at most × 2.2, taken from cells that have the colour of paper and carried on under
+    those that have not. Source: reference/imaging.md §7, shadow.
+    """
+    h, w = page.shape[:2]
+    small = quarter(page)
+    cells = (max(1, small.shape[1] // CELL), max(1, small.shape[0] // CELL))
+    dark = cv2.resize(small, cells, interpolation=cv2.INTER_AREA)
+    bright = np.asarray(cv2.medianBlur(cv2.dilate(dark, np.ones((5, 5), np.uint8)), 11), np.uint8)
+    is_paper = _paper_cells(bright) & ~_tone_cells(small, bright)
+    light = cv2.GaussianBlur(_carry_on(bright.astype(np.float32), is_paper), (0, 0), 1.5)
+    gain = 255 / np.maximum(WHITE * np.maximum(light, 255 / MOST_GAIN) - BLACK, 1)
+    steps = np.clip(gain * _GAIN_STEP, 0, 255).astype(np.uint8)
+    full = cv2.resize(steps, (w, h), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(cv2.subtract(page, (BLACK, BLACK, BLACK, 0)), full, scale=1 / _GAIN_STEP), np.uint8)
+
+
+def quarter(page: Picture) -> Picture:
+    """Return the page averaged down to a quarter; cropped first, for whole factors cost a tenth of others."""
+    h, w = page.shape[0] // 4 * 4, page.shape[1] // 4 * 4
+    if not h or not w:
+        return page
+    return np.asarray(cv2.resize(page[:h, :w], (w // 4, h // 4), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def find_tones(small: Picture) -> Picture:
+    """Return where a page under even light, at a quarter of its size, shows soft tones as a photograph does: 0 or 255.
+
+    Writing is left out: its greys are steep, a photograph's lie flat.
+    """
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    return _flat_greys(grey, np.full(grey.shape, 255, np.uint8))
+
+
+def find_skew(small: Picture) -> float:
+    """Return by how many degrees clockwise the lines on a page (a quarter of its size) run, to 0.1.
+
+    0.0 where they are level or unsure. Source: reference/imaging.md §7, deskew: the turn at which the rows' sums of
+    ink differ most.
+    """
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    ink = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 15, 12)
+    written = np.asarray(ink.copy(), np.uint8)
+    h, w = ink.shape
+    ink[: h // 25], ink[h - h // 25 :], ink[:, : w // 25], ink[:, w - w // 25 :] = 0, 0, 0, 0
+    spots = cv2.findNonZero(ink)
+    if spots is None or len(spots) < 400:
+        return 0.0
+    x, y = spots.reshape(-1, 2)[:: 1 + len(spots) // 20_000].astype(np.float32).T
+    y = y + (x * np.float32(0.618) + y * np.float32(0.755)) % 1  # whole rows would win by their evenness alone
+    coarse = np.arange(-SKEW_DEG, SKEW_DEG + 0.5, 0.5)
+    sharp = [_row_contrast(x, y, float(turn), h) for turn in coarse]
+    fine = float(coarse[int(np.argmax(sharp))]) + np.arange(-0.4, 0.41, 0.1)
+    sharp_fine = [_row_contrast(x, y, float(turn), h) for turn in fine]
+    found, best = float(fine[int(np.argmax(sharp_fine))]), max(sharp_fine)
+    is_sure = best > 1.5 * float(np.median(sharp)) and best > 1.01 * _row_contrast(x, y, 0.0, h)
+    if not is_sure or not LEAST_SKEW_DEG - 0.01 <= abs(found) < SKEW_DEG or _is_cut(written, found):
+        return 0.0
+    return round(found, 1)
+
+
+def _is_cut(ink: npt.NDArray[np.uint8], turn_deg: float) -> bool:
+    """Whether turning the page back would push writing over its edge: then it stays askew, and whole."""
+    rim = max(2, ink.shape[1] // 150)  # the desk shines through at the very edge
+    inner = ink[rim:-rim, rim:-rim]
+    about = cv2.getRotationMatrix2D(((inner.shape[1] - 1) / 2, (inner.shape[0] - 1) / 2), turn_deg, 1.0)
+    spots = cv2.findNonZero(inner)
+    if spots is None:
+        return False
+    moved = cv2.transform(spots.reshape(-1, 1, 2).astype(np.float32), about).reshape(-1, 2)
+    lost = (moved < 0).any(axis=1) | (moved[:, 0] >= inner.shape[1]) | (moved[:, 1] >= inner.shape[0])
+    return int(lost.sum()) > 6
+
+
+def _row_contrast(x: Floats, y: Floats, turn_deg: float, height: int) -> float:
+    """Return how much the counts of ink differ from row to row when the page is turned back by `turn_deg`."""
+    level = y - x * np.float32(np.tan(np.deg2rad(turn_deg))) + np.float32(height)
+    counts = np.bincount(level.astype(np.int64), minlength=3 * height).astype(np.float64)
+    soft = np.convolve(counts, (0.25, 0.5, 0.25))
+    return float(np.square(np.diff(soft)).sum())
+
+
+def _paper_cells(bright: Picture) -> npt.NDArray[np.bool_]:
+    """Return which cells of the brightest-of-the-neighbourhood picture may be paper, by colour and lightness."""
+    lightest, darkest = bright.max(axis=2), bright.min(axis=2)
+    plain = (lightest >= DARKEST_PAPER) & (lightest - darkest <= COLOURED)
+    if not plain.any():
+        return np.asarray(plain)
+    shares = bright.astype(np.float32) / np.maximum(bright.sum(axis=2, dtype=np.float32), 1)[:, :, None]
+    usual = np.median(shares[plain & (lightest >= np.percentile(lightest[plain], 85))], axis=0)
+    return np.asarray(plain & (np.abs(shares - usual).max(axis=2) < PAPER_SHARE))
+
+
+def _tone_cells(small: Picture, bright: Picture) -> npt.NDArray[np.bool_]:
+    """Return which cells lie in a photograph, judged against the lightness around them."""
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    around = cv2.dilate(bright.max(axis=2), np.ones((9, 9), np.uint8))
+    wide = np.asarray(cv2.resize(around, grey.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+    tones = cv2.resize(_flat_greys(grey, wide), bright.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(tones > 100)
+
+
+def _flat_greys(grey: Picture, paper: Picture) -> Picture:
+    """Return 255 where most of a place is grey, dark against the paper, and without steep edges."""
+    steep = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    share = cv2.divide(grey, paper, scale=255)
+    flat = cv2.bitwise_and(cv2.inRange(share, 0, 218), cv2.inRange(steep, 0, 26))
+    side = max(3, min(grey.shape) // 60)
+    dense = cv2.blur(flat, (side, side)) > 100
+    kernel = np.ones((2 * side + 1, 2 * side + 1), np.uint8)
+    closed = cv2.morphologyEx(dense.astype(np.uint8) * 255, cv2.MORPH_CLOSE, kernel)
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+
+
+def _carry_on(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """Return `values` (h×w×3) with the unknown cells filled from the known ones around them, near ones first."""
+    if known.all() or not known.any():
+        return values if known.any() else np.full_like(values, 255.0)
+    weight = known.astype(np.float32)
+    filled = values * weight[:, :, None]
+    told = filled.copy()
+    side = 9
+    while (weight == 0).any():
+        near = cv2.blur(known.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT)
+        mean = cv2.blur(told, (side, side), borderType=cv2.BORDER_CONSTANT)
+        new = (weight == 0) & (near > 1e-3)
+        filled[new] = mean[new] / near[new][:, None]
+        weight[new] = 1
+        side = 2 * side + 1
+    return np.asarray(filled, dtype=np.float32)
