@@ -200,7 +200,7 @@ parts = st.lists(
     lines
     | st.builds(StripRule)
     | st.builds(StripGap, st.integers(1, 5))
-    | st.builds(StripCode, st.text(st.characters(codec="ascii", min_codepoint=32), min_size=1, max_size=40)),
+    | st.builds(StripCode, st.text(st.characters(min_codepoint=32, max_codepoint=127), min_size=1, max_size=40)),
     max_size=8,
 )
 
