@@ -85,14 +85,14 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     Only a word longer than a row is broken inside. An empty text is one empty row.
     """
     rows: list[str] = []
-    row = ""
-    for unit in (piece for whole in _units(text) for piece in _pieces(whole, width)):
-        if columns(row) + columns(unit) <= width:
-            row += unit
+    row, taken = "", 0
+    for unit, wide in (piece for whole in _units(text) for piece in _pieces(whole, width)):
+        if taken + wide <= width:
+            row, taken = row + unit, taken + wide
             continue
         if row.rstrip():
             rows.append(row.rstrip())
-        row = unit.lstrip() if unit.isspace() else unit
+        row, taken = ("", 0) if unit.isspace() else (unit, wide)
     return (*rows, row.rstrip()) if row.rstrip() or not rows else tuple(rows)
 
 
@@ -124,14 +124,16 @@ def _units(text: str) -> Iterator[str]:
         yield unit
 
 
-def _pieces(unit: str, width: int) -> Iterator[str]:
-    piece = ""
+def _pieces(unit: str, width: int) -> Iterator[tuple[str, int]]:
+    """Pieces of at most `width` columns, each with its own."""
+    piece, taken = "", 0
     for character in unit:
-        if columns(piece) + columns(character) > width:
-            yield piece
-            piece = ""
-        piece += character
-    yield piece
+        wide = columns(character)
+        if taken + wide > width:
+            yield piece, taken
+            piece, taken = "", 0
+        piece, taken = piece + character, taken + wide
+    yield piece, taken
 
 
 class _Pen:
