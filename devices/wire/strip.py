@@ -6,6 +6,7 @@ still line up. Source: reference/devices.md §9.1 and §9.3 (text mode; raster o
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
@@ -76,7 +77,7 @@ def columns(text: str) -> int:
 
 def clean(text: str) -> str:
     """Return text that cannot command a printer: no controls, plain spaces, no invisible characters; newlines stay."""
-    return "".join(_clean(character) for character in text)
+    return _ODD.sub(lambda found: _clean(found[0]), text)
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
@@ -94,6 +95,10 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
             rows.append(row.rstrip())
         row, taken = ("", 0) if unit.isspace() else (unit, wide)
     return (*rows, row.rstrip()) if row.rstrip() or not rows else tuple(rows)
+
+
+# neither ASCII, a common Han character nor their punctuation: those are clean as they are, and nearly all there is
+_ODD = re.compile("[^ -~\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e]")
 
 
 def _clean(character: str) -> str:
@@ -150,7 +155,7 @@ class _Pen:
     def line(self, line: StripLine) -> None:
         for paragraph in clean(line.text).split("\n"):
             for row in wrap(paragraph, self._width // line.scale):
-                if all(escpos.is_in_font(character) for character in row):
+                if escpos.is_in_font(row):
                     self._text(row, line)
                 else:
                     self._picture(row, line)
