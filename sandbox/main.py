@@ -26,6 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox import database, enrolment
 from sandbox.api import build_app
+from sandbox.api.express import Express
 from sandbox.api.token import drop_stale
 from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
@@ -142,7 +143,7 @@ def _serve_one(
 ) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises the signal again at its end: then it is done
-    app: ASGIApp = build_app(platform)
+    app: ASGIApp = Express(build_app(platform))
     meter = None
     if figures is not None:
         from sandbox.metrics import Meter

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -171,7 +170,7 @@ async def _write_stream(request: Request, platform: Platform, file: BinaryIO, ro
                 await writing
                 writing = None
             if writing is None:
-                writing = asyncio.create_task(run_in_threadpool(_write, file, waiting))
+                writing = asyncio.create_task(run_quick(_write, file, waiting))
                 waiting = []
     except ClientDisconnect as fault:
         raise Problem(400, "bad_request", "The connection was cut.") from fault
