@@ -167,6 +167,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     ms: dict[str, float]
     alike: int = -1  # which of `seen` this page is once more, -1 for none
     picture_bytes: int = 0
+    side: str = ""  # front or back of a resident ID card, "" for any other paper
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):
