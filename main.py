@@ -153,6 +153,7 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 @click.argument("files", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages.")
 @click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
+@click.option("--id-card", is_flag=True, help="Two files, one of each side of an ID card: one A4 page in true size.")
 @click.option("--link", default="", help="Scan papers instead: sane:DEVICE, as scanimage -L names it.")
 @click.option("--source", type=click.Choice(["flatbed", "feeder"]), default="flatbed", show_default=True)
 @click.option("--mode", type=click.Choice(["colour", "gray"]), default="colour", show_default=True)
@@ -160,7 +161,7 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 @JSON
 def scan(**options: Any) -> None:
     """Run the imaging pipeline on picture files, or scan papers into one PDF."""
-    files, link = options.pop("files"), options.pop("link")
+    files, link, is_card = options.pop("files"), options.pop("link"), options.pop("id_card")
     paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
     if bool(files) == bool(link):
         raise click.UsageError("FILE… or --link LINK: one of them")
@@ -168,6 +169,10 @@ def scan(**options: Any) -> None:
         from app.commands.scan_papers import scan_papers
 
         _exit(scan_papers(link, options["out"], as_json=options["as_json"], **paper))
+    if is_card:
+        from app.commands.scan_card import scan_card
+
+        _exit(scan_card(files, **options))
     from app.commands.scan import scan as run
 
     _exit(run(files, **options))

@@ -219,13 +219,15 @@ class Eye:
                 raise Cancelled("forgotten")
         return _codes(answer.codes)
 
-    def examine(self, picture: bytes, deadline: Deadline, keep: bool = False, as_pdf: bool = False) -> Examined:
+    def examine(
+        self, picture: bytes, deadline: Deadline, keep: bool = False, as_pdf: bool = False, accepts: str = "any"
+    ) -> Examined:
         """Return all there is to say about a picture file, and the page as JPEG or PDF (empty where a gate refused).
 
         Raises: WireFault, HardwareFault, TimedOut, Cancelled.
         """
         with self._lock:
-            return self._examine(picture, TakeRequest(self.limits, keep=keep, as_pdf=as_pdf), deadline)
+            return self._examine(picture, TakeRequest(self.limits, accepts, keep, as_pdf=as_pdf), deadline)
 
     def _examine(self, picture: bytes, request: TakeRequest, deadline: Deadline) -> Examined:
         answer, body = self._ask(request, picture, deadline, TAKE_S)

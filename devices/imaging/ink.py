@@ -40,8 +40,9 @@ def find_ink(page: Picture, kept: Kept, dpi: int) -> npt.NDArray[np.uint8]:
 
     Red and blue ink is no dark ink where its colour is kept. Sauvola's threshold, from sums at a quarter of the size.
     """
-    blue, green, red = cv2.split(page)
-    light = np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+    light = np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY), np.uint8)
+    for box in kept.colours:  # there red and blue count as light, elsewhere a coloured speck as ink
+        light[box.part] = page[box.part].max(axis=2)
     sharp = cv2.addWeighted(light, 1 + SHARPEN, cv2.GaussianBlur(light, (5, 5), 1.2), -SHARPEN, 0)
     mask = cv2.compare(sharp, _threshold(light, dpi), cv2.CMP_LT)
     for box in kept.colours:

@@ -31,7 +31,7 @@ class Layers(NamedTuple):
 
     width_px: int
     height_px: int
-    background: bytes  # JPEG
+    background: bytes  # JPEG; empty: white
     shrink: int = 1  # px of the page a pixel of the background is wide
     patches: tuple[Patch, ...] = ()
     ink: bytes = b""  # CCITT G4 of the whole page, ink coded as black; empty where there is none

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from devices.api import Verdict, WireFault
-from devices.imaging.layers import Layers
+from devices.imaging.layers import Box, Layers, Patch
 
 HEAD = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 FIXED_DATE = b"(D:20000101000000Z)"  # a page-piece dictionary must have one
 POINTS_PER_INCH = 72.0
+MM_PER_INCH = 25.4
+A4_MM, CARD_MM = (210.0, 297.0), (85.6, 53.98)  # ISO 216; ISO/IEC 7810 ID-1
+CARD_TOPS_MM = (70.0, 154.0)  # front and back: as an office's copier lays them
 _IMAGE = b"/Type /XObject /Subtype /Image"
 _FRAMES = (0xC0, 0xC1, 0xC2)
 
@@ -57,6 +60,23 @@ def wrap_jpeg(jpeg: bytes, capture: Capture) -> bytes:
     """Return a one-page PDF in true size that holds a JPEG unchanged. Raises: ValueError where it is none."""
     width, height, _ = jpeg_shape(jpeg)
     return build_pdf([PdfPage(Layers(width, height, jpeg), capture)])
+
+
+def join_card(front: bytes, back: bytes, capture: Capture) -> bytes:
+    """Return both sides of a card (JPEG) on one A4 page, in true size, front above back, neither encoded again.
+
+    `capture.dpi` is the worse of the two: each picture keeps its own pixels. Raises: ValueError where one is no JPEG.
+    """
+    k = capture.dpi / MM_PER_INCH
+    width, height = (round(side * k) for side in A4_MM)
+    wide, high = (side * k for side in CARD_MM)
+    left = (width - wide) / 2
+    patches = tuple(
+        Patch(Box(round(left), round(top * k), round(wide), round(high)), jpeg)
+        for top, jpeg in zip(CARD_TOPS_MM, (front, back), strict=True)
+    )
+    whole = msgspec.structs.replace(capture, width_px=width, height_px=height)
+    return build_pdf([PdfPage(Layers(width, height, b"", patches=patches), whole)])
 
 
 def build_pdf(pages: Sequence[PdfPage]) -> bytes:
@@ -144,9 +164,10 @@ def _add_page(file: _File, page: PdfPage, tree: int) -> int:
         matrix = " ".join(f"{v:.4f}" for v in (w_px * scale, 0, 0, h_px * scale, x_px * scale, low))
         draw.append(f"q {matrix} cm /{name} Do Q")
 
-    digest.update(layers.background)
-    number, wide, high = _add_jpeg(file, layers.background, is_smooth=layers.shrink > 1)
-    place("B", number, 0, 0, wide * layers.shrink, high * layers.shrink)
+    if layers.background:
+        digest.update(layers.background)
+        number, wide, high = _add_jpeg(file, layers.background, is_smooth=layers.shrink > 1)
+        place("B", number, 0, 0, wide * layers.shrink, high * layers.shrink)
     for at, patch in enumerate(layers.patches):
         digest.update(patch.jpeg)
         number, _, _ = _add_jpeg(file, patch.jpeg, is_smooth=False)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners, Verdict
-from devices.imaging import cleanup, decode, dewarp, output, quality, track
+from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.candidates import clockwise
 from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
@@ -78,6 +78,8 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     turn = (
         dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
     )
+    seen = sides.tell_side(flat.picture) if flat.format == "card" else sides.Seen(sides.Side.NEITHER, turn)
+    turn = seen.turn_deg
     watch.lap("dewarp")
     if outline is not None:
         least_sharp = request.limits.reblur_at(header.width_px, header.height_px)
@@ -85,7 +87,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         verdicts += (_hand_verdict(still, outline), *judged)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
-    mark = fingerprint(flat.picture)
+    mark = fingerprint(cleanup.quarter(flat.picture))
     body, picture_bytes = b"", 0
     found: tuple[FoundCode, ...] = ()
     page = _upright(flat.picture, turn)
@@ -124,6 +126,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         alike=find_twin(mark, request.seen),
         codes=found,
         picture_bytes=picture_bytes,
+        side=seen.side.value,
     )
     return answer, body
 
@@ -137,8 +140,8 @@ def _scale(limits: Limits, width_px: int, height_px: int) -> float:
 
 
 def _upright(page: Picture, turn_deg: int) -> Picture:
-    """Return the page turned by a quarter clockwise where `turn_deg` is not 0."""
-    return np.asarray(cv2.rotate(page, cv2.ROTATE_90_CLOCKWISE), np.uint8) if turn_deg else page
+    """Return the page turned clockwise by whole quarters."""
+    return np.asarray(cv2.rotate(page, turn_deg // 90 - 1), np.uint8) if turn_deg else page
 
 
 class _StopWatch:

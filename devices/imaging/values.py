@@ -174,6 +174,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     alike: int = -1  # which of `seen` this page is once more, -1 for none
     codes: tuple[FoundCode, ...] = ()  # corners in px of the page
     picture_bytes: int = 0
+    side: str = ""  # front or back of a resident ID card, "" for any other paper
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

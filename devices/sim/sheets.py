@@ -54,7 +54,7 @@ def draw_sheet(kind: str, seed: int = 0, px_per_mm: float = 8.0) -> Sheet:
     return draw(kind, random.Random(f"{kind}/{seed}"), px_per_mm)
 
 
-class _Pen:
+class Pen:
     """A sheet of paper being drawn, in millimetres."""
 
     def __init__(self, size_mm: tuple[float, float], px_per_mm: float, paper: tuple[int, int, int]) -> None:
@@ -123,7 +123,7 @@ def _number(rng: random.Random) -> str:
 
 
 def _register(kind: str, rng: random.Random, k: float) -> Sheet:
-    pen = _Pen(A4_MM, k, (250, 248, 240))
+    pen = Pen(A4_MM, k, (250, 248, 240))
     pen.text(105, 24, "常住人口登记卡", 9.5, anchor="ma", bold=True)
     pen.text(105, 37, "样张 · 仅供演示", 4.2, ink=(120, 120, 128), anchor="ma")
     left, right, top, step = 18.0, 192.0, 48.0, 15.4
@@ -156,7 +156,7 @@ def _register(kind: str, rng: random.Random, k: float) -> Sheet:
 
 
 def _birth(kind: str, rng: random.Random, k: float) -> Sheet:
-    pen = _Pen(A4_MM, k, (247, 242, 232))
+    pen = Pen(A4_MM, k, (247, 242, 232))
     pen.draw.rectangle((pen.px(10), pen.px(10), pen.px(200), pen.px(287)), outline=(70, 120, 150), width=pen.px(1.4))
     pen.draw.rectangle((pen.px(13), pen.px(13), pen.px(197), pen.px(284)), outline=(70, 120, 150), width=pen.px(0.4))
     pen.text(105, 26, "出生医学证明", 11, anchor="ma", bold=True)
@@ -188,7 +188,7 @@ def _birth(kind: str, rng: random.Random, k: float) -> Sheet:
 
 def _card(kind: str, rng: random.Random, k: float) -> Sheet:
     k = max(k, 12.0)
-    pen = _Pen(CARD_MM, k, (20, 74, 140))
+    pen = Pen(CARD_MM, k, (20, 74, 140))
     width, height = pen.image.size
     ramp = np.linspace(0, 1, width)[None, :] * 0.6 + np.linspace(0, 1, height)[:, None] * 0.4
     first, last = (np.array(c) for c in rng.choice((((18, 66, 132), (44, 138, 190)), ((120, 24, 34), (190, 70, 50)))))
@@ -213,13 +213,13 @@ def _card(kind: str, rng: random.Random, k: float) -> Sheet:
 
 
 def _blank(kind: str, rng: random.Random, k: float) -> Sheet:
-    return _Pen(A4_MM, k, (249, 249, 246)).finish(kind)
+    return Pen(A4_MM, k, (249, 249, 246)).finish(kind)
 
 
 def _text(kind: str, rng: random.Random, k: float) -> Sheet:
     size = A5_MM if kind == "a5" else A4_MM
     paper = rng.choice(((252, 252, 250), (246, 244, 236), (238, 244, 238), (250, 240, 240)))
-    pen = _Pen(size, k, paper)
+    pen = Pen(size, k, paper)
     width, height = size
     pen.text(width / 2, 0.07 * height, "办事事项告知单", width * 0.042, anchor="ma", bold=True)
     y, pitch = 0.15 * height, rng.uniform(7.0, 10.0)
@@ -234,7 +234,7 @@ def _text(kind: str, rng: random.Random, k: float) -> Sheet:
 
 
 def _table(kind: str, rng: random.Random, k: float) -> Sheet:
-    pen = _Pen(A4_MM, k, (251, 251, 251))
+    pen = Pen(A4_MM, k, (251, 251, 251))
     pen.text(105, 22, "材料登记表", 8, anchor="ma", bold=True)
     rows, columns = rng.randint(10, 22), rng.randint(3, 5)
     step, wide = 220 / rows, 170 / columns
@@ -252,7 +252,7 @@ def _table(kind: str, rng: random.Random, k: float) -> Sheet:
 
 def _receipt(kind: str, rng: random.Random, k: float) -> Sheet:
     height = rng.uniform(120, 200)
-    pen = _Pen((RECEIPT_MM[0], height), k, (250, 250, 250))
+    pen = Pen((RECEIPT_MM[0], height), k, (250, 250, 250))
     y = 8.0
     while y < height - 10:
         pen.text(6, y, rng.choice(WORDS)[: rng.randint(5, 16)], 3.6, serif=False)
