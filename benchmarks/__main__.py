@@ -20,7 +20,20 @@ from benchmarks.report import (
     missed_goals,
 )
 
-NAMES = ("start", "reader", "printer", "scanner", "queue", "seal", "sync", "outline", "fleet", "card", "passport")
+NAMES = (
+    "start",
+    "reader",
+    "printer",
+    "scanner",
+    "queue",
+    "seal",
+    "sync",
+    "outline",
+    "fleet",
+    "card",
+    "passport",
+    "preview",
+)
 ALL = "all"
 
 
@@ -43,7 +56,10 @@ def measure(name: str, machine: dict[str, object]) -> Result:
 @click.option("--strict", is_flag=True, help="Exit 1 when a goal does not hold.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Also write a page.")
 def main(names: tuple[str, ...], as_json: bool, strict: bool, markdown: Path | None) -> None:
-    """Run benchmarks: start, reader, printer, scanner, queue, seal, sync, outline, fleet, card, passport, all."""
+    """Run benchmarks.
+
+    start, reader, printer, scanner, queue, seal, sync, outline, fleet, card, passport, preview; all of them: all.
+    """
     try:
         chosen = choose(names)
     except ValueError as error:
