@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from devices.api import Corners, Verdict
 from devices.imaging import decode, dewarp, output, quality, track
-from devices.imaging.candidates import clockwise
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
+from devices.imaging.quads import clockwise
 from devices.imaging.refine import refine_outline
 from devices.imaging.values import LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
