@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
-from devices.imaging.candidates import clockwise
 from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
+from devices.imaging.quads import clockwise
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
 from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
