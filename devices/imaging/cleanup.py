@@ -70,7 +70,7 @@ def find_skew(small: Picture) -> float:
     spots = cv2.findNonZero(ink)
     if spots is None or len(spots) < 400:
         return 0.0
-    x, y = spots.reshape(-1, 2)[:: 1 + len(spots) // 20_000].astype(np.float32).T
+    x, y = spots.reshape(-1, 2)[:: 1 + len(spots) // 10_000].astype(np.float32).T
     coarse = np.arange(-SKEW_DEG, SKEW_DEG + 0.5, 0.5)
     sharp = [_row_contrast(x, y, float(turn), h) for turn in coarse]
     fine = float(coarse[int(np.argmax(sharp))]) + np.arange(-0.4, 0.41, 0.1)
