@@ -87,6 +87,26 @@ def doctor(**options: Any) -> None:
 
 
 @cli.group()
+def calibrate() -> None:
+    """What is measured once at installation."""
+
+
+@calibrate.command("camera")
+@CONFIG
+@click.option("--folder", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Pictures taken before.")
+@click.option("--lamp", type=click.Choice(["on", "off"]), default="on", show_default=True, help="As in daily use.")
+@JSON
+def calibrate_camera(**options: Any) -> None:
+    """Find this camera's limit of sharpness and its px per mm with two sheets, step by step.
+
+    DIR holds a4-*.jpg and card-*.jpg that lay still, and spoilt-*.jpg that were moved or lifted.
+    """
+    from app.commands.calibrate import calibrate_camera as run
+
+    _exit(run(**options))
+
+
+@cli.group()
 def devices() -> None:
     """What is attached to this terminal."""
 

@@ -24,6 +24,7 @@ from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
 from kiosk.central.rotating import KeyRotation
 from kiosk.services.catalogue import Catalogue, load_catalogue
+from kiosk.services.page_codes import coded_materials
 from kiosk.session.journal import AuditJournal
 from kiosk.session.lights import lights_of
 from kiosk.session.parts import Loop, Parts
@@ -144,6 +145,7 @@ class Kiosk:
     ) -> None:
         self.ready = ready
         self.eye = eye
+        self.eye.coded = coded_materials(ready.catalogue.items)
         self.store = ready.store
         self.link = ready.link
         self.audit = ready.log

@@ -11,6 +11,7 @@ import msgspec
 
 from app.build import Kiosk, load_texts, prepare
 from app.canary import search
+from app.eyesight import eye_limits
 from app.hands import Hands
 from app.notes import VisitNotes
 from app.opening import DICTIONARY
@@ -65,7 +66,7 @@ class Visit:
         if self._stage.announced is None:
             raise RuntimeError("the local platform did not start")
         enrol_if_blank(config, self._stage.announced)
-        eye, frames = Eye(), LateFrames()
+        eye, frames = Eye(eye_limits(config)), LateFrames()
         frames.source = eye
         kiosk_box: list[Kiosk] = []
         terminal = Terminal(

@@ -77,6 +77,7 @@ class Waking:
         Raises: KioskError, QueueError, RuntimeError, OSError.
         """
         from app.build import load_texts, prepare
+        from app.eyesight import eye_limits
         from app.setting import check_setting
         from devices.imaging.eye import Eye
 
@@ -96,7 +97,7 @@ class Waking:
             if stage.announced is not None:
                 enrol_if_blank(config, stage.announced)
         self.config = config
-        return prepare(config, load_texts()), Eye()
+        return prepare(config, load_texts()), Eye(eye_limits(config))
 
     def take(self, ready: Ready, eye: Eye, terminal: Any, frames: LateFrames, stuck: Callable[[], None]) -> None:
         """Begin to work, on the main thread."""

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+import traceback
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from benchmarks.report import Result, compose_markdown, compose_text, describe_machine, missed_goals
+from benchmarks.report import (
+    Result,
+    compose_failure,
+    compose_markdown,
+    compose_text,
+    describe_machine,
+    missed_goals,
+)
 
-NAMES = ("start", "reader", "printer", "scanner", "queue", "seal", "sync", "outline", "fleet", "card", "passport")
+NAMES = (
+    "start",
+    "reader",
+    "printer",
+    "scanner",
+    "queue",
+    "seal",
+    "sync",
+    "outline",
+    "fleet",
+    "card",
+    "passport",
+    "preview",
+)
 ALL = "all"
 
 
@@ -34,17 +56,27 @@ def measure(name: str, machine: dict[str, object]) -> Result:
 @click.option("--strict", is_flag=True, help="Exit 1 when a goal does not hold.")
 @click.option("--markdown", type=click.Path(path_type=Path), default=None, help="Also write a page.")
 def main(names: tuple[str, ...], as_json: bool, strict: bool, markdown: Path | None) -> None:
-    """Run benchmarks: start, reader, printer, scanner, queue, seal, sync, outline, fleet, card, passport, all."""
+    """Run benchmarks.
+
+    start, reader, printer, scanner, queue, seal, sync, outline, fleet, card, passport, preview; all of them: all.
+    """
     try:
         chosen = choose(names)
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     machine = describe_machine()
-    results = []
+    results, failed = [], []
     for name in chosen:
+        begun = time.monotonic()
         print(f"measuring {name} …", file=sys.stderr)
-        results.append(measure(name, machine))
+        try:
+            results.append(measure(name, machine))
+        except Exception as fault:  # the others' figures are not lost with it
+            traceback.print_exc()
+            failed.append(name)
+            results.append({"name": name, "machine": machine, "figures": {"runs": compose_failure(fault)}})
+        print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
     if as_json:
         is_one = len(names) == 1 and names[0] != ALL
         print(json.dumps(results[0] if is_one else results, ensure_ascii=False, indent=2))
@@ -56,7 +88,9 @@ def main(names: tuple[str, ...], as_json: bool, strict: bool, markdown: Path | N
     missed = missed_goals(results)
     if missed:
         print(f"goals that do not hold: {', '.join(missed)}", file=sys.stderr)
-    sys.exit(1 if missed and strict else 0)
+    if failed:
+        print(f"did not run to their end: {', '.join(failed)}", file=sys.stderr)
+    sys.exit(1 if failed or (missed and strict) else 0)
 
 
 if __name__ == "__main__":

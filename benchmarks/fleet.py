@@ -29,6 +29,7 @@ WORKERS = 2
 PARTS, PART_KB = 3, 1000  # 3 MB a submission, as the sizing on paper assumes
 REPEAT = 0.02
 MEASURED_MINUTES = 0.6
+PROBING_MINUTES, PROBE_S = 0.3, 5.0  # app/pulse.py: a terminal asks for the signed time every five seconds
 PRESSED_MINUTES = 0.35
 PRESSED = 10  # times that
 AT_ONCE = 24  # when pressed: what is asked beyond the machine's strength waits outside, so that the rest is served
@@ -81,14 +82,16 @@ async def measure(live: Live) -> dict[str, Figure]:
         await fleet.enrol(live.codes)
         enrolled_s = time.perf_counter() - begun
         usual = await observe(fleet, live, Pace(minutes=MEASURED_MINUTES, speedup=SPEEDUP), load)
+        probing = await observe(fleet, live, Pace(minutes=PROBING_MINUTES, speedup=SPEEDUP, probe_s=PROBE_S), load)
         pressed = await observe(
             fleet, live, Pace(minutes=PRESSED_MINUTES, speedup=SPEEDUP * PRESSED, at_once=AT_ONCE), load
         )
     finally:
         fleet.close()
-    faults = usual.faults + pressed.faults
+    faults = usual.faults + probing.faults + pressed.faults
     return {
         "platform_cpu_1000": usual.figure(f"< {GOAL_PERCENT:g} %", usual.percent < GOAL_PERCENT),
+        "platform_cpu_1000_probing": probing.figure("", True),
         "platform_cpu_10000": pressed.figure("", True),
         "heartbeat_p99_1000": usual.latency("heartbeats"),
         "heartbeat_p99_10000": pressed.latency("heartbeats"),
@@ -127,6 +130,8 @@ class Observed:
             f"generator apart {self._share(self.generator)} %; {beats['per_s']} heartbeats/s and "
             f"{submissions['per_s']} submissions/s of {PARTS * PART_KB / 1000:g} MB, {self.late} late"
         )
+        if self.seen["probes"]["count"]:
+            text += f", {self.seen['probes']['per_s']} questions for the time/s"
         return figure(round(self.percent, 1), "% of one core", text, goal, holds)
 
     def latency(self, what: str) -> Figure:
@@ -143,7 +148,7 @@ async def observe(fleet: Fleet, live: Live, pace: Pace, load: object) -> Observe
     after = live.spent()
     seen = summarise(fleet.tally, KIOSKS, seconds)
     return Observed(
-        {name: seen[name] for name in ("heartbeats", "submissions")},
+        {name: seen[name] for name in ("heartbeats", "probes", "submissions")},
         seconds,
         after.workers - before.workers,
         after.postgres - before.postgres,

@@ -37,6 +37,12 @@ def describe_machine() -> dict[str, object]:
     }
 
 
+def compose_failure(fault: Exception) -> dict[str, object]:
+    """Return the one figure of a benchmark that did not run to its end."""
+    said = " ".join(f"{type(fault).__name__}: {fault}".split())[:200]
+    return {"value": 0, "unit": "", "ours": said, "theirs": "", "peer": "", "goal": "to its end", "holds": False}
+
+
 def missed_goals(results: Sequence[Result]) -> list[str]:
     """Return `benchmark.figure` of every goal that does not hold."""
     return [

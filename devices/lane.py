@@ -41,10 +41,12 @@ Reply = Callable[[int, object], None]  # (turn, value or DeviceError)
 
 POLL_S = 0.8  # and a driver waits a second for an answer: whatever happens to a device is seen within two
 STATUS_S = 2.0  # a device that needs longer to say how it is, is not well
+BRIEF_S = 0.4  # for one that has just said nothing for a second: it answers at once, or is told silent within two
 CONNECT_S = 8.0  # a reader is tried at five speeds
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0)  # after the first failure, the second …; the last one stays
 GRACE_S = 5.0  # after its deadline a driver has this long to come back
 STOP_S = 5.0
+SILENT = ("mute", "no_answer")  # what drivers say when the device itself did not answer; a person may take longer
 GONE = (DeviceState.NO_DEVICE, DeviceState.OFFLINE, DeviceState.POWER_OFF)
 
 
@@ -99,6 +101,7 @@ class DeviceLane:
         self._device: Device | None = None  # from here on the lane's thread alone
         self._is_open = False
         self._failures = 0
+        self._was_silent = False  # the command that has just failed heard nothing from the device
         self._next_look = 0.0
         self._defects: set[str] = set()
         self._threads = (
@@ -188,12 +191,18 @@ class DeviceLane:
                     command = self._queue.pop(0)
                     self._job = _Job(command.deadline, command)
                 elif wait_s <= 0:
-                    self._job = _Job(Deadline(STATUS_S if self._is_open else CONNECT_S))
+                    self._job = _Job(Deadline(self._patience_s()))
                 if self._job is not None:
                     self._changed.notify_all()
                     return self._job
                 self._changed.wait(wait_s)
             return None
+
+    def _patience_s(self) -> float:
+        """Return how long the lane's own look may take."""
+        if not self._is_open:
+            return CONNECT_S
+        return BRIEF_S if self._was_silent else STATUS_S
 
     def _serve(self, command: _Command) -> None:
         deadline = command.deadline
@@ -222,6 +231,7 @@ class DeviceLane:
         elif isinstance(value, DeviceError) and not isinstance(value, (UserFault, Cancelled)):
             self._next_look = 0.0  # whatever it was, the device tells how it is now, and is let finish
             self._is_in_doubt = True
+            self._was_silent = isinstance(value, TimedOut) and value.code in SILENT
         else:
             self._next_look = time.monotonic() + self._poll_s if self._status.is_ready else 0.0
 
@@ -237,6 +247,7 @@ class DeviceLane:
 
     def _look(self, deadline: Deadline) -> None:
         """Ask the device how it is; connect first when it is not connected."""
+        self._was_silent = False
         try:
             device = self._opened(deadline)
             status = self._guarded(lambda: device.status(deadline))

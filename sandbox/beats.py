@@ -1,4 +1,4 @@
-"""Heartbeats, stored in batches: what arrives within a moment is one transaction, and a beat is answered once stored.
+"""Heartbeats, taken in batches: what arrives within a moment is verified and stored together, and answered once stored.
 
 Nothing waits in memory unanswered, so a process may end at any moment; the newest beat of a device wins, in whatever
 order and through whichever process they come.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sandbox import rotations, store
+from sandbox.fixed import Fixed
+from sandbox.problems import Problem
 
 PAUSE_S = 0.5  # between two transactions: at 400 beats a second a batch is 200
 COUNT_MAX = 2**31 - 1
 FLAGS = ("door_open", "usb_refused", "receipt_rejected", "disk_reserve", "audit_gap")  # bits of device.alarms
-Told = dict[str, Any]  # what the answer to one beat carries
-Tell = Callable[[Sequence[str]], dict[str, Told]]
 AUDIT_GAP = 1 << FLAGS.index("audit_gap")
 
 
@@ -39,53 +39,73 @@ class Beat:
     renew_at: int = 0
 
 
+@dataclass(frozen=True)
+class Letter:
+    """A heartbeat as it came, unread: the hash of the token it was sent with, and the body."""
+
+    token_hash: str
+    body: bytes
+
+
+Outcome = bytes | Problem  # the answer's body, or what is wrong with this one
+Take = Callable[[Sequence[Letter]], Sequence[Outcome]]
+
+
 @dataclass
 class BeatBook:
     """Gathers the beats of one process."""
 
     pause_s: float = PAUSE_S
-    _waiting: dict[str, Beat] = field(default_factory=dict)
-    _round: asyncio.Task[dict[str, Told]] | None = None
+    _waiting: list[Letter] = field(default_factory=list)
+    _round: asyncio.Task[Sequence[Outcome]] | None = None
     _last: float = float("-inf")
 
-    async def keep(self, tables: store.PlatformStore, beat: Beat, tell: Tell) -> Told:
-        """Return what `tell` says for its device once this beat, or a newer one of it, is stored. Raises: Problem.
+    async def keep(self, letter: Letter, take: Take) -> bytes:
+        """Return what `take`, called in a thread with all that came in the same moment, says to this one.
 
-        `tell` is asked once a batch, after its transaction, for all devices in it.
+        Raises: Problem, of this one or of all.
         """
-        other = self._waiting.get(beat.dev, beat)
-        newest = beat if beat.n > other.n else other
-        self._waiting[beat.dev] = replace(newest, renew_at=max(beat.renew_at, other.renew_at))
+        number = len(self._waiting)
+        self._waiting.append(letter)
         if self._round is None:
-            self._round = asyncio.create_task(self._store(tables, tell))
-        return (await asyncio.shield(self._round))[beat.dev]
+            self._round = asyncio.create_task(self._take(take))
+        outcome = (await asyncio.shield(self._round))[number]
+        if isinstance(outcome, Problem):
+            raise outcome
+        return outcome
 
-    async def _store(self, tables: store.PlatformStore, tell: Tell) -> dict[str, Told]:
+    async def _take(self, take: Take) -> Sequence[Outcome]:
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self._last + self.pause_s - now))
         self._last = max(now, self._last + self.pause_s)
-        beats, self._waiting, self._round = list(self._waiting.values()), {}, None
-        return await asyncio.get_running_loop().run_in_executor(None, _store_and_tell, tables, beats, tell)
+        letters, self._waiting, self._round = self._waiting, [], None
+        return await asyncio.get_running_loop().run_in_executor(None, take, letters)
 
 
-def _store_and_tell(tables: store.PlatformStore, beats: Sequence[Beat], tell: Tell) -> dict[str, Told]:
-    store_beats(tables, beats)
-    return tell([beat.dev for beat in beats])
+def newest_of(beats: Sequence[Beat]) -> list[Beat]:
+    """Return one beat a device, ordered by device: two processes then lock the same rows in the same order."""
+    newest: dict[str, Beat] = {}
+    for beat in beats:
+        other = newest.get(beat.dev, beat)
+        winner = beat if beat.n > other.n else other
+        newest[beat.dev] = replace(winner, renew_at=max(beat.renew_at, other.renew_at))
+    return [newest[dev] for dev in sorted(newest)]
 
 
-def store_beats(tables: store.PlatformStore, beats: Sequence[Beat]) -> None:
-    """Store the newest beats, make pending devices active, note an audit chain that is broken. Raises: Problem."""
-    ordered = sorted(beats, key=lambda beat: beat.dev)  # two processes lock the same rows in the same order
-    with tables.begin(is_lasting=any(beat.renew_at for beat in ordered)) as connection:
-        former = {row.dev: row for row in connection.execute(_FORMER, {"v_devs": [beat.dev for beat in ordered]})}
-        changes = [_compose_change(beat, former.get(beat.dev)) for beat in ordered]
-        connection.execute(_KEEP, changes)
-        for change, beat in zip(changes, ordered, strict=True):
+def store_beats(tables: store.PlatformStore, beats: Sequence[Beat], former: Mapping[str, Mapping[str, Any]]) -> None:
+    """Store beats, make pending devices active, note an audit chain that is broken. Raises: Problem.
+
+    `beats` are as `newest_of` returns them; `former` gives the row that each device had: `heartbeat` and `alarms`.
+    """
+    changes = [_compose_change(beat, former.get(beat.dev)) for beat in beats]
+    with tables.begin(is_lasting=any(beat.renew_at for beat in beats)) as connection:
+        _KEEP.run_each(connection, changes)
+        for change, beat in zip(changes, beats, strict=True):
             known = former.get(beat.dev)
-            if known is not None and change["v_alarms"] & AUDIT_GAP & ~(known.alarms or 0):
+            if known is not None and change["v_alarms"] & AUDIT_GAP & ~(known["alarms"] or 0):
                 values = {"at": beat.at, "dev": beat.dev, "kind": "audit_gap", "detail": f"heartbeat {beat.n}"}
                 connection.execute(store.note.insert().values(**values))
-        for beat in ordered:
+        for beat in beats:
             if beat.renew_at:
                 _welcome(connection, beat)
 
@@ -100,10 +120,7 @@ def _welcome(connection: Connection, beat: Beat) -> None:
     rotations.confirm(connection, beat.dev, beat.serial, beat.at)
 
 
-_FORMER = sa.select(store.device.c.dev, store.device.c.heartbeat, store.device.c.alarms).where(
-    store.device.c.dev.in_(sa.bindparam("v_devs", expanding=True))
-)
-_KEEP = (
+_KEEP = Fixed(
     store.device.update()
     .where(store.device.c.dev == sa.bindparam("v_dev"), store.device.c.heartbeat_n < sa.bindparam("v_n"))
     .values(
@@ -121,7 +138,7 @@ def _compose_change(beat: Beat, former: Any) -> dict[str, Any]:
     faults = value.get("faults") if isinstance(value.get("faults"), list) else []
     oldest = _decode_moment(queue.get("oldest")) or (beat.at - _number(queue["oldest_s"]) if "oldest_s" in queue else 0)
     alarms = sum(1 << bit for bit, word in enumerate(FLAGS) if word in faults)
-    if _is_audit_broken(value.get("audit"), former.heartbeat if former is not None else None):
+    if _is_audit_broken(value.get("audit"), former["heartbeat"] if former is not None else None):
         alarms |= AUDIT_GAP
     return {
         "v_dev": beat.dev, "v_n": beat.n, "v_text": beat.text, "v_at": beat.at,

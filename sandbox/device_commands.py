@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sandbox import signed, store
+from sandbox.fixed import Fixed, among, listed
 from sandbox.platform import Platform
 from sandbox.published import config_version
 
@@ -65,21 +66,24 @@ def answer_beats(platform: Platform, devs: Sequence[str]) -> dict[str, dict[str,
 def due(platform: Platform, devs: Sequence[str]) -> dict[str, list[dict[str, str]]]:
     """Return each device's oldest commands without a result whose time is not over, signed, at most five."""
     found: dict[str, list[dict[str, str]]] = {}
-    for row in platform.store.rows(_DUE, {"v_devs": list(devs), "v_now": platform.now()}):
+    values = {"v_devs": listed(platform.store.dialect, devs), "v_now": platform.now()}
+    for row in platform.store.rows(_DUE, values):
         mine = found.setdefault(row["dev"], [])
         if len(mine) < AT_ONCE:
             mine.append(json.loads(row["wire"]))
     return found
 
 
-_DUE = (  # asked with every batch of heartbeats, so put together once
-    sa.select(command.c.dev, command.c.wire)
-    .where(
-        command.c.dev.in_(sa.bindparam("v_devs", expanding=True)),
-        command.c.outcome.is_(None),
-        command.c.exp > sa.bindparam("v_now"),
+_DUE = Fixed(
+    lambda dialect: (
+        sa.select(command.c.dev, command.c.wire)
+        .where(
+            among(command.c.dev, "v_devs", dialect),
+            command.c.outcome.is_(None),
+            command.c.exp > sa.bindparam("v_now"),
+        )
+        .order_by(command.c.dev, command.c.counter)
     )
-    .order_by(command.c.dev, command.c.counter)
 )
 
 

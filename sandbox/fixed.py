@@ -7,7 +7,8 @@ the driver's own cursor: SQLAlchemy spends six times as much processor time on a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,19 @@ CURSOR = "fixed"
 Row = dict[str, Any]
 Values = Mapping[str, Any]
 Build = Callable[[str], Any]
+
+
+def among(column: sa.Column[Any], name: str, dialect: str) -> sa.ColumnElement[bool]:
+    """Return whether a column is one of the texts that `listed` puts into one parameter, however many they are."""
+    if dialect == "sqlite":
+        each = sa.func.json_each(sa.bindparam(name)).table_valued("value")
+        return column.in_(sa.select(each.c.value))
+    return column == sa.func.any(sa.bindparam(name, type_=sa.ARRAY(sa.String)))
+
+
+def listed(dialect: str, texts: Sequence[str]) -> object:
+    """Return the value of a parameter of `among`."""
+    return json.dumps(list(texts)) if dialect == "sqlite" else list(texts)
 
 
 class Fixed:

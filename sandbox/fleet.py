@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ class Pace:
     heartbeat_s: float = 60.0
     speedup: float = 1.0
     submissions_max: int = 1_000_000
+    probe_s: float = 0.0  # 0: terminals ask for the time only with their heartbeats
     at_once: int = KIOSKS_MAX  # submissions under way in the whole fleet: beyond what is served, more is only a jam
 
 
@@ -53,7 +54,8 @@ class Fleet:
         self._terminals = []
         for number in range(kiosks):
             rng = random.Random(seed * 1_000_003 + number)  # noqa: S311
-            self._terminals.append(Terminal(url, Line(url, trust, flaky, rng), rng, self.tally))
+            line, mail = (Line(url, trust, flaky, rng) for _ in range(2))
+            self._terminals.append(Terminal(url, line, mail, rng, self.tally))
         self._left = 0
 
     async def enrol(self, codes: Sequence[str]) -> None:
@@ -76,7 +78,10 @@ class Fleet:
         until = begun + pace.minutes * 60
         beat_s = pace.heartbeat_s / pace.speedup
         submission_s = pace.day_hours * 3600 / max(pace.submissions_per_day, 1e-9) / pace.speedup
-        beating = [asyncio.create_task(self._beat(terminal, beat_s, until)) for terminal in self._terminals]
+        beating = [asyncio.create_task(self._repeat(one.beat, beat_s, until)) for one in self._terminals]
+        if pace.probe_s:
+            probe_s = pace.probe_s / pace.speedup
+            beating += [asyncio.create_task(self._repeat(one.probe, probe_s, until)) for one in self._terminals]
         gate = asyncio.Semaphore(pace.at_once)
         handing = [asyncio.create_task(self._submit(one, submission_s, until, load, gate)) for one in self._terminals]
         _, late = await asyncio.wait(handing, timeout=pace.minutes * 60 + LAST_S)
@@ -93,11 +98,11 @@ class Fleet:
         for terminal in self._terminals:
             terminal.hang_up()
 
-    async def _beat(self, terminal: Terminal, every_s: float, until: float) -> None:
+    async def _repeat(self, act: Callable[[], Awaitable[None]], every_s: float, until: float) -> None:
         with suppress(asyncio.CancelledError):
             async for _ in self._times(every_s, until):
                 try:
-                    await terminal.beat()
+                    await act()
                 except GaveUp as fault:
                     self.tally.errors[str(fault)] += 1
 
@@ -130,6 +135,7 @@ def summarise(tally: Tally, kiosks: int, seconds: float) -> dict[str, Any]:
         "kiosks": kiosks,
         "seconds": round(seconds, 1),
         "heartbeats": {"count": tally.beats, "per_s": round(tally.beats / seconds, 2), **_times_of(tally.beat_s)},
+        "probes": {"count": tally.probes, "per_s": round(tally.probes / seconds, 2)},
         "submissions": {
             "count": tally.submissions,
             "per_s": round(tally.submissions / seconds, 2),
@@ -197,7 +203,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(list(arguments))
     pace = Pace(
         options.minutes, options.submissions_per_day, options.day_hours, options.heartbeat_s, options.speedup,
-        options.submissions_max, options.at_once,
+        options.submissions_max, options.probe_s, options.at_once,
     )  # fmt: skip
     load = make_load(options.parts, options.part_kb, options.repeat)
     try:
@@ -238,6 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--submissions-max", type=int, default=1_000_000, help="of all terminals together")
     parser.add_argument("--at-once", type=int, default=KIOSKS_MAX, help="submissions under way, of all terminals")
     parser.add_argument("--heartbeat-s", type=float, default=60.0)
+    parser.add_argument("--probe-s", type=float, default=0.0, help="each terminal asks for the time so often; 0: never")
     parser.add_argument("--speedup", type=float, default=1.0, help="heartbeats and submissions so much more often")
     parser.add_argument("--parts", type=int, default=3)
     parser.add_argument("--part-kb", type=int, default=1000)

@@ -32,6 +32,7 @@ PATCH_BYTES = 512 * 1024
 ATTEMPTS = 40
 BACKOFF_S = (0.05, 2.0)
 TOKEN_MARGIN_S = 60
+MAIL = ("/v1/uploads", "/v1/submissions")
 TUS = {"Tus-Resumable": "1.0.0"}
 ITEM, CATALOGUE = "SIM-MZ-0008", "fleet.1"
 
@@ -45,6 +46,7 @@ class Tally:
     """What a fleet has seen. Times are seconds from asking to the verified answer, retries included."""
 
     beats: int = 0
+    probes: int = 0
     submissions: int = 0
     sealed_bytes: int = 0
     repeats: int = 0  # PUTs sent again on purpose after their receipt
@@ -67,11 +69,12 @@ class Load:
 
 
 class Terminal:
-    """A key, a line and a sequence number."""
+    """A key, two lines and a sequence number: as at a real one, what is delivered has a connection of its own."""
 
-    def __init__(self, url: str, line: Line, rng: random.Random, tally: Tally) -> None:
+    def __init__(self, url: str, line: Line, mail: Line, rng: random.Random, tally: Tally) -> None:
         self._url = url
         self._line = line
+        self._mail = mail
         self._rng = rng
         self._tally = tally
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -93,11 +96,12 @@ class Terminal:
         self._token_until = time.monotonic() + left_s / speedup
 
     def hang_up(self) -> None:
-        """Close the line and hand in its figures."""
-        self._tally.cuts += self._line.cuts
-        self._tally.connections += self._line.connections
-        self._line.cuts = self._line.connections = 0
-        self._line.close()
+        """Close the lines and hand in their figures."""
+        for line in (self._line, self._mail):
+            self._tally.cuts += line.cuts
+            self._tally.connections += line.connections
+            line.cuts = line.connections = 0
+            line.close()
 
     # ── identity ───────────────────────────────────────────────────────────────────────────
 
@@ -128,7 +132,7 @@ class Terminal:
             elif entry["use"] == "seal" and entry["suite"] == HYBRID and entry.get("status") == "active":
                 self._recipients = [load_recipient(entry)]
 
-    async def _bearer(self) -> dict[str, str]:
+    async def _bearer(self, line: Line) -> dict[str, str]:
         if time.monotonic() >= self._token_until:
             now = int(time.time())
             claims = {
@@ -143,7 +147,7 @@ class Terminal:
                 f"&client_assertion={assertion}"
             )
             kind = {"Content-Type": "application/x-www-form-urlencoded"}
-            reply = await self._line.ask("POST", "/v1/token", kind, form.encode())
+            reply = await line.ask("POST", "/v1/token", kind, form.encode())
             if reply.status != 200:
                 raise Cut
             self._token = reply.json()["access_token"]
@@ -173,6 +177,12 @@ class Terminal:
         await self._settle("heartbeat", 200, once)
         self._tally.beats += 1
         self._tally.beat_s.append(time.perf_counter() - begun)
+
+    async def probe(self) -> None:
+        """Ask for the signed time, as a terminal does to know whether it has a line. Raises: GaveUp."""
+        path = f"/v1/time?nonce={secrets.token_hex(16)}"
+        await self._settle("time", 200, lambda: self._line.ask("GET", path, {}))
+        self._tally.probes += 1
 
     async def submit(self, load: Load) -> None:
         """Hand over one submission, whatever the line does. Raises: GaveUp."""
@@ -287,9 +297,10 @@ class Terminal:
         named = dict(headers or {})
         if isinstance(body, dict):
             body, named["Content-Type"] = json.dumps(body).encode(), "application/json"
+        line = self._mail if path.startswith(MAIL) else self._line
         if is_known or self._serial:
-            named |= await self._bearer()
-        return await self._line.ask(method, path, named, body)
+            named |= await self._bearer(line)
+        return await line.ask(method, path, named, body)
 
     async def _settle(self, name: str, good: int | tuple[int, ...], act: Any) -> Reply:
         """Return the first good answer; ask again while it is worth it. Raises: GaveUp."""

@@ -26,6 +26,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox import database, enrolment
 from sandbox.api import build_app
+from sandbox.api.express import Express
+from sandbox.api.token import drop_stale
 from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
@@ -103,6 +105,7 @@ def serve(options: Options) -> int:
     """
     platform = open_platform(options)
     drop_expired(platform)
+    drop_stale(platform)
     is_alone = options.workers == 1
     reserved = socket.create_server((HOST, options.port)) if is_alone else reserve_port(options.port)
     figures = None if options.metrics_port is None else socket.create_server((HOST, options.metrics_port))
@@ -140,7 +143,7 @@ def _serve_one(
 ) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises the signal again at its end: then it is done
-    app: ASGIApp = build_app(platform)
+    app: ASGIApp = Express(build_app(platform))
     meter = None
     if figures is not None:
         from sandbox.metrics import Meter
@@ -199,6 +202,7 @@ async def keep_house(platform: Platform) -> None:
         try:
             if await asyncio.to_thread(platform.store.take_turn, "house", HOUSE_S, platform.now()):
                 await asyncio.to_thread(drop_expired, platform)
+                await asyncio.to_thread(drop_stale, platform)
             if await asyncio.to_thread(platform.store.take_turn, "months", MONTHS_S, platform.now()):
                 await asyncio.to_thread(_prepare_months, platform)
             await asyncio.to_thread(platform.blobs.sweep)

@@ -46,6 +46,7 @@ class Meter:
         self._seconds = Histogram("jinban_request_seconds", "Time to answer.", ("route",), buckets=BUCKETS_S, **common)
         self._commits = Counter("jinban_commits", "Submissions that became cases.", **common)
         self._repeats = Counter("jinban_repeats", "PUTs that found their submission committed.", **common)
+        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # finding them costs more than counting
         self._bytes = Counter("jinban_upload_bytes", "Sealed bytes that arrived.", **common)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,8 +71,13 @@ class Meter:
             await self._app(scope, counting_receive, counting_send)
         finally:
             route = scope.get("root_path", "") + getattr(scope.get("route"), "path", "") if "route" in scope else "none"
-            self._requests.labels(scope["method"], route, str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - begun)
+            key = (scope["method"], route, status)
+            found = self._kept.get(key)
+            if found is None:
+                found = self._requests.labels(key[0], route, str(status)), self._seconds.labels(route)
+                self._kept[key] = found
+            found[0].inc()
+            found[1].observe(time.perf_counter() - begun)
             if scope["method"] == "PATCH":
                 self._bytes.inc(size)
             elif scope["method"] == "PUT" and route.endswith("/submissions/{sid}"):

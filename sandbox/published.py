@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from sqlalchemy.exc import IntegrityError
 
 from sandbox import signed, store
 from sandbox.canonical import encode_canonical
+from sandbox.database import insert
+from sandbox.fixed import Fixed
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -151,21 +154,25 @@ def _load_notices(platform: Platform) -> tuple[Notice, ...]:
 
 
 def _catalogue_paths(platform: Platform) -> list[Path]:
+    return sorted(_catalogue_folder(platform).glob("*.yaml"))
+
+
+def _catalogue_folder(platform: Platform) -> Path:
     own = public_folder(platform) / "catalogue"
-    return sorted((own if own.is_dir() else OWN_CATALOGUE).glob("*.yaml"))
+    return own if own.is_dir() else OWN_CATALOGUE
 
 
 def _stamp(platform: Platform) -> str:
     """Return a text that changes with any of the published files."""
     folder = public_folder(platform)
-    digest = hashlib.sha256()
-    for path in (*_catalogue_paths(platform), folder / "policy.json", folder / "notices.json"):
-        try:
-            facts = path.stat()
-        except OSError:
-            continue
-        digest.update(f"{path.name} {facts.st_mtime_ns} {facts.st_size}\n".encode())
-    return digest.hexdigest()[:32]
+    lines = []
+    for place in (_catalogue_folder(platform), folder):
+        with suppress(OSError), os.scandir(place) as found:
+            for entry in found:
+                if entry.name.endswith(".yaml") or entry.name in ("policy.json", "notices.json"):
+                    facts = entry.stat()
+                    lines.append(f"{entry.name} {facts.st_mtime_ns} {facts.st_size}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
 
 
 def _publish_all(platform: Platform, stamp: str) -> None:
@@ -179,9 +186,8 @@ def _publish_all(platform: Platform, stamp: str) -> None:
         with suppress(Problem, *UNUSABLE):
             publish(platform)
     with platform.store.begin() as connection:
-        table = store.setting
-        if connection.execute(table.update().where(table.c.k == STAMP).values(v=stamp)).rowcount == 0:
-            connection.execute(table.insert().values(k=STAMP, v=stamp))
+        fresh = insert(connection, store.setting).values(k=STAMP, v=stamp)
+        connection.execute(fresh.on_conflict_do_update(index_elements=["k"], set_={"v": fresh.excluded.v}))
 
 
 def _publish_list(platform: Platform) -> str:
@@ -189,11 +195,12 @@ def _publish_list(platform: Platform) -> str:
     return _newest(platform, "notices", encode_canonical(msgspec.to_builtins(_load_notices(platform))), lambda _: "")
 
 
-_KEPT = sa.select(store.setting).where(store.setting.c.k.in_((*VERSIONS, STAMP)))  # asked with every heartbeat
+_KEPT = Fixed(sa.select(store.setting).where(sa.or_(*(store.setting.c.k == name for name in (*VERSIONS, STAMP)))))
 
 
 def _versions(platform: Platform) -> dict[str, str]:
-    return {"stamp" if row["k"] == STAMP else row["k"]: row["v"] for row in platform.store.rows(_KEPT)}
+    rows = platform.store.rows(_KEPT)  # asked with every batch of heartbeats
+    return {"stamp" if row["k"] == STAMP else row["k"]: row["v"] for row in rows}
 
 
 def _newest(platform: Platform, name: str, content: bytes, sign: Callable[[int], str]) -> str:
@@ -216,7 +223,8 @@ def _newest(platform: Platform, name: str, content: bytes, sign: Callable[[int],
 def _replace(connection: Connection, keys: dict[str, str], kept: dict[str, str], fresh: dict[str, str]) -> None:
     table = store.setting
     if not kept:
-        connection.execute(table.insert(), [{"k": keys[word], "v": fresh[word]} for word in keys])
+        for word, key in keys.items():
+            connection.execute(table.insert().values(k=key, v=fresh[word]))
         return
     is_kept = (table.c.k == keys["version"]) & (table.c.v == kept["version"])
     if connection.execute(table.update().where(is_kept).values(v=fresh["version"])).rowcount == 0:

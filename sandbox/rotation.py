@@ -6,6 +6,7 @@ one, the old certificate ends after them. Certificates are kept for ever, to ver
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sandbox import signed, store
 from sandbox.api.common import device_key
 from sandbox.enrolment import decode_csr
+from sandbox.fixed import Fixed
 from sandbox.keys import certificate_pem, serial_of
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -67,15 +69,24 @@ def rotate(platform: Platform, dev: str, body: dict[str, Any]) -> dict[str, Any]
 
 def standing_of(connection: Connection, serial: str, now: int) -> str:
     """Return how a certificate may sign in: `good`, `expired` (it still brings what is stored), `ended`."""
-    both = (rotation.c.serial == serial) | (rotation.c.old_serial == serial)
-    for row in connection.execute(sa.select(rotation).where(both)).mappings():
+    for row in _FOLLOWERS.rows(connection, {"v_serial": serial}):
         is_over = row["issued"] + BOTH_S <= now
         has_lapsed = row["serial"] == serial and row["confirmed"] is None
         was_replaced = row["old_serial"] == serial and row["confirmed"] is not None
         if is_over and (has_lapsed or was_replaced):
             return "ended"
-    certificate = x509.load_pem_x509_certificate(_pem_of(connection, serial).encode())
-    return "expired" if certificate.not_valid_after_utc.timestamp() <= now else "good"
+    return "expired" if _end_of(_pem_of(connection, serial)) <= now else "good"
+
+
+_SERIAL = sa.bindparam("v_serial")
+_FOLLOWERS = Fixed(sa.select(rotation).where((rotation.c.serial == _SERIAL) | (rotation.c.old_serial == _SERIAL)))
+_PEM = Fixed(sa.select(store.certificate.c.pem).where(store.certificate.c.serial == _SERIAL))
+
+
+@lru_cache(maxsize=4096)
+def _end_of(pem: str) -> float:
+    """Return when a certificate's life ends, in Unix seconds."""
+    return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
 
 
 def _issue(platform: Platform, connection: Connection, dev: str, spki: bytes, old_serial: str, now: int) -> str:
@@ -100,8 +111,7 @@ def _is_known(connection: Connection, spki: bytes, now: int) -> bool:
 
 
 def _pem_of(connection: Connection, serial: str) -> str:
-    wanted = sa.select(store.certificate.c.pem).where(store.certificate.c.serial == serial)
-    return str(connection.execute(wanted).scalar_one())
+    return str(_PEM.rows(connection, {"v_serial": serial})[0]["pem"])
 
 
 def _answer(platform: Platform, pem: str) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class PlatformStore:
         for engine in {self._engine, self._hasty}:
             engine.dispose()
 
+    @property
+    def dialect(self) -> str:
+        """Return `postgresql` or `sqlite`."""
+        return self._engine.dialect.name
+
     @contextmanager
     def begin(self, *, is_lasting: bool = True) -> Iterator[Connection]:
         """One transaction; the modules of the API write their own statements in it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -214,14 +214,21 @@ class _Names:
             if node is None or now in seen:
                 continue
             seen.add(now)
-            found.update(_mentioned(node))
-            kinds.update(_made(node))
-            ahead += _referred(node)
+            mentioned, made, referred = _told(node)
+            found.update(mentioned)
+            kinds.update(made)
+            ahead += referred
         named = {driver.kind for driver in load_drivers() if driver.name in found}
         return frozenset(found | {driver.name for driver in load_drivers() if driver.kind in kinds - named})
 
     def _find(self, name: str) -> ast.stmt | None:
         return self.own.get(name) or (self._outer._find(name) if self._outer is not None else None)
+
+
+@cache
+def _told(node: ast.AST) -> tuple[tuple[str, ...], tuple[DeviceKind, ...], tuple[str, ...]]:
+    """Return what a piece of code mentions, makes and refers to; a fixture is met on the way from many tests."""
+    return tuple(_mentioned(node)), tuple(_made(node)), tuple(_referred(node))
 
 
 def _mentioned(node: ast.AST) -> Iterator[str]:

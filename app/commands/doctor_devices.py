@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from app.build import AUDIT
+from app.eyesight import camera_facts, eye_limits
 from app.findings import Finding, Verdict
 from devices.api import NEEDED, Capabilities, Deadline, DeviceError, DeviceKind, DeviceState, Status, UserFault
 from devices.imaging.eye import Eye
@@ -54,6 +55,13 @@ class DeviceDoctor:
             code = error.code or type(error).__name__
             return self._away(kind, code, self._remedy(error, kind), details)
         details |= describe(told)
+        if kind is DeviceKind.CAMERA:
+            facts, code = camera_facts(self._config)
+            details |= facts
+            if code and status.is_ready:
+                return self._find(
+                    kind, "care", f"doctor.{code}", remedy="doctor.remedy_calibrate", code=code, details=details
+                )
         if status.is_ready and not status.sensors.alarm:
             spoken = f"{status.driver} · {told.line}" if told.line else status.driver
             return self._find(kind, "good", "doctor.online", details=details, driver=spoken)
@@ -116,7 +124,7 @@ class DeviceDoctor:
     def _made(self, kind: DeviceKind, device: DeviceConfig, undo: ExitStack) -> Any:
         options: dict[str, Any] = dict(device.options)
         if kind is DeviceKind.CAMERA:
-            options["eye"] = Eye()
+            options["eye"] = Eye(eye_limits(self._config))
             undo.callback(options["eye"].close)
         return make_device(kind, device.driver, device.link, **options)
 

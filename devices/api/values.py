@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from devices.api.codes import Code
 from devices.api.private import Private
 
 
@@ -68,6 +69,7 @@ class Page(msgspec.Struct, frozen=True):
     is_kept_despite: bool = False  # refused three times and kept, marked for review
     pdf: Private[bytes] = Private(b"")
     looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
+    codes: tuple[Code, ...] = ()  # what stands on it in code, read where the material may have one
 
     @property
     def stored(self) -> Private[bytes]:

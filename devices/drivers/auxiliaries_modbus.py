@@ -171,7 +171,7 @@ class ModbusAuxiliaries:
             try:
                 answer = self._exchange(request, min(self._answer_s, deadline.left_s()))
             except (TimedOut, WireFault):
-                if not left:
+                if not left or not deadline.left_s():
                     raise
                 continue
             if answer.refusal:

@@ -10,6 +10,12 @@ from devices.api import Deadline, HardwareFault, NotReady, Page, Preview, WireFa
 
 BAD_FRAMES = 10  # in a row: then it is the camera, not a glitch
 SLICE_S = 0.1  # how long a call-off, or a hang-up, may go unnoticed
+SILENT_S = 0.7  # of a stream: then the camera is asked whether it is still there, for a pulled cable says nothing
+REACH_S = 1.0  # for that question, and for a status; a camera on the terminal's own network answers in milliseconds
+
+
+class Unreached(NotReady):
+    """A silent stream of a camera that cannot be reached any more: there is nothing to try again."""
 
 
 class Eye(Protocol):

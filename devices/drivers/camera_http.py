@@ -23,7 +23,16 @@ from devices.api import (
     TimedOut,
     WireFault,
 )
-from devices.drivers.camera_eye import SLICE_S, Eye, Looking, own_eye, wait_for_hang_up
+from devices.drivers.camera_eye import (
+    REACH_S,
+    SILENT_S,
+    SLICE_S,
+    Eye,
+    Looking,
+    Unreached,
+    own_eye,
+    wait_for_hang_up,
+)
 from devices.wire import mjpeg
 
 log = logging.getLogger(__name__)
@@ -31,8 +40,6 @@ log = logging.getLogger(__name__)
 DRIVER = "camera-http"
 CONNECT_S = 2.0
 FREEZE_S = 3.0  # a 12 fps stream that is silent for so long stands still
-SILENT_S = 0.7  # of a stream: then the camera is asked whether it is still there, for a pulled cable says nothing
-REACH_S = 1.0  # for that question; a camera on the terminal's own network answers in milliseconds
 BACK_OFF_S = (0.1, 0.4, 0.7)  # before the stream is opened again
 LOST_S = 1.3  # then the camera is gone, however long the attempts took: that is told within two seconds
 CHUNK = 1 << 16
@@ -75,7 +82,7 @@ class HttpCamera:
     def status(self, deadline: Deadline) -> Status:
         """Return online where the camera takes a connection and keeps it; no picture is asked for."""
         try:
-            with contextlib.closing(self._stream.connect(deadline)) as line:
+            with contextlib.closing(self._stream.connect(deadline, REACH_S)) as line:
                 wait_for_hang_up(line)
         except NotReady as fault:
             return Status(self.kind, DRIVER, device=DeviceState.NO_DEVICE, code=fault.code)
@@ -103,7 +110,7 @@ class HttpCamera:
                     self._look_on(stream, on_preview, deadline)
             except _Seen:
                 failures = 0  # it had worked: the next loss begins a new row
-            except _Unreached:
+            except Unreached:
                 raise
             except NotReady:
                 now = time.monotonic()
@@ -132,7 +139,7 @@ class HttpCamera:
         while True:
             try:
                 frame = stream.newest(deadline)
-            except _Unreached:
+            except Unreached:
                 raise
             except NotReady as fault:
                 if seen:
@@ -154,12 +161,6 @@ class HttpCamera:
 
 
 class _Seen(Exception):  # not an error: the stream ended after it had worked
-    pass
-
-
-class _Unreached(
-    NotReady
-):  # a silent stream of a camera that cannot be reached any more: there is nothing to try again
     pass
 
 
@@ -243,12 +244,12 @@ class _Answer:
                 return body
 
     def _reach(self, deadline: Deadline) -> None:
-        """Return where the camera still takes a connection, though it says nothing. Raises: _Unreached, Cancelled."""
+        """Return where the camera still takes a connection, though it says nothing. Raises: Unreached, Cancelled."""
         try:
             self._place.connect(deadline, REACH_S).close()
         except (NotReady, TimedOut) as fault:
             deadline.check("camera")
-            raise _Unreached("noDevice", "silent, and not reached") from fault
+            raise Unreached("noDevice", "silent, and not reached") from fault
 
     def read_body(self, length: int, deadline: Deadline) -> bytes:
         """Return `length` bytes, all there are where it is −1. Raises: WireFault where they end early, DeviceError."""

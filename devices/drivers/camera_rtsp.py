@@ -8,7 +8,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from devices.api import Capabilities, Deadline, DeviceState, NotReady, Status
-from devices.drivers.camera_eye import Eye, wait_for_hang_up
+from devices.drivers.camera_eye import REACH_S, SILENT_S, Eye, Unreached, wait_for_hang_up
 from devices.drivers.camera_video import VideoCamera
 from devices.imaging.source import Source
 
@@ -43,7 +43,7 @@ class RtspCamera(VideoCamera):
     def status(self, deadline: Deadline) -> Status:
         """Return online where the camera takes a connection and keeps it; no stream is asked for. Raises: Cancelled."""
         try:
-            self._connect(deadline)
+            self._connect(deadline, REACH_S)
         except NotReady as fault:
             return Status(self.kind, DRIVER, device=DeviceState.NO_DEVICE, code=fault.code)
         return Status(self.kind, DRIVER, device=DeviceState.ONLINE)
@@ -55,12 +55,20 @@ class RtspCamera(VideoCamera):
 
     def _look(self, deadline: Deadline, is_still: bool = False) -> Source:
         self._connect(deadline)  # a refused camera is told at once, not after a process has started
-        return Source("rtsp", self._still if is_still else self.address, (0, 0), self._freeze_s, deadline)
+        place = self._still if is_still else self.address
+        return Source("rtsp", place, (0, 0), self._freeze_s, deadline, SILENT_S, lambda: self._reach(deadline))
 
-    def _connect(self, deadline: Deadline) -> None:
+    def _reach(self, deadline: Deadline) -> None:
+        """Return where the camera still takes a connection, though its stream is silent. Raises: Unreached."""
+        try:
+            self._connect(deadline, REACH_S)
+        except NotReady as fault:
+            raise Unreached("noDevice", "silent, and not reached") from fault
+
+    def _connect(self, deadline: Deadline, most_s: float = CONNECT_S) -> None:
         deadline.check("camera")
         try:
-            with socket.create_connection((self._host, self._port), min(CONNECT_S, deadline.left_s())) as line:
+            with socket.create_connection((self._host, self._port), min(most_s, deadline.left_s())) as line:
                 wait_for_hang_up(line)
         except OSError as error:
             raise NotReady("noDevice") from error

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
 from devices.api import Deadline, DeviceKind, NotReady, Page, Preview
-from devices.drivers.camera_eye import Eye, Looking, own_eye
+from devices.drivers.camera_eye import Eye, Looking, Unreached, own_eye
 from devices.imaging.source import Source
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class VideoCamera(ABC):
                     for preview in self._previews(source, deadline):
                         seen += 1
                         on_preview(preview)
+            except Unreached:
+                raise
             except NotReady:
                 failures = 0 if seen else failures  # it had worked: the next loss begins a new row
                 now = time.monotonic()

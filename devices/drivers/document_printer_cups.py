@@ -1,30 +1,17 @@
 """An A4 printer behind a CUPS queue.
 
 The job's state alone decides. Complaints count while our job runs, because then the printer has just made them; of an
-idle printer the queue knows nothing, so the printer itself is asked where it speaks IPP. Nothing is printed twice:
-what we could not see finished is cancelled, and what a former run of ours left in the queue is cancelled before ours.
+idle printer the queue knows nothing, so the printer itself is asked where it speaks IPP.
 """
 
 from __future__ import annotations
 
 import time
 
-from devices.api import (
-    Capabilities,
-    Deadline,
-    DeviceKind,
-    DeviceState,
-    NotReady,
-    Sheet,
-    SheetPrinted,
-    Status,
-    SupplyState,
-    TimedOut,
-    WireFault,
-)
-from devices.drivers.cups_queue import CupsQueue
+from devices.api import Capabilities, Deadline, DeviceKind, Sheet, SheetPrinted, SupplyState, WireFault
+from devices.drivers.cups_printer import CupsPrinter
 from devices.drivers.cups_values import PROCESSING
-from devices.wire.ipp_reasons import GOES_ON, device_of, fault_of, supply_of
+from devices.wire.ipp_reasons import supply_of
 
 DRIVER = "document-printer-cups"
 FORMAT = "application/pdf"
@@ -34,39 +21,14 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_PAGES = 200  # pages times copies; more is a mistake, and somebody's whole tray
 
 
-class CupsDocumentPrinter:
+class CupsDocumentPrinter(CupsPrinter):
     """Prints PDF documents on A4 through CUPS."""
 
     kind = DeviceKind.DOCUMENT_PRINTER
 
     def __init__(self, address: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Take a link (`cups:QUEUE`, `cups:QUEUE@HOST:PORT`) and how long a complaint may stand under a job."""
-        self._queue = CupsQueue(address)
-        self._patience_s = patience_s
-
-    def open(self, deadline: Deadline) -> None:
-        """Make sure the queue is there, and cancel what a former run left in it. Raises: NotReady."""
-        deadline.check("open")
-        self._queue.look()
-        self._queue.cancel_stale()
-
-    def close(self) -> None:
-        """Let go of the server; closing twice is harmless."""
-        self._queue.close()
-
-    def status(self, deadline: Deadline) -> Status:
-        """Return what queue and printer tell. Raises: Cancelled.
-
-        Supply is unknown where only the queue could be asked.
-        """
-        try:
-            word, supply = self._look(deadline)
-        except NotReady as fault:
-            device = DeviceState.NO_DEVICE if fault.code == "noDevice" else DeviceState.OFFLINE
-            return self._status(device, SupplyState.UNKNOWN, fault.code)
-        except TimedOut:
-            return self._status(DeviceState.OFFLINE, SupplyState.UNKNOWN, "no_answer")
-        return self._status(device_of(word), supply, word)
+        """Take a link and how long a complaint may stand under a job: CupsPrinter."""
+        super().__init__(address, DRIVER, patience_s)
 
     def capabilities(self) -> Capabilities:
         """Return what this printer can do; no physical device has been met."""
@@ -84,23 +46,14 @@ class CupsDocumentPrinter:
         """
         started = time.monotonic()
         pdf = _checked(sheet)
-        word, _ = self._look(deadline)
-        if word not in GOES_ON:
-            raise fault_of(word)
-        self._queue.cancel_stale()
         sides = "two-sided-long-edge" if sheet.is_duplex else "one-sided"
         options = {"media": A4, "sides": sides, "copies": str(sheet.copies)}
-        job = self._queue.send(sheet.title, pdf, FORMAT, options, deadline)
-        queue = self._queue.see_through(job, deadline, self._patience_s)
+        queue = self._send(sheet.title, pdf, FORMAT, options, deadline)
         supply = supply_of(queue.reasons)
         return SheetPrinted(sheet.pages * sheet.copies, (time.monotonic() - started) * 1000, supply)
 
     def _look(self, deadline: Deadline) -> tuple[str, SupplyState]:
-        """Return the word that matters and the supply. Raises: NotReady, TimedOut, Cancelled."""
-        deadline.check("status")
-        queue = self._queue.look()
-        if not queue.is_accepting:
-            raise NotReady("queue_refuses")
+        queue = self._ask_queue(deadline)
         if queue.word == "paused":
             return "paused", SupplyState.UNKNOWN
         if queue.state == PROCESSING:  # somebody's job runs: the reasons are fresh, and the printer has its hands full
@@ -109,9 +62,6 @@ class CupsDocumentPrinter:
         if printer is None:
             return "", SupplyState.UNKNOWN
         return printer.word, supply_of(printer.reasons)
-
-    def _status(self, device: DeviceState, supply: SupplyState, code: str) -> Status:
-        return Status(self.kind, DRIVER, device=device, supply=supply, code=code, at_mono_s=time.monotonic())
 
 
 def _checked(sheet: Sheet) -> bytes:

@@ -14,7 +14,7 @@ from devices.drivers.cups_values import JobState, Told, told
 from devices.wire import ipp
 
 IPP_PORT = 631
-ANSWER_S = 1.5  # a printer on the terminal's own net answers within milliseconds; a status has two seconds in all
+ANSWER_S = 1.0  # a printer on the terminal's own net answers within milliseconds; one that went is told within two
 LATEST = 20  # a printer lists its newest jobs first
 WANTED = ("printer-state", "printer-state-reasons", "printer-is-accepting-jobs")
 

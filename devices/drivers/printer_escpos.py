@@ -3,6 +3,9 @@
 Three rules carry it. No answer is unknown and unknown stops. A job is sent no faster than paper comes out, with the
 status asked between slices, so that little is left inside the printer when it stops. `Printed` is said only after
 the paper has had the time to come out and the status asked for after that was good. Nothing is printed twice.
+
+Questions go out together, behind the slice they follow: a round trip costs as much as a row of text on a fast line,
+and on a USB adapter many times that.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from devices.api import (
     WireFault,
 )
 from devices.drivers.glyphs import rasterize as draw
-from devices.links import open_link
+from devices.links import bytes_per_s, open_link
 from devices.wire import escpos
 from devices.wire.escpos import DOTS_PER_MM
 from devices.wire.escpos_status import Signal, decode_status
@@ -36,11 +39,14 @@ from devices.wire.strip import Rasterize, Slice, encode_strip
 
 DRIVER = "printer-escpos"
 ANSWER_S = 1.0  # a printer answers DLE EOT within milliseconds, in any state but off
-SLOWEST_LINE = 960  # bytes a second at 9600 8N1: what an answer may have to wait behind
+LEAST_S = 0.5  # for the answer alone, once the line has carried what went before the question
 AHEAD_S = 0.3  # keeps the head fed; about this much may be lost inside when the paper ends
 POLL_S = 0.1
 CUT_S = 0.4
 CLEAR_S = 0.3
+SILENT_CLEAR_S = 0.1  # of a printer that has just said nothing: the lane asks next, and soon
+EVERYTHING = (1, 2, 3, 4)
+WHILE_PRINTING = (1, 4)  # is it still at it, and is there paper
 
 
 class EscposPrinter:
@@ -62,11 +68,13 @@ class EscposPrinter:
         `mm_per_s` is the slowest speed of the paper, `cut_s` the time of the blade.
         """
         self._link = open_link(address)
+        self._bytes_per_s = bytes_per_s(address)
         self._rasterize = rasterize
         self._mm_per_s = mm_per_s
         self._cut_s = cut_s
         self._answer_s = answer_s
         self._is_open = False
+        self._hears_one = False  # it answers one question of several that come together
         self._holds_rest = False  # a job broke off: the printer may hold half a slip
 
     def open(self, deadline: Deadline) -> None:
@@ -75,7 +83,7 @@ class EscposPrinter:
             self._link.open()
             self._is_open = True
         try:
-            self._ask(1, deadline)
+            self._ask((1,), deadline)
         except DeviceError:
             self.close()
             raise
@@ -119,8 +127,8 @@ class EscposPrinter:
         self._refuse(self._first_signals(deadline), during=False)
         try:
             signals = self._run(slices, deadline)
-        except DeviceError:
-            self._break_off()
+        except DeviceError as fault:
+            self._break_off(SILENT_CLEAR_S if isinstance(fault, TimedOut) else CLEAR_S)
             raise
         return Printed(
             lines=sum(one.rows for one in slices),
@@ -136,14 +144,14 @@ class EscposPrinter:
         out_at = time.monotonic()
         for one in slices:
             deadline.check("print")
-            self._link.write(one.data, deadline)
-            self._look(deadline, behind_bytes=len(one.data))
+            self._look(deadline, behind=one.data)
             # The answer came behind the slice on the line, so the slice has arrived by now.
             out_at = max(out_at, time.monotonic()) + one.height_dots / DOTS_PER_MM / self._mm_per_s
             self._wait_for_paper(out_at - AHEAD_S, deadline)
-        self._wait_for_paper(out_at, deadline)
-        deadline.wait(self._cut_s)  # everything is asked after it
-        signals = self._signals(deadline)
+        out_at += self._cut_s
+        self._wait_for_paper(out_at - POLL_S, deadline)
+        deadline.wait(max(0.0, out_at - time.monotonic()))
+        signals = self._ask(EVERYTHING, deadline)
         self._refuse(signals, during=True)
         return signals
 
@@ -152,11 +160,11 @@ class EscposPrinter:
             deadline.wait(min(POLL_S, left_s))
             self._look(deadline)
 
-    def _look(self, deadline: Deadline, behind_bytes: int = 0) -> None:
-        """Ask whether the printer still prints; on trouble, ask for all of it and raise."""
-        signals = self._ask(1, deadline, behind_bytes) | self._ask(4, deadline)
+    def _look(self, deadline: Deadline, behind: bytes = b"") -> None:
+        """Ask whether the printer still prints, behind these bytes; on trouble, ask for all of it and raise."""
+        signals = self._ask(WHILE_PRINTING, deadline, behind)
         if signals & ~Signal.PAPER_LOW:
-            self._refuse(signals | self._signals(deadline), during=True)
+            self._refuse(signals | self._ask(EVERYTHING, deadline), during=True)
 
     def _refuse(self, signals: Signal, during: bool) -> None:
         code = _code(signals)
@@ -170,15 +178,15 @@ class EscposPrinter:
             raise HardwareFault(code)
         raise NotReady(code)
 
-    def _break_off(self) -> None:
+    def _break_off(self, wait_s: float) -> None:
         """Make the printer forget the rest of the job, so that no old slip comes out for the next person."""
         self._holds_rest = True
         with suppress(DeviceError):
-            self._clear(Deadline(2 * CLEAR_S))
+            self._clear(Deadline(2 * wait_s), wait_s)
 
-    def _clear(self, deadline: Deadline) -> None:
+    def _clear(self, deadline: Deadline, wait_s: float = CLEAR_S) -> None:
         self._link.write(escpos.CLEAR, deadline)
-        patience, answer = Deadline(CLEAR_S, deadline.cancelled), b""
+        patience, answer = Deadline(wait_s, deadline.cancelled), b""
         with suppress(TimedOut):  # nothing may follow before the answer; a printer that does not know it gives none
             while len(answer) < len(escpos.CLEARED):
                 answer += self._link.read(len(escpos.CLEARED) - len(answer), patience)
@@ -187,32 +195,57 @@ class EscposPrinter:
         """Ask all of it, on a new connection if the old one was dropped: many printers hang up on a quiet client."""
         if self._is_open:
             with suppress(NotReady):
-                return self._signals(deadline)
+                return self._ask(EVERYTHING, deadline)
         self._link.open()
         self._is_open = True
-        return self._signals(deadline)
+        return self._ask(EVERYTHING, deadline)
 
-    def _signals(self, deadline: Deadline) -> Signal:
-        signals = Signal.NONE
-        for n in (1, 2, 3, 4):
-            signals |= self._ask(n, deadline)
+    def _ask(self, kinds: tuple[int, ...], deadline: Deadline, behind: bytes = b"") -> Signal:
+        """Ask DLE EOT n for each kind, behind these bytes; return what the answers tell, one byte each, in order.
+
+        Raises: TimedOut, NotReady, HardwareFault, Cancelled.
+        """
+        signals, left = Signal.NONE, kinds
+        while left:
+            asked = left[:1] if self._hears_one else left
+            answers = self._exchange(asked, deadline, behind)
+            if len(answers) < len(asked):  # it is well, and forgets a question while it answers the one before
+                self._hears_one = True
+                signals, left, behind = Signal.NONE, kinds, b""
+                continue
+            for n, byte in zip(asked, answers, strict=True):
+                signals |= self._decode(n, byte)
+            left, behind = left[len(asked) :], b""
         return signals
 
-    def _ask(self, n: int, deadline: Deadline, behind_bytes: int = 0) -> Signal:
-        """Ask DLE EOT n and read its one byte. Raises: TimedOut, NotReady, HardwareFault, Cancelled."""
-        patience = Deadline(self._answer_s + behind_bytes / SLOWEST_LINE, deadline.cancelled)
+    def _exchange(self, kinds: tuple[int, ...], deadline: Deadline, behind: bytes) -> bytes:
+        """Return the answers, one at least. Raises: TimedOut, NotReady, Cancelled.
+
+        Called off or not, they are waited for: an answer nobody takes would be that to the next question.
+        """
+        questions = escpos.encode(tuple(escpos.Ask(n) for n in kinds))  # type: ignore[arg-type]  # 1 to 4
+        wait_s = max(self._answer_s, LEAST_S + len(behind) / self._bytes_per_s)
+        answers = b""
         try:
             self._link.drain()  # a late answer to an older question would be believed
-            self._link.write(escpos.encode_operation(escpos.Ask(n)), deadline)  # type: ignore[arg-type]  # 1 to 4
-            answer = self._link.read(1, min(deadline, patience, key=lambda one: one.at))
-            return decode_status(n, answer)
-        except WireFault as fault:
-            raise HardwareFault("answer_garbled") from fault
+            self._link.write(behind + questions, deadline)
+            patience = Deadline(min(wait_s, deadline.left_s()))
+            while len(answers) < len(kinds):
+                answers += self._link.read(len(kinds) - len(answers), patience)
+                patience = Deadline(min(LEAST_S, deadline.left_s()))  # the rest comes with the first or not at all
         except TimedOut as fault:
-            raise TimedOut("no_answer") from fault
+            if not answers or not deadline.left_s():
+                raise TimedOut("no_answer") from fault
         except NotReady:
             self.close()
             raise
+        return answers
+
+    def _decode(self, n: int, byte: int) -> Signal:
+        try:
+            return decode_status(n, bytes((byte,)))
+        except WireFault as fault:
+            raise HardwareFault("answer_garbled") from fault
 
     def _status(self, device: DeviceState, supply: SupplyState, code: str) -> Status:
         return Status(self.kind, DRIVER, device=device, supply=supply, code=code, at_mono_s=time.monotonic())

@@ -111,7 +111,9 @@ class SamvReader:
             answer = self._talk.ask(Command.STATUS, deadline)
         except NotReady as error:
             return Status(self.kind, DRIVER, DeviceState.NO_DEVICE, code=error.code)
-        except (TimedOut, WireFault) as error:
+        except TimedOut:  # whether its own second has passed or ours: status is answered at once
+            return Status(self.kind, DRIVER, DeviceState.OFFLINE, code=MUTE)
+        except WireFault as error:
             return Status(self.kind, DRIVER, DeviceState.OFFLINE, code=error.code)
         if answer.sw3 != Result.SUCCESS:
             return Status(self.kind, DRIVER, DeviceState.HARDWARE_ERROR, code=answer.meaning)

@@ -33,6 +33,7 @@ from devices.imaging.values import (
     Answer,
     CodesAnswer,
     CodesRequest,
+    FoundCode,
     Hello,
     Limits,
     LookAnswer,
@@ -73,6 +74,7 @@ class Eye:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.coded: frozenset[str] = frozenset()  # materials on whose pages codes are read
         self.track = Track()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -175,7 +177,8 @@ class Eye:
             visit = self._visit
             others = {key: mark for key, mark in self._marks.items() if key != (material, index)}
             others = dict(list(others.items())[-MOST_SEEN:])
-            request = TakeRequest(self.limits, accepts, keep, seen=tuple(others.values()))
+            seen, is_coded = tuple(others.values()), material in self.coded
+            request = TakeRequest(self.limits, accepts, keep, seen=seen, reads_codes=is_coded)
             examined = self._examine(still, request, deadline)
             if visit != self._visit:
                 raise Cancelled("forgotten")
@@ -214,7 +217,7 @@ class Eye:
                 raise self._broken("an answer to another question")
             if visit != self._visit:
                 raise Cancelled("forgotten")
-        return tuple(Code(Private(one.text), one.symbology, CodeSource.CAMERA) for one in answer.codes)
+        return _codes(answer.codes)
 
     def examine(
         self, picture: bytes, deadline: Deadline, keep: bool = False, as_pdf: bool = False, accepts: str = "any"
@@ -365,7 +368,12 @@ def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
         verdicts=answer.verdicts,
         sha256=hashlib.sha256(pdf or picture).hexdigest(),
         is_kept_despite=answer.is_kept_despite,
+        codes=_codes(answer.codes),
     )
+
+
+def _codes(found: tuple[FoundCode, ...]) -> tuple[Code, ...]:
+    return tuple(Code(Private(one.text), one.symbology, CodeSource.CAMERA) for one in found)
 
 
 def _fits(answer: LookAnswer) -> bool:

@@ -19,7 +19,7 @@ from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
-from devices.imaging.values import Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
@@ -82,12 +82,15 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     flat = dewarp.dewarp(still, corners, request.accepts, scale)
     watch.lap("dewarp")
     if outline is not None:
-        verdicts += (_hand_verdict(still, outline), *quality.judge_page(flat, request.accepts, request.limits))
+        least_sharp = request.limits.reblur_at(header.width_px, header.height_px)
+        judged = quality.judge_page(flat, request.accepts, request.limits, least_sharp)
+        verdicts += (_hand_verdict(still, outline), *judged)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
     lying = np.rot90(cleanup.quarter(flat.picture), seen.turn_deg // 90)  # previews know no turn
     mark = fingerprint(np.ascontiguousarray(lying))
     body, picture_bytes = b"", 0
+    found: tuple[FoundCode, ...] = ()
     page = flat.picture
     if not refused or request.keep:
         is_paper = outline is not None and flat.format != "card"
@@ -95,6 +98,11 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(page)))
             page = cleanup.even_light(flat.picture)
         watch.lap("clean")
+        if request.reads_codes:
+            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
+
+            found = on_page(flat.picture) or on_page(page)  # a shadow may hide it: the page without is read second
+            watch.lap("codes")
         capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
         body, picture_bytes = output.encode_page(
             page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
@@ -115,6 +123,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         fingerprint=mark,
         ms=watch.laps,
         alike=find_twin(mark, request.seen),
+        codes=found,
         picture_bytes=picture_bytes,
         side=seen.side.value,
     )

@@ -11,6 +11,7 @@ from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
 from devices.imaging.fields import Picture
 from devices.imaging.values import GATES, Limits, Outline
 
+SHARP_DPI = 200  # cameras of 8 and 13 MP are judged alike; what is coarser is judged as it is
 PREVIEW_REBLUR = 0.35
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
@@ -41,13 +42,13 @@ def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
     return min(min(x / width_px, 1 - x / width_px, y / height_px, 1 - y / height_px) for x, y in corners)
 
 
-def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
+def judge_page(flat: Flat, accepts: str, limits: Limits, least_sharp: float) -> tuple[Verdict, ...]:
     """Return the verdicts of a straightened page: format, flat, dark, bright, sharp, glare, blank."""
     return (
         *judge_format(flat.ratio, accepts, limits),
         *judge_flatness(flat, limits),
         *judge_light(flat.picture, limits),
-        *judge_ink(flat.picture, limits),
+        *judge_ink(flat, limits, least_sharp),
     )
 
 
@@ -86,14 +87,21 @@ def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     )
 
 
-def judge_ink(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
+def judge_ink(flat: Flat, limits: Limits, least_sharp: float) -> tuple[Verdict, ...]:
     """Return the verdicts sharp and blank. A page without edges has nothing to be sharp: it passes `sharp`."""
-    ink = ink_percent(page)
-    ratio = reblur_ratio(page)
+    ink = ink_percent(flat.picture)
+    ratio = reblur_ratio(_at_most(flat.picture, SHARP_DPI / flat.dpi))
     return (
-        Verdict("sharp", ratio, limits.reblur, ratio >= limits.reblur or ink < limits.ink_percent),
+        Verdict("sharp", ratio, least_sharp, ratio >= least_sharp or ink < limits.ink_percent),
         Verdict("blank", ink, limits.ink_percent, ink >= limits.ink_percent),
     )
+
+
+def _at_most(page: Picture, scale: float) -> Picture:
+    """Return the page shrunk by `scale`, never enlarged."""
+    if scale >= 1:
+        return page
+    return np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def reblur_ratio(page: Picture) -> float:

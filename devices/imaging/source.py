@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from devices.api import Deadline, NotReady, TimedOut, WireFault
@@ -25,11 +27,21 @@ class Source:
     """One look through a camera: open in its `with` block and not a moment longer.
 
     `kind` is v4l2 (`place` a device node) or rtsp (`place` its URL); `size_px` (0, 0) leaves the camera's own size.
-    `freeze_s` is how long it may send nothing.
+    `freeze_s` is how long it may send nothing; after `silent_s` of it `on_silence` is called, which may raise.
     """
 
-    def __init__(self, kind: str, place: str, size_px: tuple[int, int], freeze_s: float, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        kind: str,
+        place: str,
+        size_px: tuple[int, int],
+        freeze_s: float,
+        deadline: Deadline,
+        silent_s: float = math.inf,
+        on_silence: Callable[[], None] = lambda: None,
+    ) -> None:
         self._freeze_s = freeze_s
+        self._silent_s, self._on_silence = silent_s, on_silence
         self._link, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -68,19 +80,23 @@ class Source:
             self._link.sendall(b"n")
         except OSError as error:
             raise NotReady("noDevice", "the stream ended") from error
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, self._freeze_s, deadline))
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, self._freeze_s, deadline, self._silent_s))
         if not 0 < length <= MAX_FRAME:
             raise WireFault("picture_too_large", f"{length} bytes")
         return self._read(length, self._freeze_s, deadline)
 
-    def _read(self, count: int, most_s: float, deadline: Deadline) -> bytes:
+    def _read(self, count: int, most_s: float, deadline: Deadline, silent_s: float = math.inf) -> bytes:
         data = bytearray()
         until = time.monotonic() + most_s
+        ask_at = time.monotonic() + silent_s
         while len(data) < count:
             deadline.check("camera")
             left = min(until - time.monotonic(), deadline.left_s())
             if left <= 0 and time.monotonic() >= until:
                 raise TimedOut("camera_frozen")
+            if time.monotonic() >= ask_at:
+                self._on_silence()
+                ask_at = until
             self._link.settimeout(max(0.001, min(SLICE_S, left)))
             try:
                 part = self._link.recv(min(count - len(data), 1 << 20))

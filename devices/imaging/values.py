@@ -37,9 +37,14 @@ class Limits(msgspec.Struct, frozen=True):
     reblur: float = 0.465
     glare_percent: float = 0.2
     ink_percent: float = 0.1
+    camera_reblur: float = 0.0  # instead of `reblur`, in stills of `camera_px`; 0 = never calibrated
     warned: tuple[str, ...] = ()  # gates whose word is shown and recorded, and refuses nothing
     px_per_mm: float = 0.0  # of the desk in a still of `camera_px`; 0 = never calibrated
     camera_px: tuple[int, int] = (0, 0)  # width and height of the calibrated stills
+
+    def reblur_at(self, width_px: int, height_px: int) -> float:
+        """Return the least score of a sharp page in a still of that size."""
+        return self.camera_reblur if self.camera_reblur and self.camera_px == (width_px, height_px) else self.reblur
 
 
 Stage = Literal["empty", "unclear", "moving", "judged", "ready", "taken", "again"]
@@ -113,6 +118,7 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     quality: int = 80
     as_pdf: bool = False
     seen: tuple[bytes, ...] = ()  # fingerprints of the visit's other pages
+    reads_codes: bool = False
 
 
 class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
@@ -166,6 +172,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     fingerprint: bytes
     ms: dict[str, float]
     alike: int = -1  # which of `seen` this page is once more, -1 for none
+    codes: tuple[FoundCode, ...] = ()  # corners in px of the page
     picture_bytes: int = 0
     side: str = ""  # front or back of a resident ID card, "" for any other paper
 

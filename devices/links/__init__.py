@@ -14,10 +14,13 @@ from devices.api import Link
 if TYPE_CHECKING:
     from devices.links.packets import PacketLink
 
-__all__ = ["ALLOWED", "BAUDS", "open_link", "open_packets"]
+__all__ = ["ALLOWED", "BAUDS", "bytes_per_s", "open_link", "open_packets"]
 
 ALLOWED = "serial:PATH?baud=N, tcp:HOST:PORT or pipe:PATH"
+SLOWEST_BYTES = 960  # a second at 9600 8N1: what a serial server or an adapter of unknown speed carries at least
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+DEFAULT_BAUD = 115200
+BITS = 10  # a byte on an 8N1 line
 
 
 def open_link(address: str) -> Link:
@@ -39,10 +42,16 @@ def open_link(address: str) -> Link:
     raise ValueError(f"link {address!r}: allowed are {ALLOWED}")
 
 
+def bytes_per_s(address: str) -> int:
+    """Return how many bytes a second a link carries at least; only a serial one tells."""
+    baud = dict(parse_qsl(address.partition("?")[2])).get("baud", str(DEFAULT_BAUD))
+    return int(baud) // BITS if address.startswith("serial:") else SLOWEST_BYTES
+
+
 def _serial(address: str, rest: str) -> Link:
     path, question, query = rest.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    baud = options.pop("baud", "115200")
+    baud = options.pop("baud", str(DEFAULT_BAUD))
     if not path.startswith("/"):
         raise ValueError(f"link {address!r}: a serial port is a full path, such as serial:/dev/ttyUSB0?baud=115200")
     if options or (question and not query):

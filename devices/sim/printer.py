@@ -1,8 +1,8 @@
 """A receipt printer in a process of its own: `python -m devices.sim printer --tcp`, `--serial` or `--node`.
 
 It keeps every slip as `job-NNN/slip.bin` (bytes as received) and `slip.png`. Controls: paper_out_after(lines),
-near_end, cover_open, jam, hot, broken, offline, mute, garbage, no_clear (each with on=false to end it), refill, mend,
-reset; to look: faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
+near_end, cover_open, jam, hot, broken, offline, mute, garbage, no_clear, one_answer (each with on=false to end it),
+refill, mend, reset; to look: faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
 """
 
 from __future__ import annotations
@@ -205,6 +205,7 @@ class _Printer:
             ("mute", "is_mute"),
             ("garbage", "is_garbled"),
             ("no_clear", "knows_no_clear"),
+            ("one_answer", "answers_one"),
         )
         for name, attribute in switches:
             found[name] = _switch(far_end, attribute)

@@ -66,7 +66,8 @@ class FarEnd:
     def hear(self, data: bytes) -> bytes:
         """Take bytes from the wire and return the answers to the real-time requests among them."""
         answers = b""
-        for request in self._decoder.feed(data):
+        requests = self._decoder.feed(data)
+        for request in requests[:1] if self.answers_one else requests:
             if isinstance(request, escpos.ClearBuffer):
                 if not self.knows_no_clear:
                     self._clear()
@@ -103,7 +104,7 @@ class FarEnd:
         """Put everything right, paper included."""
         self.is_paper_out = self.is_near_end = self.is_cover_open = self.is_jammed = False
         self.is_hot = self.is_broken = self.is_offline = False
-        self.is_mute = self.is_garbled = self.knows_no_clear = False
+        self.is_mute = self.is_garbled = self.knows_no_clear = self.answers_one = False
         self._rows_left: int | None = None
 
     def end_paper_after(self, rows: int) -> None:
@@ -141,6 +142,7 @@ class FarEnd:
             "mute": self.is_mute,
             "garbage": self.is_garbled,
             "no_clear": self.knows_no_clear,
+            "one_answer": self.answers_one,
         }
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────

@@ -149,7 +149,7 @@ class RtspSim:
         self.film.scene.take(0.0, True)
 
     def fault(self, name: str) -> None:
-        """Begin a fault; `close` ends the streams that are open and is over at once. Raises: ValueError."""
+        """Begin one more fault; `close` ends the streams that are open and is over at once. Raises: ValueError."""
         if name not in FAULTS:
             raise ValueError(f"fault {name!r}: allowed are {', '.join(FAULTS)}")
         if name == "close":
@@ -157,7 +157,7 @@ class RtspSim:
         elif name == "half":
             self._server.is_half = True
         else:
-            self.film.change(frozenset({name}))
+            self.film.change(frozenset({*self.film.faults, name}))
 
     def calm(self) -> None:
         """End all faults."""

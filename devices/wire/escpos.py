@@ -155,6 +155,7 @@ CLEAR = bytes((DLE, 0x14, 8, 1, 3, 20, 1, 6, 2, 8))
 CLEARED = bytes((0x37, 0x25, 0x00))  # the answer to it in Epson's and Citizen's manuals; no status has bit 0 set
 # A printer obeys these even inside a picture's bytes, so nothing else we send may hold them.
 REAL_TIME = re.compile(rb"\x10(?:\x04[\x01-\x04]|\x14\x08\x01\x03\x14\x01\x06\x02\x08)")
+_CONTROL = re.compile("[\x00-\x1f\x7f\x80]")
 _RISKY = re.compile(rb"\x10[\x04\x05\x14]")
 
 
@@ -208,7 +209,7 @@ def encode_operation(operation: Operation) -> bytes:  # noqa: PLR0911, PLR0912 -
 
 def encode_text(text: str) -> bytes:
     """Return GB18030 bytes of one line's text. Raises: WireFault on a control character or a lone surrogate."""
-    if any(character < " " or "\x7f" <= character <= "\x80" for character in text):
+    if _CONTROL.search(text):
         raise WireFault("text_control")
     try:
         return text.encode("gb18030")
@@ -216,15 +217,13 @@ def encode_text(text: str) -> bytes:
         raise WireFault("text_code") from error
 
 
-def is_in_font(character: str) -> bool:
-    """Whether a Chinese receipt printer has the character: ASCII and GBK. Beyond that fonts differ; we draw it."""
-    if " " <= character <= "~":
-        return True
+def is_in_font(text: str) -> bool:
+    """Whether a Chinese receipt printer has each character: ASCII and GBK. Beyond that fonts differ; we draw it."""
     try:
-        code = character.encode("gbk")
+        code = text.encode("gbk")
     except UnicodeEncodeError:
         return False
-    return len(code) == 2 and code == character.encode("gb18030")
+    return code == text.encode("gb18030") and _CONTROL.search(text) is None
 
 
 def defuse(data: bytes) -> bytes:

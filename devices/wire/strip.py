@@ -6,6 +6,7 @@ still line up. Source: reference/devices.md §9.1 and §9.3 (text mode; raster o
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
@@ -76,7 +77,7 @@ def columns(text: str) -> int:
 
 def clean(text: str) -> str:
     """Return text that cannot command a printer: no controls, plain spaces, no invisible characters; newlines stay."""
-    return "".join(_clean(character) for character in text)
+    return _ODD.sub(lambda found: _clean(found[0]), text)
 
 
 def wrap(text: str, width: int) -> tuple[str, ...]:
@@ -85,15 +86,19 @@ def wrap(text: str, width: int) -> tuple[str, ...]:
     Only a word longer than a row is broken inside. An empty text is one empty row.
     """
     rows: list[str] = []
-    row = ""
-    for unit in (piece for whole in _units(text) for piece in _pieces(whole, width)):
-        if columns(row) + columns(unit) <= width:
-            row += unit
+    row, taken = "", 0
+    for unit, wide in (piece for whole in _units(text) for piece in _pieces(whole, width)):
+        if taken + wide <= width:
+            row, taken = row + unit, taken + wide
             continue
         if row.rstrip():
             rows.append(row.rstrip())
-        row = unit.lstrip() if unit.isspace() else unit
+        row, taken = ("", 0) if unit.isspace() else (unit, wide)
     return (*rows, row.rstrip()) if row.rstrip() or not rows else tuple(rows)
+
+
+# neither ASCII, a common Han character nor their punctuation: those are clean as they are, and nearly all there is
+_ODD = re.compile("[^ -~\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e]")
 
 
 def _clean(character: str) -> str:
@@ -124,14 +129,16 @@ def _units(text: str) -> Iterator[str]:
         yield unit
 
 
-def _pieces(unit: str, width: int) -> Iterator[str]:
-    piece = ""
+def _pieces(unit: str, width: int) -> Iterator[tuple[str, int]]:
+    """Pieces of at most `width` columns, each with its own."""
+    piece, taken = "", 0
     for character in unit:
-        if columns(piece) + columns(character) > width:
-            yield piece
-            piece = ""
-        piece += character
-    yield piece
+        wide = columns(character)
+        if taken + wide > width:
+            yield piece, taken
+            piece, taken = "", 0
+        piece, taken = piece + character, taken + wide
+    yield piece, taken
 
 
 class _Pen:
@@ -148,7 +155,7 @@ class _Pen:
     def line(self, line: StripLine) -> None:
         for paragraph in clean(line.text).split("\n"):
             for row in wrap(paragraph, self._width // line.scale):
-                if all(escpos.is_in_font(character) for character in row):
+                if escpos.is_in_font(row):
                     self._text(row, line)
                 else:
                     self._picture(row, line)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from kiosk.services.catalogue_types import PAGE_CODE, SCANNED_SOURCES
 from kiosk.services.expressions import (
     CONTEXT_VARIABLES,
     DATE_WORDS,
@@ -51,6 +52,8 @@ class _Scope:
     def __init__(self, raw: dict[str, Any], header: Any) -> None:
         self.situations = [entry["code"] for entry in raw["situations"]]
         self.fields = {field["key"]: field for field in raw["form"]}
+        self.flow = list(raw["kiosk_flow"])
+        self.scanned = [m["code"] for m in raw["materials"] if SCANNED_SOURCES & {m["source"], *m["fallback"]}]
         self.delivery = {field["key"]: field for field in header.get("delivery_choice_fields") or ()}
         vocabularies = {"situation": self.situations, "filed_by": ["self", "agent"]}
         vocabularies["agency_reason"] = ["guardian", "support_duty", "village_committee", "entrusted"]
@@ -75,6 +78,19 @@ class _Scope:
         for value in condition.values if allowed is not None else ():
             if value not in (allowed or ()):
                 yield keys, f"{name} never is {value!r}; it is one of {', '.join(map(str, allowed or ()))}"
+
+    def page_code(self, field: dict[str, Any], material: str, keys: Keys, *, is_part: bool) -> Iterator[Found]:
+        """Yield what is wrong with a field that a code on a scanned paper may fill."""
+        if material not in self.scanned:
+            yield (*keys, "prefill"), f"{material!r} is not a material of this item that is scanned"
+        if is_part:
+            yield (*keys, "prefill"), "a part of another field takes no code"
+        rules = field.get("validation") or {}
+        if field["type"] != "uscc" and not (field["type"] == "text" and rules.get("regex")):
+            yield (*keys, "prefill"), "a code needs a grammar: a text with a regex, or a uscc"
+        is_needed = field["required"] or field.get("required_if")
+        if is_needed and "form" in self.flow and "materials" in self.flow[self.flow.index("form") :]:
+            yield (*keys, "prefill"), "a field that is needed is filled in before the papers are scanned"
 
 
 def _values_of(field: dict[str, Any]) -> list[str] | None:
@@ -121,6 +137,8 @@ def _field_mistakes(field: dict[str, Any], scope: _Scope, keys: Keys, siblings: 
     source = str(field.get("prefill") or "")
     if source.startswith("form.") and source[5:] not in scope.fields:
         yield (*keys, "prefill"), f"{source[5:]!r} is not a field of this item"
+    if source.startswith(PAGE_CODE):
+        yield from scope.page_code(field, source.removeprefix(PAGE_CODE), keys, is_part=siblings is not None)
     names = [option["value"] for option in field.get("options") or ()]
     for at, value in enumerate(names):
         if value in names[:at]:

@@ -60,6 +60,12 @@ ResultType = Annotated[str, Meta(extra={"vocabulary": "result_type"})]
 OfflineMode = Annotated[str, Meta(extra={"vocabulary": "offline_mode"})]
 KioskStep = Annotated[str, Meta(extra={"vocabulary": "kiosk_step"})]
 
+PAGE_CODE = "page_code."
+"""How a field's `prefill` begins that a code on a scanned paper may fill; the material's code follows."""
+
+SCANNED_SOURCES = frozenset({"scan", "camera", "library", "e_licence", "agent_upload", "witness_statement"})
+"""What ends in a scan for now: library and licences are not asked yet, photographs are laid on the desk."""
+
 
 class FieldType(StrEnum):
     """The 25 kinds of form field (vocabulary `field_type`)."""

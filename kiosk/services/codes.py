@@ -12,8 +12,8 @@ from enum import StrEnum
 import msgspec
 
 from devices.api import Code, Private
-from kiosk.services.catalogue_types import Field, FieldType
-from kiosk.services.numbers import is_valid_id_number, is_valid_permanent_number
+from kiosk.services.catalogue_types import PAGE_CODE, Field, FieldType
+from kiosk.services.numbers import is_valid_id_number, is_valid_permanent_number, is_valid_uscc
 from kiosk.services.slip import check_code
 from kiosk.station.errors import KioskError
 
@@ -77,13 +77,20 @@ def accept_code(code: Code, use: CodeUse) -> AcceptedCode:
 
 
 def accept_for_field(code: Code, field: Field) -> AcceptedCode:
-    """Return the text on a code shown for a field that takes one (`prefill: barcode`), by that field's own grammar.
+    """Return the text on a code shown for a field that takes one, by that field's own grammar.
 
-    A field without a grammar takes no code. Raises: CodeRefused.
+    Such a field says `prefill: barcode` or names the paper that carries the code (`kiosk.services.page_codes`). One
+    without a grammar takes no code. Raises: CodeRefused.
     """
     text = _plain(code)
     rules = field.validation
-    if field.type is not FieldType.TEXT or field.prefill != "barcode" or not rules.regex:
+    if not (field.prefill == "barcode" or field.prefill.startswith(PAGE_CODE)):
+        raise CodeRefused("code_grammar")
+    if field.type is FieldType.USCC:
+        if not is_valid_uscc(text):
+            raise CodeRefused(_why(text))
+        return AcceptedCode(field.key, Private(text))
+    if field.type is not FieldType.TEXT or not rules.regex:
         raise CodeRefused("code_grammar")
     if re.fullmatch(rules.regex, text) is None or (rules.max_length and len(text) > rules.max_length):
         raise CodeRefused(_why(text))

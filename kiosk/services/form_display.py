@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from kiosk.services.catalogue import FieldType
+from kiosk.services.catalogue_types import PAGE_CODE
 from kiosk.services.dates import compose_date, compose_money, compose_month, date_of, month_of
 from kiosk.services.fields import CHOICES, FormContext, Leaf, is_in_region, options_of
 from kiosk.services.form_input import CONSENT_READ
@@ -111,6 +112,8 @@ def compose_hint(leaf: Leaf, locale: str, locked: bool, has_options: bool) -> st
         return texts("form.hint.needs_network", locale)
     if field.type in (FieldType.DATE, FieldType.MONTH):
         return texts(f"form.hint.{field.type}", locale)
+    if field.prefill.startswith(PAGE_CODE) and not leaf.is_required:
+        return texts("form.hint.from_page", locale)
     if field.validation.note_zh and locale == "zh":
         return field.validation.note_zh
     return "" if leaf.is_required else texts("form.hint.optional", locale)

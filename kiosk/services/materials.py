@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from kiosk.services.catalogue import Material, ServiceItem
+from kiosk.services.catalogue_types import SCANNED_SOURCES
 from kiosk.services.expressions import holds
 from kiosk.services.fields import Answers, FormContext, variables
 
@@ -16,8 +17,6 @@ DEFAULT_PAGES = (1, 6)
 
 _CARD = "M-ID"
 _MAY_FOLLOW = "容缺"
-_SCANNED_SOURCES = frozenset({"scan", "camera", "library", "e_licence", "agent_upload", "witness_statement"})
-"""What ends in a scan for now: library and licences are not asked yet, photographs are laid on the desk."""
 
 
 class MaterialStatus(StrEnum):
@@ -106,7 +105,7 @@ def _status(
 def _state(material: Material, status: MaterialStatus, pages: int, locale: str) -> MaterialState:
     least, most = _limits(material)
     is_open = status in (MaterialStatus.NEEDED, MaterialStatus.SCANNED, MaterialStatus.DEFERRED)
-    is_asked = material.reuse_scope != "shared_data" and bool(_SCANNED_SOURCES & {material.source, *material.fallback})
+    is_asked = material.reuse_scope != "shared_data" and bool(SCANNED_SOURCES & {material.source, *material.fallback})
     return MaterialState(
         code=material.code,
         name=material.name(locale),

@@ -73,6 +73,7 @@ class Session(msgspec.Struct, frozen=True):
     consent_hash: str = ""
     consent_at_wall_s: float = 0.0
     answers: Mapping[str, Private[str]] = {}
+    coded: tuple[str, ...] = ()  # keys of answers that a code on a scanned page filled
     form_page: int = 0
     focus: str = ""
     shows_errors: bool = False

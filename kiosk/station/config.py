@@ -176,6 +176,22 @@ class StateConfig(Section, frozen=True, kw_only=True):
     reserve_mb: Annotated[int, Meta(ge=10, le=1_000_000)] = 200
 
 
+class ImagingConfig(Section, frozen=True, kw_only=True):
+    """When a page on the desk is refused (docs/imaging.md, Gates). What is not named: as calibrated, else as built."""
+
+    edge_percent: Annotated[float, Meta(ge=0, le=10)] | None = None  # whole: a corner nearer to the frame's edge
+    stable_frames: Annotated[int, Meta(ge=3, le=60)] | None = None  # still: so many frames without motion
+    motion_percent: Annotated[float, Meta(ge=0.05, le=5)] | None = None  # of the frame's diagonal
+    hand_percent: Annotated[float, Meta(ge=0.05, le=20)] | None = None  # of the frame changed beside the page
+    format_percent: Annotated[float, Meta(ge=1, le=20)] | None = None  # side ratio off what was asked for
+    flat_percent: Annotated[float, Meta(ge=1, le=20)] | None = None  # side ratio off the paper's own format
+    dark_level: Annotated[float, Meta(ge=10, le=200)] | None = None  # 0 to 255, the page's middle brightness
+    bright_level: Annotated[float, Meta(ge=180, le=255)] | None = None
+    sharp: Annotated[float, Meta(ge=0.05, le=0.95)] | None = None  # the least score, as `calibrate camera` prints it
+    glare_percent: Annotated[float, Meta(ge=0.01, le=50)] | None = None  # of the page under a highlight
+    ink_percent: Annotated[float, Meta(ge=0.005, le=5)] | None = None  # less is a blank page
+
+
 class SimulationConfig(Section, frozen=True, kw_only=True):
     """Training and demonstration: simulated far ends, the dock that plays with them, a local sandbox."""
 
@@ -194,6 +210,7 @@ class Config(Section, frozen=True, kw_only=True):
     platform: PlatformConfig = PlatformConfig()
     sync: SyncConfig = SyncConfig()
     technician: TechnicianConfig = TechnicianConfig()
+    imaging: ImagingConfig = ImagingConfig()
     simulation: SimulationConfig = SimulationConfig()
     profile: Literal["development", "production"] = "development"  # production: no device key in a plain file
     catalogue: str = ""  # folder of service items, relative to this file; empty = the one that comes with the program
@@ -276,6 +293,9 @@ def _conflicts(config: Config) -> list[str]:
     for at, url in enumerate(config.platform.urls):
         if url.rstrip("/") in {one.rstrip("/") for one in config.platform.urls[:at]}:
             mistakes.append(f"platform.urls[{at}]: {url!r} — each address once, the usual one first")
+    dark, bright = config.imaging.dark_level, config.imaging.bright_level
+    if dark is not None and dark >= (235 if bright is None else bright):
+        mistakes.append(f"imaging.dark_level: {dark} — below imaging.bright_level")
     if 0 < config.sync.max_bytes_per_s < SLOWEST_BYTES_PER_S:
         mistakes.append(f"sync.max_bytes_per_s: {config.sync.max_bytes_per_s} — 0 for no limit, or at least 4096")
     hours = config.sync.large_parts

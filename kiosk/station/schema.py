@@ -6,6 +6,7 @@ pattern of a text in words.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -79,10 +80,12 @@ def _value_mistakes(raw: Any, kind: inspect.Type, keys: Keys, words_for_it: str)
             yield keys, f"{shown(raw)} — at most {kind.max_length} characters"
         elif kind.pattern and re.search(kind.pattern, raw) is None:
             yield keys, f"{shown(raw)} — {words_for_it or f'must match {kind.pattern}'}"
-    if isinstance(kind, inspect.IntType):
-        if kind.ge is not None and raw < kind.ge:
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        if not math.isfinite(raw):  # TOML knows nan and inf; a comparison with nan is never true
+            yield keys, f"{raw} — {_allowed(kind)}"
+        elif kind.ge is not None and raw < kind.ge:
             yield keys, f"{raw} — at least {kind.ge}"
-        if kind.le is not None and raw > kind.le:
+        elif kind.le is not None and raw > kind.le:
             yield keys, f"{raw} — at most {kind.le}"
 
 
@@ -136,9 +139,10 @@ def vocabularies_used(kind: inspect.Type) -> frozenset[str]:
     return frozenset(found)
 
 
-_PYTHON: dict[type, type] = {
+_PYTHON: dict[type, type | tuple[type, ...]] = {
     inspect.StrType: str,
     inspect.IntType: int,
+    inspect.FloatType: (int, float),
     inspect.BoolType: bool,
     inspect.VarTupleType: list,
     inspect.DictType: dict,
@@ -148,6 +152,7 @@ _PYTHON: dict[type, type] = {
 _KIND_WORDS: dict[type, str] = {
     inspect.StrType: "a text",
     inspect.IntType: "a whole number",
+    inspect.FloatType: "a number",
     inspect.BoolType: "true or false",
     inspect.VarTupleType: "a list",
     inspect.DictType: "a mapping",

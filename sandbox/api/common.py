@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from anyio import CapacityLimiter, to_thread
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.requests import ClientDisconnect, Request
@@ -19,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox import store
 from sandbox.canonical import MAX_DEPTH, NotCanonical, decode_json
 from sandbox.fixed import Fixed
-from sandbox.platform import Platform
+from sandbox.platform import Caller, Platform
 from sandbox.problems import Problem
 
 KIB = 1024
@@ -28,19 +26,11 @@ HEARTBEAT_LIMIT = 16 * KIB
 PUT_LIMIT = 1024 * KIB
 HEAVY_AT_ONCE = 8
 KEYS_KEPT = 100_000
-_HEAVY: WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter] = WeakKeyDictionary()
+_HEAVY = ThreadPoolExecutor(HEAVY_AT_ONCE, thread_name_prefix="heavy")  # it has no thread yet when workers are made
 Result = TypeVar("Result")
 WAITING = (202, 409, 423, 429, 503)
 RETRY_S = 5
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The device behind a token. `scope` is `all`, or `drain` while the device is suspended."""
-
-    dev: str
-    scope: str
 
 
 def platform_of(request: Request) -> Platform:
@@ -58,8 +48,7 @@ async def run_quick(act: Callable[..., Result], *words: Any) -> Result:
 
 async def run_heavy(act: Callable[..., Result], *words: Any) -> Result:
     """Run what waits for disks or opens blobs in a thread, few at a time: heartbeats need the other threads."""
-    limit = _HEAVY.setdefault(asyncio.get_running_loop(), CapacityLimiter(HEAVY_AT_ONCE))
-    return await to_thread.run_sync(act, *words, limiter=limit)
+    return await asyncio.get_running_loop().run_in_executor(_HEAVY, act, *words)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -80,8 +69,13 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 async def read_json(request: Request, limit: int = JSON_LIMIT) -> dict[str, Any]:
     """Return a JSON object from the body. Raises: Problem 400 or 413."""
+    return check_json(await read_body(request, limit))
+
+
+def check_json(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a body is. Raises: Problem 400."""
     try:
-        value = decode_json(await read_body(request, limit))
+        value = decode_json(body)
         check_plain(value)
     except NotCanonical as fault:
         raise Problem(400, "bad_request", "The body is not JSON.") from fault
@@ -116,18 +110,32 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-async def authenticate(request: Request, *, may_drain: bool = False) -> Caller:
-    """Return who calls. Raises: Problem 401 `token_expired`, 403 `device_suspended` or `device_revoked`."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    platform = platform_of(request)
-    caller = None
-    if scheme.lower() == "bearer" and secret:
-        caller = await run_quick(_find_caller, platform, secret.strip())
+async def authenticate(request: Request, *, may_drain: bool = False, may_be_recent: bool = False) -> Caller:
+    """Return who calls. `may_be_recent`: that it was so five seconds ago will do.
+
+    Raises: Problem 401 `token_expired`, 403 `device_suspended` or `device_revoked`.
+    """
+    platform, digest = platform_of(request), token_hash(request)
+    caller = platform.callers.get(digest) if may_be_recent else None
     if caller is None:
-        raise Problem(401, "token_expired", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        caller = await run_quick(find_caller, platform, digest)
+        platform.callers.put(digest, caller)
     if caller.scope == "drain" and not may_drain:
         raise Problem(403, "device_suspended")
     return caller
+
+
+def token_hash(request: Request) -> str:
+    """Return the hash under which a request's token is kept. Raises: Problem 401 when it carries none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise unknown_token()
+    return store.text_sha256(secret.strip())
+
+
+def unknown_token() -> Problem:
+    """Return the answer to a token that is none, or none any more."""
+    return Problem(401, "token_expired", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 _CALLER = Fixed(
@@ -138,10 +146,11 @@ _CALLER = Fixed(
 _CERTIFICATE = Fixed(sa.select(store.certificate).where(store.certificate.c.serial == sa.bindparam("v_serial")))
 
 
-def _find_caller(platform: Platform, secret: str) -> Caller | None:
-    found = platform.store.one(_CALLER, {"v_secret": store.text_sha256(secret), "v_now": platform.now()})
+def find_caller(platform: Platform, digest: str) -> Caller:
+    """Return whose token it is, as the database has it now. Raises: Problem 401, 403 `device_revoked`."""
+    found = platform.store.one(_CALLER, {"v_secret": digest, "v_now": platform.now()})
     if found is None:
-        return None
+        raise unknown_token()
     if found["state"] == "revoked":
         raise Problem(403, "device_revoked")
     return Caller(found["dev"], "drain" if found["state"] == "suspended" else found["scope"])

@@ -9,28 +9,26 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from cryptography import x509
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import device_commands, signed, store
+from sandbox import signed, store
 from sandbox.api.common import (
     HEARTBEAT_LIMIT,
     authenticate,
-    device_key,
     is_current,
     platform_of,
-    read_json,
-    run_quick,
+    read_body,
+    token_hash,
 )
-from sandbox.beats import Beat
+from sandbox.beats import Letter
 from sandbox.platform import Platform
 from sandbox.problems import Problem
+from sandbox.pulse import take_letters
 
 NONCE = re.compile(r"[0-9A-Za-z_-]{16,64}")  # 128 bits are 22 characters of base64url or 32 hex digits
-SEEN_MAX = 200_000
 KEYS_VERSION = 1  # rises with every change of the key set; this platform rotates none yet
 
 
@@ -72,42 +70,10 @@ def keys_bundle(platform: Platform) -> str:
 
 async def take_heartbeat(request: Request) -> Response:
     """Keep the newest heartbeat of a device and answer with signed time, commands due and results taken."""
-    caller = await authenticate(request, may_drain=True)
-    body = await read_json(request, HEARTBEAT_LIMIT)
     platform = platform_of(request)
-    beat = await run_quick(_verify_heartbeat, platform, caller.dev, body)
-    listed = beat.value.get("results")
-    taken = await run_quick(device_commands.take_results, platform, caller.dev, listed) if listed else []
-    told = await platform.beats.keep(platform.store, beat, partial(device_commands.answer_beats, platform))
-    if len(platform.seen_serials) >= SEEN_MAX:
-        platform.seen_serials.clear()
-    platform.seen_serials.add(beat.serial)
-    answer = {"typ": "heartbeat", "n": beat.n, "now": platform.now(), **told, "ack_results": taken}
-    return JSONResponse(platform.sign("time", signed.TIME, answer))
-
-
-def _verify_heartbeat(platform: Platform, dev: str, body: dict[str, Any]) -> Beat:
-    try:
-        value, payload, serial = signed.open_object(
-            body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev)
-        )
-    except signed.BadSignature as fault:
-        raise Problem(403, "bad_signature") from fault
-    number = value.get("n")
-    if value.get("dev") != dev or not isinstance(number, int) or isinstance(number, bool):
-        raise Problem(400, "bad_request", "A heartbeat names its device and number.")
-    renew_at = 0 if serial in platform.seen_serials else _find_renewal(platform, serial)
-    return Beat(dev, serial, number, payload.decode(), value, platform.now(), renew_at)
-
-
-def _find_renewal(platform: Platform, serial: str) -> int:
-    """Return when two thirds of a certificate's life are over; asked until a beat with it is stored."""
-    found = platform.store.one(sa.select(store.certificate.c.pem).where(store.certificate.c.serial == serial))
-    if found is None:
-        return 0
-    certificate = x509.load_pem_x509_certificate(found["pem"].encode())
-    begin, end = (int(m.timestamp()) for m in (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
-    return begin + (end - begin) * 2 // 3
+    letter = Letter(token_hash(request), await read_body(request, HEARTBEAT_LIMIT))
+    answer = await platform.beats.keep(letter, partial(take_letters, platform))
+    return Response(answer, media_type="application/json")
 
 
 def last_heartbeat(platform_store: store.PlatformStore, dev: str) -> dict[str, Any] | None:

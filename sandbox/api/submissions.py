@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox import couriers, intake
-from sandbox.api.common import PUT_LIMIT, authenticate, platform_of, read_json, run_heavy, run_quick
+from sandbox.api.common import PUT_LIMIT, authenticate, find_caller, platform_of, read_json, run_heavy, token_hash
+from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import UUID7
 
 
 async def put(request: Request) -> Response:
     """Commit a submission, or return the receipt it already has."""
-    caller = await authenticate(request, may_drain=True)
+    await authenticate(request, may_drain=True, may_be_recent=True)  # before we read what a stranger sends
     sid = _sid(request)
     body = await read_json(request, PUT_LIMIT)
-    platform = platform_of(request)
-    dev = await run_quick(couriers.signer_of, platform, caller, body.get("envelope"))
-    carrier = caller.dev if dev != caller.dev else ""
-    return _respond(await run_heavy(intake.take, platform, dev, sid, body, carrier))
+    return _respond(await run_heavy(_commit, platform_of(request), token_hash(request), sid, body))
+
+
+def _commit(platform: Platform, digest: str, sid: str, body: dict[str, Any]) -> intake.Answer:
+    caller = find_caller(platform, digest)  # the commit point asks anew
+    dev = couriers.signer_of(platform, caller, body.get("envelope"))
+    return intake.take(platform, dev, sid, body, caller.dev if dev != caller.dev else "")
 
 
 async def status(request: Request) -> Response:

@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox import rotation, store
-from sandbox.api.common import JSON_LIMIT, device_key, platform_of, read_body
+from sandbox.api.common import JSON_LIMIT, device_key, platform_of, read_body, run_quick
 from sandbox.canonical import NotCanonical, decode_b64url, decode_json
+from sandbox.fixed import Fixed
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.signed import BadSignature, verify_raw
@@ -39,7 +39,7 @@ async def give_token(request: Request) -> Response:
     assertions = form.get("client_assertion", [])
     if any(form.get(key) != [value] for key, value in expected.items()) or len(assertions) != 1:
         raise Problem(400, "bad_request", "This is not a client_credentials request with a JWT assertion.")
-    return JSONResponse(await run_in_threadpool(_exchange, platform_of(request), assertions[0]))
+    return JSONResponse(await run_quick(_exchange, platform_of(request), assertions[0]))
 
 
 def _exchange(platform: Platform, assertion: str) -> dict[str, Any]:
@@ -51,21 +51,31 @@ def _exchange(platform: Platform, assertion: str) -> dict[str, Any]:
     secret = secrets.token_urlsafe(32)
     try:
         with platform.store.begin() as connection:
-            state = connection.execute(sa.select(store.device.c.state).where(store.device.c.dev == dev)).scalar_one()
+            state = _STATE.rows(connection, {"v_dev": dev})[0]["state"]
             if state == "revoked":
                 raise Problem(401, "device_revoked")
             standing = rotation.standing_of(connection, serial, now)
             if standing == "ended":
                 raise Problem(401, "bad_assertion", "This certificate signs in no more.")
-            connection.execute(store.assertion.delete().where(store.assertion.c.expires < now - LATE_S))
-            connection.execute(store.token.delete().where(store.token.c.expires < now))
-            connection.execute(store.assertion.insert().values(dev=dev, jti=claims["jti"], expires=claims["exp"]))
+            _USE.run(connection, {"dev": dev, "jti": claims["jti"], "expires": claims["exp"]})
             scope = "drain" if state == "suspended" or standing == "expired" else "all"
             values = {"sha256": store.text_sha256(secret), "dev": dev, "scope": scope, "expires": now + TOKEN_LIFE_S}
-            connection.execute(store.token.insert().values(**values))
+            _GIVE.run(connection, values)
     except IntegrityError as fault:
         raise Problem(401, "bad_assertion", "This assertion was used before.") from fault
     return {"access_token": secret, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S, "now": now}
+
+
+_STATE = Fixed(sa.select(store.device.c.state).where(store.device.c.dev == sa.bindparam("v_dev")))
+_USE, _GIVE = Fixed(store.assertion.insert()), Fixed(store.token.insert())
+
+
+def drop_stale(platform: Platform) -> None:
+    """Forget tokens and assertions whose time is over; neither is believed any more."""
+    now = platform.now()
+    with platform.store.begin(is_lasting=False) as connection:
+        connection.execute(store.assertion.delete().where(store.assertion.c.expires < now - LATE_S))
+        connection.execute(store.token.delete().where(store.token.c.expires < now))
 
 
 def _verify(platform: Platform, assertion: str) -> tuple[dict[str, Any], str]:

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import RowMapping
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -63,7 +62,7 @@ def _tus(handler: Handler) -> Handler:
 
 async def describe(request: Request) -> Response:
     """Say what this tus server can do."""
-    await authenticate(request, may_drain=True)
+    await authenticate(request, may_drain=True, may_be_recent=True)
     headers = {
         **HEADERS,
         "Tus-Version": TUS,
@@ -76,7 +75,7 @@ async def describe(request: Request) -> Response:
 @_tus
 async def create(request: Request) -> Response:
     """Open an upload, or find the one this part already has."""
-    caller = await authenticate(request, may_drain=True)
+    caller = await authenticate(request, may_drain=True, may_be_recent=True)
     length = _number(request.headers.get("upload-length", ""))
     sid, part, sha256 = _decode_metadata(request.headers.get("upload-metadata", ""))
     if length > MAX_BYTES:
@@ -88,6 +87,8 @@ async def create(request: Request) -> Response:
         raise Problem(507, "storage_full")
     key = {"dev": caller.dev, "sid": sid, "part": part, "sha256": sha256}
     row = await run_quick(find_or_create, platform, key, length)
+    if not row["is_complete"]:
+        platform.open_uploads.put((caller.dev, row["id"]), row)
     headers = {"Location": f"/v1/uploads/{row['id']}", "Upload-Expires": formatdate(row["expires"], usegmt=True)}
     return Response(status_code=201, headers=headers)
 
@@ -95,7 +96,7 @@ async def create(request: Request) -> Response:
 @_tus
 async def tell_offset(request: Request) -> Response:
     """Say how many bytes are here."""
-    caller = await authenticate(request, may_drain=True)
+    caller = await authenticate(request, may_drain=True, may_be_recent=True)
     platform = platform_of(request)
     row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
     is_whole = row["is_complete"] or await run_heavy(is_settled, platform, row)
@@ -111,11 +112,13 @@ async def tell_offset(request: Request) -> Response:
 @_tus
 async def append(request: Request) -> Response:
     """Append bytes at the offset. Whatever arrived before a cut stays."""
-    caller = await authenticate(request, may_drain=True)
+    caller = await authenticate(request, may_drain=True, may_be_recent=True)
     if request.headers.get("content-type") != "application/offset+octet-stream":
         raise Problem(415, "bad_request", "PATCH carries application/offset+octet-stream.")
     platform = platform_of(request)
-    row = await run_quick(_find, platform, caller.dev, request.path_params["upload_id"])
+    key = (caller.dev, request.path_params["upload_id"])
+    row = platform.open_uploads.get(key) or await run_quick(_find, platform, *key)
+    platform.open_uploads.drop(key)  # until we know how this one ends
     offset = _number(request.headers.get("upload-offset", ""))
     if row["is_complete"]:
         raise _conflict(row["length"])
@@ -127,6 +130,8 @@ async def append(request: Request) -> Response:
             here += await _write_stream(request, platform, file, row["length"] - offset)
             if here == row["length"]:
                 await run_heavy(_settle, platform, row)
+            else:
+                platform.open_uploads.put(key, row)
     except Held as fault:
         raise Problem(423, "locked", retry_after_s=1) from fault
     headers = {"Upload-Offset": str(here), "Upload-Expires": formatdate(row["expires"], usegmt=True)}
@@ -165,7 +170,7 @@ async def _write_stream(request: Request, platform: Platform, file: BinaryIO, ro
                 await writing
                 writing = None
             if writing is None:
-                writing = asyncio.create_task(run_in_threadpool(_write, file, waiting))
+                writing = asyncio.create_task(run_quick(_write, file, waiting))
                 waiting = []
     except ClientDisconnect as fault:
         raise Problem(400, "bad_request", "The connection was cut.") from fault
@@ -234,8 +239,9 @@ def _settle(platform: Platform, row: RowMapping) -> bool:
         return True
     platform.blobs.drop(row["id"])
     with platform.store.begin() as connection:
-        connection.execute(store.upload.update().where(mine).values(spoiled=store.upload.c.spoiled + 1))
-    if row["spoiled"] + 1 >= SPOILED:
+        again = store.upload.update().where(mine).values(spoiled=store.upload.c.spoiled + 1)
+        spoiled = connection.execute(again.returning(store.upload.c.spoiled)).scalar_one()
+    if spoiled >= SPOILED:
         raise Problem(422, "hash_mismatch")
     raise Problem(410, "upload_spoiled", "The bytes do not have the promised hash; start again.")
 

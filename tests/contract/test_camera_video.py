@@ -103,6 +103,20 @@ def test_a_stream_that_stands_still_is_told_in_time(
         short.watch(lambda _: far.control.call("fault", name=fault), Deadline(45))  # type: ignore[attr-defined]
 
 
+def test_a_silent_stream_of_a_camera_that_is_not_reached_is_gone_long_before_it_stands_still(
+    far: SimProcess, camera: Camera, camera_eye: Eye
+) -> None:
+    """A pulled network cable hangs nothing up."""
+    patient = make_device(DeviceKind.CAMERA, "", far.link, eye=camera_eye, freeze_s=45.0)
+
+    def unplug(_: object) -> None:
+        far.control.call("fault", name="refuse")
+        far.control.call("fault", name="freeze")
+
+    with pytest.raises(NotReady, match="not reached"):
+        patient.watch(unplug, Deadline(90))  # type: ignore[attr-defined]
+
+
 def test_a_camera_that_hangs_up_or_is_not_there_is_no_device(far: SimProcess, camera: Camera, camera_eye: Eye) -> None:
     far.control.call("fault", name="refuse")
     with pytest.raises(NotReady):

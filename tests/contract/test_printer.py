@@ -132,6 +132,17 @@ def test_nothing_is_sent_to_a_printer_that_is_not_ready(printer_rig, fault, erro
     driver.close()
 
 
+def test_a_printer_that_forgets_a_question_beside_another_is_asked_one_by_one(printer, printer_rig):
+    printer_rig.call("one_answer")
+    printer_rig.call("near_end")
+    assert printer.status(soon()).code == "paper_low"  # that is the fourth answer
+    assert printer.print(SLIP, soon()).supply is SupplyState.LOW
+    printer_rig.call("near_end", on=False)
+    printer_rig.call("cover_open")
+    assert printer.status(soon()).code == "cover_open"
+    assert [job["is_complete"] for job in printer_rig.jobs()] == [True]
+
+
 def test_paper_near_its_end_prints_and_says_so(printer, printer_rig):
     printer_rig.call("near_end")
     assert printer.print(SLIP, soon()).supply is SupplyState.LOW

@@ -46,6 +46,7 @@ def _demo(out: Path, *words: str) -> tuple[int, dict[str, object]]:
     return done.returncode, json.loads(lines[-1]) if lines else {}
 
 
+@pytest.mark.cold_start
 def test_the_default_visit_is_delivered_once_and_leaves_its_papers(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     code, summary = _demo(out)

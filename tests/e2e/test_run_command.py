@@ -92,6 +92,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Running]]:
         yield begin
 
 
+@pytest.mark.cold_start
 def test_it_ends_in_order_and_a_second_one_is_refused(start: Callable[[], Running]) -> None:
     first = start()
     first.wait_for("platform answers")

@@ -235,7 +235,12 @@ def test_a_suspended_device_may_only_drain_and_a_revoked_one_nothing(
     assert sender.put(consignment).status_code == 201
     assert sender.beat().status_code == 200
     assert platform.device_state(sender.dev) == "suspended"
+    late = sender.pack({"signature": (b"ink", "image/png")})
+    sender.upload(late)  # whoever uploads is remembered for a moment: what follows must ask anew all the same
     platform.command("device", sender.dev, "revoked")
+    assert refusal(sender.put(late)) == (403, "device_revoked")
+    assert refusal(sender.beat()) == (403, "device_revoked")
+    assert platform.commits(late.sid) == 0
     assert refusal(sender.status(consignment.sid)) == (403, "device_revoked")
     assert refusal(sender.ask_token(sender.assertion())) == (401, "device_revoked")
     with pytest.raises(Exception, match="exit status 1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import msgspec
@@ -49,6 +50,7 @@ VALUES = (
 )
 PEOPLE = tuple(everybody())
 CANARIES = canaries(*everybody().values())
+EXAMPLES = 300 if os.environ.get("JINBAN_CHAOS") else 90
 HOME_AGAIN = (State.ATTRACT, State.FAREWELL)
 
 Move = Callable[[Walk], None]
@@ -139,7 +141,7 @@ MOVES = st.one_of(
 
 
 @pytest.mark.no_cover  # thousands of steps that the other files of this folder measure one by one
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begin=st.integers(0, 60), moves=st.lists(MOVES, min_size=8, max_size=60))
 def test_nothing_of_a_person_survives_the_visit(catalogue, begin, moves):
     walk = Walk(catalogue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import cv2
@@ -51,6 +52,26 @@ def test_a_thumbnail_is_decoded_no_larger_than_it_is_shown(qapp):
     image = pages.requestImage("M-BANK/0", QSize(), QSize(144, 192))
     assert asked == ["M-BANK/0"]
     assert (image.width(), image.height()) == (144, 108)
+
+
+def test_thumbnails_are_decoded_beside_the_screen_and_shown(open_screen, qtbot):
+    jpeg = cv2.imencode(".jpg", np.full((1754, 1240, 3), (40, 200, 40), np.uint8))[1].tobytes()
+    threads = []
+
+    def page_jpeg(key):
+        threads.append(threading.get_ident())
+        return jpeg
+
+    screen = open_screen((1080, 1920), page_jpeg=page_jpeg)
+    screen.show(views("zh")["scan-kept"])
+
+    def green() -> bool:
+        rgb = pixels(screen.window.grabWindow()).astype(int)
+        return bool(((rgb[..., 1] > 180) & (rgb[..., 0] < 80) & (rgb[..., 2] < 80)).sum() > 2000)
+
+    qtbot.waitUntil(green, timeout=45_000)
+    assert set(threads)
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("jpeg", [None, b"", b"not a picture"])

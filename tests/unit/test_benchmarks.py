@@ -71,6 +71,24 @@ def test_only_strict_makes_a_missed_goal_a_failure(measured, strict, holds, code
     assert ("reader.ratio" in done.stderr) is not holds
 
 
+def test_one_that_fails_is_told_and_the_others_keep_their_figures(tmp_path, monkeypatch):
+    def measure(name: str, machine: dict[str, object]) -> Result:
+        if name == "reader":
+            raise OSError("the line\nis cut")
+        return {"name": name, "machine": machine, "figures": {"ratio": a_figure()}}
+
+    monkeypatch.setattr(program, "measure", measure)
+    page = tmp_path / "page.md"
+    done = CliRunner().invoke(program.main, ["queue", "reader", "seal", "--json", "--markdown", str(page)])
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == "did not run to their end: reader"
+    figures = {result["name"]: result["figures"] for result in json.loads(done.stdout)}
+    assert [*figures] == ["queue", "reader", "seal"]
+    assert figures["queue"] == figures["seal"] == {"ratio": a_figure()}
+    assert figures["reader"]["runs"]["ours"] == "OSError: the line is cut"
+    assert "| reader | runs | 0  | to its end | NO |  |" in page.read_text("utf-8")
+
+
 def test_the_page_shows_ratios_first_and_absolute_values_as_this_machines(tmp_path, measured):
     measured(ratio=a_figure(holds=False), memory=a_figure(goal="", unit="MB PSS", value=138, theirs=""))
     page = tmp_path / "docs" / "benchmarks.md"

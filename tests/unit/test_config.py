@@ -218,3 +218,30 @@ def test_a_key_place_that_cannot_be_is_named(tmp_path, line, key, allowed):
 def test_a_profile_nobody_knows_is_named(tmp_path):
     (mistake,) = mistakes_of(tmp_path, 'profile = "live"\n' + MINIMAL)
     assert mistake == "profile: 'live' — one of 'development', 'production'"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("sharp = 0", "imaging.sharp: 0 — at least 0.05"),
+        ("sharp = 2.5", "imaging.sharp: 2.5 — at most 0.95"),
+        ("sharp = true", "imaging.sharp: True — a number"),
+        ("glare_percent = nan", "imaging.glare_percent: nan — a number"),
+        ("ink_percent = inf", "imaging.ink_percent: inf — a number"),
+        ("stable_frames = 8.5", "imaging.stable_frames: 8.5 — a whole number"),
+        ("dark_level = 200\nbright_level = 190", "imaging.dark_level: 200.0 — below imaging.bright_level"),
+    ],
+)
+def test_a_gates_limit_that_makes_no_sense_is_refused_in_words(tmp_path, line, said):
+    assert mistakes_of(tmp_path, MINIMAL + "[imaging]\n" + line) == (said,)
+
+
+def test_an_unknown_gate_is_named_with_those_there_are(tmp_path):
+    (mistake,) = mistakes_of(tmp_path, MINIMAL + "[imaging]\nblurry = 1")
+    assert mistake.startswith("imaging.blurry: unknown key — known are edge_percent, stable_frames")
+
+
+def test_whole_numbers_are_taken_where_a_number_is_meant(tmp_path):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL + "[imaging]\nbright_level = 240", "utf-8")
+    assert load_config(path).imaging.bright_level == 240.0

@@ -18,9 +18,14 @@ def test_every_registered_driver_is_told_with_its_kind_and_what_it_is():
     assert set(WORDS) == set(DeviceKind)
 
 
+@pytest.fixture(scope="module")
+def promised():
+    return promises()
+
+
 @pytest.mark.parametrize("name", sorted(DRIVERS))
-def test_every_registered_driver_stands_under_a_contract(name):
-    assert sum(name in promise.drivers for promise in promises()) >= 5
+def test_every_registered_driver_stands_under_a_contract(name, promised):
+    assert sum(name in promise.drivers for promise in promised) >= 5
 
 
 def test_what_a_driver_calls_provisional_is_what_the_page_says():

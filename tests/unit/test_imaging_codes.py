@@ -97,3 +97,50 @@ def test_a_frame_without_a_code_and_one_that_is_no_picture(camera_eye: Eye) -> N
 def test_a_code_may_lie_as_it_likes(turn: int) -> None:
     frame = on_desk(qr("SN-20261123-000123 a1b2c3")).rotate(turn, expand=True)
     assert len(codes.find_codes(np.asarray(frame)[:, :, ::-1].copy()).codes) == 1
+
+
+def photographed(page: Image.Image, turn_deg: float = 14.0) -> bytes:
+    """Return a photograph of an A4 page that lies askew on a dark desk, seen a little from the side."""
+    paper = np.asarray(page.resize((1240, 1754), Image.Resampling.LANCZOS))[:, :, ::-1]
+    a = np.deg2rad(turn_deg)
+    turned = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    corners = np.array([(-0.707, -1.0), (0.707, -1.0), (0.707, 1.0), (-0.707, 1.0)]) @ turned.T * 880
+    corners = (corners * (1 + corners[:, 1:] * 6e-5) + (1400, 1050)).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(np.array([(0, 0), (1240, 0), (1240, 1754), (0, 1754)], np.float32), corners)
+    desk = np.full((2100, 2800, 3), (52, 60, 66), np.uint8)
+    cv2.warpPerspective(paper, matrix, (2800, 2100), desk, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT)
+    return cv2.imencode(".jpg", cv2.GaussianBlur(desk, (0, 0), 0.7))[1].tobytes()
+
+
+def certificate(*codes_on_it: Image.Image) -> Image.Image:
+    """Return a page with lines of grey words and codes below each other."""
+    page = Image.new("RGB", (1240, 1754), (246, 245, 240))
+    lines = Image.new("L", (900, 6), 90)
+    for y in range(160, 700, 45):
+        page.paste(lines, (170, y))
+    for at, picture in enumerate(codes_on_it):
+        page.paste(picture, (200, 800 + 420 * at))
+    return page
+
+
+def test_codes_are_read_on_the_page_made_straight_and_only_where_one_is_asked_for(camera_eye: Eye) -> None:
+    number = "JK330402202600017"
+    bars = drawn(number, "Code128").resize((800, 60), Image.Resampling.NEAREST)  # wide and low: lost when it lies askew
+    still = photographed(certificate(qr(number, scale=8), bars))
+    assert camera_eye.take(still, "M-COOK", 0, Deadline(45), keep=True).codes == ()
+    camera_eye.coded = frozenset({"M-COOK"})
+    try:
+        page = camera_eye.take(still, "M-COOK", 0, Deadline(45), keep=True)
+    finally:
+        camera_eye.coded = frozenset()
+    assert {code.symbology for code in page.codes} == {Symbology.QR, Symbology.CODE128}
+    assert {code.text.reveal() for code in page.codes} == {number}
+    assert number not in repr(page)
+
+
+def test_a_page_of_more_pixels_than_needed_gives_the_same_codes_in_its_own_pixels() -> None:
+    page = certificate(qr("JK330402202600017", scale=8))
+    (small,) = codes.on_page(np.asarray(page)[:, :, ::-1].copy())
+    (large,) = codes.on_page(np.asarray(page.resize((2480, 3508), Image.Resampling.BICUBIC))[:, :, ::-1].copy())
+    assert large.text == small.text
+    assert np.abs(np.array(large.corners) / 2 - np.array(small.corners)).max() < 3

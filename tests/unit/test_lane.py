@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,7 +21,7 @@ from devices.api import (
     TimedOut,
     UserFault,
 )
-from devices.lane import DeviceLane
+from devices.lane import BRIEF_S, STATUS_S, DeviceLane
 from tests.fixtures.reader import wait_until
 
 
@@ -225,6 +226,34 @@ def test_a_silent_device_is_offline_and_tried_again(desk):
     desk.wait_for(DeviceState.OFFLINE)
     desk.device.status_fault = None
     desk.wait_for(DeviceState.ONLINE)
+
+
+@pytest.mark.parametrize(("code", "is_brief"), [("mute", True), ("no_answer", True), ("no_card", False)])
+def test_a_device_that_was_silent_under_a_command_is_asked_briefly_once(desk, code, is_brief):
+    """A second of silence has passed already. Where a person did not come, the device has all its time."""
+    lane = desk.lane(poll_s=60.0)
+    desk.wait_for(DeviceState.ONLINE)
+    given: list[Deadline] = []
+
+    def tell(deadline: Deadline) -> Status:
+        given.append(deadline)
+        return Status(DeviceKind.READER, "scripted", DeviceState.ONLINE)
+
+    def fail(fault: DeviceError) -> Callable[[Scripted, Deadline], None]:
+        def ask(device: Scripted, deadline: Deadline) -> None:
+            device.status = tell
+            raise fault
+
+        return ask
+
+    began = time.monotonic()
+    lane.call(1, fail(TimedOut(code)), 10, desk.reply)
+    wait_until(lambda: len(given) == 1, "the look behind it")
+    lane.call(2, fail(HardwareFault("busy")), 10, desk.reply)
+    wait_until(lambda: len(given) == 2, "the next look")
+    assert given[0].left_s() <= BRIEF_S if is_brief else given[0].at >= began + STATUS_S
+    assert given[1].at >= began + STATUS_S
+    assert desk.states() == [DeviceState.ONLINE]
 
 
 def test_a_persons_mistake_is_not_the_devices(desk):

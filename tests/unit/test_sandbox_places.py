@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from sandbox import beats, store
-from sandbox.beats import Beat, BeatBook, store_beats
+from sandbox.beats import Beat, BeatBook, Letter, newest_of, store_beats
 from sandbox.blobs import BlobFolder, Held, open_blobs
 from sandbox.fixed import Fixed
+from sandbox.problems import Problem
+from sandbox.recent import Recent
 from sandbox.store import PlatformStore, open_engine
 
 SID = "01990000-0000-7000-8000-00000000000{}"
@@ -148,27 +150,39 @@ def beat(dev: str, n: int, **value: object) -> Beat:
 def test_beats_of_one_moment_are_one_transaction_and_the_newest_counts(tables: PlatformStore) -> None:
     begun: list[object] = []
     sa.event.listen(tables._engine, "commit", begun.append)
-    asked: list[list[str]] = []
     sent = [beat(f"K-00000{n % 10}", n) for n in (*range(20, 0, -1), *range(1, 31))]
-
-    def tell(devs: Sequence[str]) -> dict[str, dict[str, object]]:
-        asked.append(sorted(devs))
-        return {dev: {"to": dev} for dev in devs}
-
-    async def all_at_once() -> list[dict[str, object]]:
-        book = BeatBook(pause_s=0.01)
-        return await asyncio.gather(*(book.keep(tables, one, tell) for one in sent))
-
-    told = asyncio.run(all_at_once())
+    newest = newest_of(sent)
+    assert [one.dev for one in newest] == [f"K-00000{n}" for n in range(10)]
+    store_beats(tables, newest, {})
     assert len(begun) == 1
-    assert asked == [[f"K-00000{n}" for n in range(10)]]
-    assert [answer["to"] for answer in told] == [one.dev for one in sent]
     kept = tables.rows(sa.select(store.device.c.heartbeat_n).order_by(store.device.c.dev))
     assert [row["heartbeat_n"] for row in kept] == [30, 21, 22, 23, 24, 25, 26, 27, 28, 29]
-    store_beats(tables, [beat("K-000000", 29)])
+    store_beats(tables, [beat("K-000000", 29)], {})
     assert (
         tables.one(sa.select(store.device.c.heartbeat_n).where(store.device.c.dev == "K-000000"))["heartbeat_n"] == 30
     )
+
+
+def test_letters_of_one_moment_are_taken_together_and_each_has_its_own_answer() -> None:
+    letters = [Letter(str(n), b"%d" % n) for n in range(20)]
+    taken: list[Sequence[Letter]] = []
+
+    def take(come: Sequence[Letter]) -> list[bytes | Problem]:
+        taken.append(come)
+        return [Problem(403, "bad_signature") if one.body == b"7" else b"to " + one.body for one in come]
+
+    async def all_at_once() -> list[bytes | BaseException]:
+        book = BeatBook(pause_s=0.01)
+        first = await asyncio.gather(*(book.keep(one, take) for one in letters), return_exceptions=True)
+        return [*first, await book.keep(letters[0], take)]
+
+    *answers, later = asyncio.run(all_at_once())
+    assert taken == [letters, letters[:1]]
+    refused = answers[7]
+    assert isinstance(refused, Problem)
+    assert refused.code == "bad_signature"
+    assert [one for one in answers if one is not refused] == [b"to %d" % n for n in range(20) if n != 7]
+    assert later == b"to 0"
 
 
 def test_what_alarms_count_is_taken_out_and_odd_values_are_nought(tables: PlatformStore) -> None:
@@ -177,7 +191,7 @@ def test_what_alarms_count_is_taken_out_and_odd_values_are_nought(tables: Platfo
         beat("K-000001", 1, queue=queue, clk_offset_ms=-400_000, app="a/1", faults=["usb_refused", "x", "door_open"]),
         beat("K-000002", 1, queue=[], clk_offset_ms="x", app=None, faults={"a": 1}, audit=7),
         beat("K-000003", 1, queue={"ready": True, "dead": 2**60, "oldest": "soon"}),
-    ])  # fmt: skip
+    ], {})  # fmt: skip
     rows = tables.rows(sa.select(store.device).where(store.device.c.heartbeat_n == 1).order_by(store.device.c.dev))
     assert [(row["ready"], row["dead"], row["clock_off_s"]) for row in rows] == [
         (3, 1, -400), (0, 0, 0), (0, beats.COUNT_MAX, 0),
@@ -188,7 +202,9 @@ def test_what_alarms_count_is_taken_out_and_odd_values_are_nought(tables: Platfo
 
 def test_an_audit_chain_that_went_back_is_noted_once(tables: PlatformStore) -> None:
     for n, audit in enumerate([{"n": 5, "h": "a"}, {"n": 6, "h": "b"}, {"n": 6, "h": "c"}, {"n": 4, "h": "d"}], 1):
-        store_beats(tables, [beat("K-000001", n, audit=audit)])
+        former = tables.one(sa.select(store.device).where(store.device.c.dev == "K-000001"))
+        assert former is not None
+        store_beats(tables, [beat("K-000001", n, audit=audit)], {"K-000001": former})
     notes = tables.rows(sa.select(store.note.c.kind, store.note.c.detail))
     assert [tuple(row.values()) for row in notes] == [("audit_gap", "heartbeat 3")]
     assert tables.one(sa.select(store.device.c.alarms).where(store.device.c.dev == "K-000001"))["alarms"] == (
@@ -214,3 +230,19 @@ def test_a_fixed_statement_is_part_of_its_transaction_and_fails_as_sqlalchemy_wo
         write.run_each(connection, [{"k": name, "v": "b"} for name in ("two", "three")])
     assert tables.one(read, {"v_k": "two"}) is None, "a value that is part of the statement counts"
     assert len(tables.rows(sa.select(store.setting.c.k).where(store.setting.c.v == "b"))) == 2
+
+
+def test_what_was_learnt_is_forgotten_in_time_and_the_oldest_first() -> None:
+    now = [100.0]
+    recent: Recent[int] = Recent(5.0, 3, lambda: now[0])
+    for n in range(3):
+        recent.put(n, n)
+    recent.put(0, 10)  # learnt again: now the youngest
+    recent.put(3, 3)
+    assert [recent.get(n) for n in range(4)] == [10, None, 2, 3]
+    recent.drop(3)
+    recent.drop(7)
+    now[0] += 4.9
+    assert [recent.get(n) for n in range(4)] == [10, None, 2, None]
+    now[0] += 0.1
+    assert [recent.get(n) for n in range(4)] == [None] * 4

@@ -13,13 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox import enrolment, rotation, store
-from sandbox.api.device import _verify_heartbeat
 from sandbox.api.token import _exchange
 from sandbox.beats import store_beats
 from sandbox.blobs import open_blobs
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
 from sandbox.problems import Problem
+from sandbox.pulse import verify_heartbeat
 from tests.fixtures.platform_terminal import TestTerminal, unb64url
 
 BEGIN = 1_795_400_000
@@ -79,7 +79,7 @@ class Bench:
         """Send a heartbeat."""
         body = {"n": self.platform.now() - BEGIN + 1, "dev": terminal.dev}
         signed = terminal.sign_object("kiosk/heartbeat/v1", body)
-        store_beats(self.platform.store, [_verify_heartbeat(self.platform, terminal.dev, signed)])
+        store_beats(self.platform.store, [verify_heartbeat(self.platform, terminal.dev, signed)], {})
 
     def days(self, count: float) -> None:
         """Let days pass."""

@@ -74,6 +74,15 @@ def test_no_row_is_too_wide_and_no_character_is_lost(text, width):
     assert "".join(rows).replace(" ", "") == text.replace(" ", "")
 
 
+def test_usual_characters_are_clean_and_others_are_looked_at_one_by_one():
+    blocks = (range(0x20, 0x7F), range(0x3001, 0x3012), range(0x4E00, 0xA000), range(0xFF01, 0xFF5F))
+    usual = "".join(chr(code) for block in blocks for code in block)
+    assert strip.clean(usual) == usual
+    assert usual.isprintable()
+    assert strip.clean("a\tb\u00a0c\u3000d\u200be\ufe0f\U000e0100\n") == "a b c\u3000de\n"
+    assert strip.clean("\ud800") == strip.GETA
+
+
 @given(st.text(max_size=60))
 def test_clean_text_cannot_command_the_printer(text):
     for line in strip.clean(text).split("\n"):
@@ -200,7 +209,7 @@ parts = st.lists(
     lines
     | st.builds(StripRule)
     | st.builds(StripGap, st.integers(1, 5))
-    | st.builds(StripCode, st.text(st.characters(codec="ascii", min_codepoint=32), min_size=1, max_size=40)),
+    | st.builds(StripCode, st.text(st.characters(min_codepoint=32, max_codepoint=127), min_size=1, max_size=40)),
     max_size=8,
 )
 

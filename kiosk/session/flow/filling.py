@@ -10,6 +10,7 @@ from kiosk.services import form
 from kiosk.services.catalogue import ServiceItem
 from kiosk.session.events import Intent
 from kiosk.session.flow.card import CONDITION_NOT_MET
+from kiosk.session.flow.coded import with_pages
 from kiosk.session.flow.facts import faults_of, is_open_field, page_of, pages_of, plan_of, stops_of
 from kiosk.session.flow.frame import index_in, value_of
 from kiosk.session.flow.papers import papers_are_complete
@@ -171,7 +172,7 @@ def leave_form(session: Session, event: Intent) -> Session:
     """Close the keyboard; papers of materials that are no longer asked for are let go."""
     kept = {state.code for state in plan_of(session) if state.state != "not_needed"}
     pages = tuple(page for page in session.pages if page.material in kept)
-    return replace(session, focus="", shows_errors=False, edits_from_review=False, pages=pages)
+    return replace(with_pages(session, pages), focus="", shows_errors=False, edits_from_review=False)
 
 
 def was_stopped(session: Session, event: Intent) -> bool:

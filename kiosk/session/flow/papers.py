@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from kiosk.session.events import Intent
+from kiosk.session.flow.coded import with_pages
 from kiosk.session.flow.facts import material_of, plan_of
 from kiosk.session.flow.frame import value_of
 from kiosk.session.session import Session
@@ -48,4 +49,4 @@ def has_pages(session: Session, event: Intent) -> bool:
 
 def drop_pages(session: Session, event: Intent) -> Session:
     """Drop every page of one material, to scan it anew."""
-    return replace(session, pages=tuple(page for page in session.pages if page.material != value_of(event)))
+    return with_pages(session, tuple(page for page in session.pages if page.material != value_of(event)))

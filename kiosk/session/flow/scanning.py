@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from devices.api import Page
 from kiosk.session.events import CameraFailed, Intent, PageRefused, PageTaken, PreviewChanged
+from kiosk.session.flow.coded import with_page, with_pages
 from kiosk.session.flow.facts import material_of
 from kiosk.session.session import Fault, Session
 
@@ -63,8 +64,7 @@ def take_page(session: Session, event: PageTaken) -> Session:
     """Add the page."""
     deferred = tuple(code for code in session.deferred if code != event.page.material)
     return replace(
-        session,
-        pages=(*session.pages, event.page),
+        with_page(session, event.page),
         deferred=deferred,
         is_capturing=False,
         keeps_page=False,
@@ -94,7 +94,7 @@ def has_page(session: Session, event: Intent) -> bool:
 def retake(session: Session, event: Intent) -> Session:
     """Drop the material's last page."""
     last = max(i for i, page in enumerate(session.pages) if page.material == session.material)
-    return replace(session, pages=session.pages[:last] + session.pages[last + 1 :], refusals=0, gate="")
+    return replace(with_pages(session, session.pages[:last] + session.pages[last + 1 :]), refusals=0, gate="")
 
 
 def camera_is_waiting(session: Session, event: CameraFailed) -> bool:

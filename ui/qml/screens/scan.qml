@@ -78,7 +78,7 @@ Item {
                     sourceSize: Qt.size(width, height)
                     source: "image://page/" + text
                     cache: false
-                    asynchronous: false
+                    asynchronous: true // 7 ms of decoding, beside the screen
                     Accessible.role: Accessible.Graphic
                     Accessible.name: text
                 }
