@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners
-from devices.imaging.cleanup import quarter
 from devices.imaging.fields import Picture
 
 MM_PER_INCH = 25.4
@@ -147,7 +146,7 @@ def true_ratio(quad: npt.NDArray[np.float64], size: tuple[int, int]) -> float:
 
 def text_turn(page: Picture) -> int:
     """Return 90 where lines of writing clearly run down the page, else 0 (upside down is not told apart)."""
-    grey = cv2.cvtColor(quarter(page) if min(page.shape[:2]) > 1200 else page, cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY)
     scale = 480 / max(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     ink = cv2.adaptiveThreshold(small, 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 15, 12)

@@ -15,6 +15,7 @@ from devices.imaging.layers import Box
 MM_PER_INCH = 25.4
 WINDOW_MM = 5.2  # Sauvola's window: 41 px at 200 dpi (reference/imaging.md §7)
 K = 0.25  # 0.2 in the reference, on pages as they came; sharpened ones bear more, and small signs stay open
+SPREAD = 1.4  # between pixels, of the spread between quarter pixels; thin strokes are averaged away there
 SHARPEN = 1.2  # of what a blur takes away: lens and sensor close the gaps inside a 9-point sign
 SOLID = 96  # darker than that is ink wherever it is: the inside of a black bar has no neighbours to stand out from
 CHROMA = 48  # levels between a pixel's channels that make it coloured, seen at a quarter of the size
@@ -96,14 +97,10 @@ def ink_colour(page: Picture, mask: npt.NDArray[np.uint8]) -> tuple[int, int, in
 def _threshold(light: Picture, dpi: int) -> npt.NDArray[np.uint8]:
     """Return Sauvola's threshold m · (1 + k (s/128 − 1)) at every pixel, at least SOLID."""
     h, w = light.shape[0] // 4 * 4, light.shape[1] // 4 * 4
-    size = (w // 4, h // 4)
-    mean = cv2.resize(light[:h, :w], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    squares = cv2.multiply(light[:h, :w], light[:h, :w], dtype=cv2.CV_16U)
-    square = cv2.resize(squares, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(light[:h, :w], (w // 4, h // 4), interpolation=cv2.INTER_AREA).astype(np.float32)
     side = max(3, round(WINDOW_MM / MM_PER_INCH * dpi / 4) | 1)
-    mean = cv2.blur(mean, (side, side))
-    square = cv2.blur(square, (side, side))
-    spread = cv2.sqrt(np.maximum(square - mean * mean, 0))
+    mean = cv2.blur(small, (side, side))
+    spread = SPREAD * cv2.sqrt(np.maximum(cv2.blur(small * small, (side, side)) - mean * mean, 0))
     level = np.maximum(mean * (1 + K * (spread / 128 - 1)), SOLID)
     return np.asarray(
         cv2.resize(level.astype(np.uint8), light.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8

@@ -24,6 +24,7 @@ from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, O
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
+WAY_UP_PX = 600  # long side on which a page still shows which way its lines run
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
 
@@ -74,12 +75,11 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, width, height, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
-    flat = dewarp.dewarp(still, corners, request.accepts, _scale(request.limits, width, height))
-    turn = (
-        dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
-    )
-    seen = sides.tell_side(flat.picture) if flat.format == "card" else sides.Seen(sides.Side.NEITHER, turn)
-    turn = seen.turn_deg
+    scale = _scale(request.limits, width, height)
+    seen = _way_up(still, corners, request.accepts, scale)
+    a, b, c, d = (corners[(at - seen.turn_deg // 90) % 4] for at in range(4))
+    corners = (a, b, c, d)
+    flat = dewarp.dewarp(still, corners, request.accepts, scale)
     watch.lap("dewarp")
     if outline is not None:
         least_sharp = request.limits.reblur_at(header.width_px, header.height_px)
@@ -87,17 +87,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         verdicts += (_hand_verdict(still, outline), *judged)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
-    mark = fingerprint(cleanup.quarter(flat.picture))
+    lying = np.rot90(cleanup.quarter(flat.picture), seen.turn_deg // 90)  # previews know no turn
+    mark = fingerprint(np.ascontiguousarray(lying))
     body, picture_bytes = b"", 0
     found: tuple[FoundCode, ...] = ()
-    page = _upright(flat.picture, turn)
+    page = flat.picture
     if not refused or request.keep:
         is_paper = outline is not None and flat.format != "card"
         if is_paper:
-            skew = cleanup.find_skew(cleanup.quarter(page))
-            page = _upright(dewarp.level(still, corners, flat, skew).picture, turn) if skew else page
-            watch.lap("deskew")
-            page = cleanup.even_light(page)
+            flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(page)))
+            page = cleanup.even_light(flat.picture)
         watch.lap("clean")
         if request.reads_codes:
             from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
@@ -113,7 +112,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         width_px=header.width_px,
         height_px=header.height_px,
         outline=None if outline is None else _as_stored(outline, header),
-        turn_deg=(decode.TURN_OF_ORIENTATION[header.orientation] + turn) % 360,
+        turn_deg=(decode.TURN_OF_ORIENTATION[header.orientation] + seen.turn_deg) % 360,
         verdicts=verdicts,
         refused="" if request.keep else refused,
         is_kept_despite=bool(refused) and request.keep,
@@ -139,9 +138,18 @@ def _scale(limits: Limits, width_px: int, height_px: int) -> float:
     return limits.px_per_mm * width_px / wide
 
 
-def _upright(page: Picture, turn_deg: int) -> Picture:
-    """Return the page turned clockwise by whole quarters."""
-    return np.asarray(cv2.rotate(page, turn_deg // 90 - 1), np.uint8) if turn_deg else page
+def _way_up(still: Picture, corners: Corners, accepts: str, px_per_mm: float) -> sides.Seen:
+    """Return by how much the paper must be turned to be read, and which side of an ID card it is.
+
+    Looked at small, so that the page itself is drawn once and the right way up.
+    """
+    factor = max(1, int(max(dewarp.mean_sides(np.array(corners))) // WAY_UP_PX))
+    a, b, c, d = (((x + 0.5) / factor - 0.5, (y + 0.5) / factor - 0.5) for x, y in corners)
+    small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor)
+    if small.format == "card":
+        return sides.tell_side(small.picture)
+    is_lying = small.format == "a4" and small.picture.shape[1] > small.picture.shape[0]
+    return sides.Seen(sides.Side.NEITHER, dewarp.text_turn(small.picture) if is_lying else 0)
 
 
 class _StopWatch:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from devices.imaging import cleanup, dewarp
-from devices.imaging.pipeline import take
+from devices.imaging.pipeline import _scale, take
 from devices.imaging.values import Limits, TakeRequest
 from devices.sim import desk
 from devices.sim.sheets import draw_sheet
@@ -112,3 +112,34 @@ def test_what_is_stored_carries_a_resolution_and_no_other_word_of_the_file(desk_
 
 def test_equal_stills_give_equal_pages(desk_still: Still) -> None:
     assert take(desk_still("card"), TakeRequest(Limits()))[1] == take(desk_still("card"), TakeRequest(Limits()))[1]
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "name"),
+    [((210.0, 297.0), "a4"), ((148.0, 210.0), "a5"), ((125.0, 88.0), "passport"), ((85.6, 53.98), "card")],
+)
+def test_a_calibrated_desk_tells_formats_of_one_shape_apart(size_mm: tuple[float, float], name: str) -> None:
+    k = 5.0
+    width, height = (side * k for side in size_mm)
+    corners = ((19.5, 29.5), (19.5 + width, 29.5), (19.5 + width, 29.5 + height), (19.5, 29.5 + height))
+    still = np.full((1600, 1200, 3), 200, np.uint8)
+    flat = dewarp.dewarp(still, corners, px_per_mm=k)
+    assert (flat.format, flat.dpi) == (name, 127)
+    assert flat.picture.shape[:2] == (round(size_mm[1] * k), round(size_mm[0] * k))
+    by_shape = dewarp.dewarp(still, corners)
+    assert by_shape.format == ("card" if name == "card" else "a4")
+
+
+def test_a_paper_of_its_own_size_is_measured_where_the_desk_is_calibrated() -> None:
+    corners = ((99.5, 99.5), (499.5, 99.5), (499.5, 999.5), (99.5, 999.5))
+    flat = dewarp.dewarp(np.full((1200, 700, 3), 200, np.uint8), corners, px_per_mm=5.0)
+    assert (flat.format, flat.dpi) == ("free", 127)
+    assert flat.picture.shape[:2] == (900, 400)
+
+
+def test_a_scale_holds_for_the_mode_it_was_measured_in_and_for_its_halves() -> None:
+    limits = Limits(px_per_mm=8.0, camera_px=(3264, 2448))
+    assert _scale(limits, 3264, 2448) == 8.0
+    assert _scale(limits, 1632, 1224) == pytest.approx(4.0)
+    assert _scale(limits, 1920, 1080) == 0.0
+    assert _scale(Limits(), 3264, 2448) == 0.0
