@@ -90,6 +90,11 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     found: tuple[FoundCode, ...] = ()
     page = _upright(flat.picture, turn)
     if not refused or request.keep:
+        if request.reads_codes:
+            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
+
+            found = on_page(flat.picture)
+            watch.lap("codes")
         is_paper = outline is not None and flat.format != "card"
         if is_paper:
             skew = cleanup.find_skew(cleanup.quarter(page))
@@ -97,11 +102,6 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             watch.lap("deskew")
             page = cleanup.even_light(page)
         watch.lap("clean")
-        if request.reads_codes:
-            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
-
-            found = on_page(flat.picture) or on_page(page)  # a shadow may hide it: the page without is read second
-            watch.lap("codes")
         capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
         body, picture_bytes = output.encode_page(
             page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
