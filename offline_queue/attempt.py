@@ -37,6 +37,7 @@ from offline_queue.api import (
     Verifier,
 )
 from offline_queue.backoff import bounded_wait, full_jitter
+from offline_queue.leases import Turn
 from offline_queue.line import Gate, Pace
 from offline_queue.plan import LOOK_AGAIN_S, LinkEstimate, Plan
 from offline_queue.store import QueueStore
@@ -67,8 +68,12 @@ class Courier:
         rng: random.Random,
         tell: Tell,
         must_yield: Callable[[str], bool],
+        next_turn: Callable[[], Turn | None],
     ) -> None:
-        """`must_yield(sid)` says, between two pieces, whether the upload of `sid` has to give way."""
+        """`must_yield(sid)` says, between two pieces, whether the upload of `sid` has to give way.
+
+        `next_turn()` says what may be leased together with a receipt, None for nothing.
+        """
         self._store = store
         self._delivery = delivery
         self._verifier = verifier
@@ -79,6 +84,8 @@ class Courier:
         self._rng = rng
         self._tell = tell
         self._must_yield = must_yield
+        self._next_turn = next_turn
+        self._leased: Consignment | None = None
         self._bad_receipts: dict[str, int] = {}
         self._estimate = LinkEstimate(store.note(LINK_BPS))
         self._state = State.READY  # of the submission in hand
@@ -88,6 +95,11 @@ class Courier:
     def is_thin(self) -> bool:
         """Whether the line is so slow that forms go before scans."""
         return self._plan.is_thin(self._estimate.bps)
+
+    def take_leased(self) -> Consignment | None:
+        """Return the submission that was leased together with the last receipt; whoever takes it answers for it."""
+        leased, self._leased = self._leased, None
+        return leased
 
     def attempt(self, item: Consignment) -> None:
         """Deliver one claimed submission and write down how it went, whatever happens.
@@ -202,9 +214,14 @@ class Courier:
             raise AnswerFault("no_receipt")
         device = self._store.device_id
         receipt = self._verifier.verify_receipt(signed, item.sid, device, item.seq, item.manifest_sha256)
-        outcome = self._store.settle_delivered(item.sid, signed, receipt)
+        is_late = self._state is State.DEAD
+        turn = None if is_late else self._next_turn()
+        if turn is None:
+            outcome = self._store.settle_delivered(item.sid, signed, receipt)
+        else:
+            outcome, self._leased = self._store.settle_and_claim(item.sid, signed, receipt, turn)
         self._bad_receipts.pop(item.sid, None)
-        self._tell(self._state, outcome, Cause.LATE_RECEIPT if self._state is State.DEAD else Cause.RECEIPT)
+        self._tell(self._state, outcome, Cause.LATE_RECEIPT if is_late else Cause.RECEIPT)
 
     def _ask_status(self, item: Consignment) -> Answer:
         try:

@@ -44,6 +44,7 @@ from offline_queue.database import open_database
 from offline_queue.entry import ITEM_MAX, MARGIN_BYTES, PRIORITY, Entry, Limits
 from offline_queue.envelope import PURPOSE, build_envelope
 from offline_queue.intake import intake_number, wall_text
+from offline_queue.leases import Leases, Settled, Turn
 from offline_queue.ledger import Ledger, Why, get_meta
 from offline_queue.lock import LockFile
 from offline_queue.looking import Looking, free_room
@@ -81,7 +82,6 @@ class QueueStore(Looking, Notes):
         self._limits = limits or Limits()
         self._free_bytes = free_bytes
         self._root = path
-        self._owner = f"{clock.boot_id()}/{secrets.token_hex(8)}"
         self._put_lock = threading.Lock()
         self._putting = ""
         with ExitStack() as undo:
@@ -107,6 +107,8 @@ class QueueStore(Looking, Notes):
         with ExitStack() as undo:
             self._ledger = Ledger(opened.connection, self._clock, database, self._limits.database_bytes)
             undo.callback(self._ledger.close)
+            owner = f"{self._clock.boot_id()}/{secrets.token_hex(8)}"
+            self._leases = Leases(self._ledger, self._clock, self._blobs, owner=owner, device_id=self._device_id)
             recover(self._ledger, self._device_id, opened.copy)
             sweep(self._ledger, self._blobs)
             undo.pop_all()
@@ -216,26 +218,9 @@ class QueueStore(Looking, Notes):
         not heard of go before all others. `marks_sending`: one that has nothing left to upload is marked as sending at
         once, because its PUT is next: one transaction, one sync, for both.
         """
-        now = {
-            "boot": self._clock.boot_id(),
-            "mono_ms": self._ledger.mono_ms(),
-            "sid": preferred_sid,
-            "waived": is_due_waived,
-        }
+        how = Turn(preferred_sid, is_due_waived, is_unsent_first, marks_sending)
         with self._ledger.transaction() as db:
-            found = db.execute(rows.CLAIMABLE_PREFERRED, now).fetchone() if preferred_sid else None
-            found = found or db.execute(rows.CLAIMABLE_UNSENT if is_unsent_first else rows.CLAIMABLE, now).fetchone()
-            if found is None:
-                return None
-            row = db.execute(rows.CLAIM, (self._owner, now["mono_ms"], found["seq"])).fetchone()
-            self._ledger.write(db, (row["seq"], row["sid"], State.READY), State.CLAIMED, Why(Cause.CLAIMED))
-            parts = db.execute(rows.PARTS, (row["sid"],)).fetchall()
-            is_sending = marks_sending and not any(part["acked_offset"] < part["size"] for part in parts)
-            if is_sending:
-                self._ledger.write(db, (row["seq"], row["sid"], State.CLAIMED), State.SENDING, Why(Cause.SENDING))
-                db.execute(rows.SENDING, (row["seq"],))
-            item = rows.to_consignment(row, parts, self._blobs)
-            return msgspec.structs.replace(item, is_sending=is_sending)
+            return self._leases.claim(db, how)
 
     @making_room
     def progress(self, sid: str, part: str, upload_url: str, acked_offset: int) -> None:
@@ -265,15 +250,17 @@ class QueueStore(Looking, Notes):
         Raises: QueueError("receipt_mismatch") if it speaks of anything but this submission.
         """
         with self._ledger.transaction() as db:
-            row = self._ledger.require(db, sid)
-            ours = (row["sid"], self._device_id, row["seq"], row["manifest_sha256"].hex())
-            if (receipt.sid, receipt.dev, receipt.seq, receipt.manifest_sha256) != ours:
-                raise QueueError("receipt_mismatch", sid)
-            cause = Cause.LATE_RECEIPT if row["state"] == State.DEAD else Cause.RECEIPT
-            facts = (receipt.case_number, receipt.query_code, wall_text(self._clock.wall_s()))
-            self._ledger.note(db, row, State.DELIVERED, Why(cause))
-            db.execute(rows.DELIVERED, (signed.object, signed.kid, signed.signature, *facts, row["seq"]))
-            return rows.to_outcome(self._ledger.require(db, sid))
+            return self._leases.settle(db, sid, signed, receipt)
+
+    @making_room
+    def settle_and_claim(self, sid: str, signed: SignedObject, receipt: Receipt, how: Turn) -> Settled:
+        """Keep a verified receipt and lease what goes next, in one transaction: one sync for both.
+
+        Raises: QueueError("receipt_mismatch"), and nothing is leased.
+        """
+        with self._ledger.transaction() as db:
+            outcome = self._leases.settle(db, sid, signed, receipt)
+            return Settled(outcome, self._leases.claim(db, how))
 
     @making_room
     def settle_dead(self, sid: str, code: str, status: int = 0) -> Outcome:

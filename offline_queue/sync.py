@@ -15,6 +15,7 @@ from offline_queue.api import (
     Cause,
     Change,
     Clock,
+    Consignment,
     Delivery,
     Line,
     Outcome,
@@ -24,6 +25,7 @@ from offline_queue.api import (
 )
 from offline_queue.attempt import Courier
 from offline_queue.breaker import Breaker
+from offline_queue.leases import Turn
 from offline_queue.line import Gate, Pace
 from offline_queue.plan import Plan
 from offline_queue.retention import Retention
@@ -73,7 +75,9 @@ class SyncLoop:
             rng=self._rng,
             tell=self._tell,
             must_yield=self._must_yield,
+            next_turn=self._next_turn,
         )
+        self._leased: Consignment | None = None  # together with the last receipt, and not yet begun
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._changed = threading.Condition()
@@ -146,18 +150,23 @@ class SyncLoop:
         if self._held:  # the store could not write how the last attempt ended
             self._store.release(self._held, Cause.RECOVERED)
             self._held = ""
+        self._leased = self._courier.take_leased() or self._leased
         wait_s, is_back = self._gate.wait_s()
+        if wait_s > 0 or is_back or self._is_urgent:
+            self._give_back()
         if is_back:
             self._store.hasten()
         if wait_s > 0:
             return wait_s
         is_urgent, self._is_urgent = self._is_urgent, False
-        claimed = self._store.claim(
-            self._preferred,
-            is_due_waived=is_urgent,
-            is_unsent_first=self._courier.is_thin,
-            marks_sending=True,
-        )
+        claimed, self._leased = self._leased, None
+        if claimed is None:
+            claimed = self._store.claim(
+                self._preferred,
+                is_due_waived=is_urgent,
+                is_unsent_first=self._courier.is_thin,
+                marks_sending=True,
+            )
         if claimed is None:
             return self._tidy()
         outcome = Outcome(claimed.sid, claimed.intake_number, State.CLAIMED, claimed.sent_once)
@@ -166,6 +175,18 @@ class SyncLoop:
         self._courier.attempt(claimed)
         self._held = ""
         return 0.0
+
+    def _next_turn(self) -> Turn | None:
+        """Return who may go next without another look around, None where somebody wants something first."""
+        if self._is_stopping or self._is_urgent or self._wants_probe or self._wants_resume:
+            return None
+        return Turn(self._preferred, is_unsent_first=self._courier.is_thin, marks_sending=True)
+
+    def _give_back(self) -> None:
+        """Let go of what was leased and not begun. It was marked as sending: it counts as *may have been sent*."""
+        if self._leased is not None:
+            self._store.release(self._leased.sid, Cause.INTERRUPTED)
+            self._leased = None
 
     def _run(self) -> None:
         wait_s = self._rng.uniform(0.0, self._pace.start_jitter_s)
@@ -179,6 +200,15 @@ class SyncLoop:
             except Exception as error:  # our own defect: the queue must not stand still for ever because of it
                 self._note_trouble(type(error).__name__)
                 wait_s = self._pace.busy_s
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """End: what was leased ahead comes back now, or at the next opening where the store cannot write."""
+        self._leased = self._courier.take_leased() or self._leased
+        try:
+            self._give_back()
+        except QueueError as error:
+            self._note_trouble(str(error))
 
     def _is_over_after(self, wait_s: float) -> bool:
         """Wait, or until somebody wakes the loop; return whether it is to stop."""
