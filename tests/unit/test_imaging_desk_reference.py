@@ -77,7 +77,7 @@ def test_the_desk_is_no_witness_alone() -> None:
     """A soft dark stain without straight sides changed, and is no paper."""
     picture = bare().copy()
     cv2.circle(picture, (480, 270), 120, (90, 100, 110), -1, cv2.LINE_AA)
-    stain = desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 25), 2.0, 5)
+    stain = desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 40), 2.0, 5)
     assert cv2.countNonZero(changed_mask(reference(), stain)) > 0
     assert find_outline(stain, reference=reference()) is None
 
