@@ -28,7 +28,7 @@ NAMES = (
     "queue",
     "seal",
     "sync",
-    "outline",
+    "imaging",
     "fleet",
     "card",
     "passport",
@@ -58,7 +58,7 @@ def measure(name: str, machine: dict[str, object]) -> Result:
 def main(names: tuple[str, ...], as_json: bool, strict: bool, markdown: Path | None) -> None:
     """Run benchmarks.
 
-    start, reader, printer, scanner, queue, seal, sync, outline, fleet, card, passport, preview; all of them: all.
+    start, reader, printer, scanner, queue, seal, sync, imaging, fleet, card, passport, preview; all of them: all.
     """
     try:
         chosen = choose(names)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
+from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
 from devices.imaging.fields import PARAMETERS, SUMS, UNIT, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.lines import from_lines
 from devices.imaging.quads import areas, clockwise, common_area, moved, normals_of, plausible
@@ -15,36 +16,68 @@ from devices.imaging.values import Outline
 
 Scores = npt.NDArray[np.float64]
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
+QUIET_NOISE = 3.0
+OTHERS_COVER = 0.05
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
 ALONG_COS = float(np.cos(np.deg2rad(4)))
 
 
-def find_outline(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> Outline | None:
+def find_outline(
+    frame: Picture, parameters: OutlineParameters = PARAMETERS, reference: DeskReference | None = None
+) -> Outline | None:
     """Return the paper's corners in px of `frame` (h×w×3 BGR) and a score 0–1, or None for an empty desk.
 
-    Corners run clockwise on screen from the top left. Source: reference/imaging.md §2.
+    Corners run clockwise on screen from the top left. `reference`: the empty desk of a fixed camera; it proposes and
+    adds or takes a little, so that a paper that it holds for desk is still found. Source: reference/imaging.md §2.
     """
     if min(frame.shape[:2]) < LEAST_SIDE_PX:
         return None
     fields = prepare(frame, parameters)
     quads = np.empty((0, 4, 2), np.float64)
     scores = np.empty(0, np.float64)
-    for propose in (from_contours, from_segments, from_lines):
-        more, marks = score_quads(fields, propose(fields, parameters), parameters)
+    changed = changed_mask(reference, frame) if reference is not None and is_same_desk(reference, frame) else None
+
+    def judge(proposed: Quads) -> None:
+        nonlocal quads, scores
+        more, marks = score_quads(fields, proposed, parameters)
+        if changed is not None:
+            marks = marks + parameters.desk_weight * (2 * support(changed, more) - 1)
         quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
+
+    if changed is not None:
+        judge(from_difference(changed))
+    for propose in (from_contours, from_segments, from_lines):
+        judge(propose(fields, parameters))
         if len(scores) and scores.max() > parameters.good_score:
             break
     else:
         for number in np.argsort(-scores, kind="stable")[: parameters.grow]:
-            more, marks = score_quads(fields, grown(fields, quads[number], parameters), parameters)
-            quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
-    if not len(scores) or scores.max() < parameters.least_score:
+            judge(grown(fields, quads[number], parameters))
+    if not len(scores) or scores.max() < _least(fields, parameters):
         return None
     winner = _outermost(quads, scores, parameters)
     full = (quads[winner] + 0.5) * fields.factor - 0.5
     points = [(float(x), float(y)) for x, y in full]
-    return Outline((points[0], points[1], points[2], points[3]), float(scores[winner]))
+    others = _others(quads, scores, winner, fields, parameters)
+    return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(scores[winner])), others)
+
+
+def _least(fields: Fields, p: OutlineParameters) -> float:
+    """Return the score that a paper must reach on this desk."""
+    return min(p.least_at_most, p.least_score + p.least_per_noise * max(0.0, fields.noise - QUIET_NOISE))
+
+
+def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
+    """Return how many more papers lie beside the winner: certain ones that share nothing with it nor with another."""
+    known = [quads[winner]]
+    sizes = areas(quads)
+    for number in np.argsort(-scores, kind="stable"):
+        if scores[number] < p.other_score:
+            break
+        if all(common_area(quads[number], one) < OTHERS_COVER * sizes[number] for one in known):
+            known.append(quads[number])
+    return len(known) - 1
 
 
 def score_quads(fields: Fields, quads: Quads, parameters: OutlineParameters = PARAMETERS) -> tuple[Quads, Scores]:
@@ -55,12 +88,13 @@ def score_quads(fields: Fields, quads: Quads, parameters: OutlineParameters = PA
     if not len(quads):
         return quads, np.empty(0, np.float64)
     frame = fields.size[0] * fields.size[1]
-    sides, shift = _edge(fields, quads, 2, p)
-    best = np.argsort(-_of_sides(sides) * (areas(quads) / frame) ** 0.12, kind="stable")[: p.keep]
-    quads = moved(quads[best], shift[best])
-    edge = _of_sides(_edge(fields, quads, 2, p)[0])
+    stretches, shift, cornered = _edge(fields, quads, 2, p)
+    edge = _of_sides(stretches.mean(axis=2))
+    best = np.argsort(-edge * (areas(quads) / frame) ** 0.12, kind="stable")[: p.keep]
+    quads, edge, cornered = moved(quads[best], shift[best]), edge[best], cornered[best]
     share = np.clip(areas(quads) / frame, 0, 1)
     score = (0.5 * edge + 0.5 * _step(fields, quads, p)) * (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1)))
+    score *= cornered
     return quads, np.where(plausible(quads, fields.size, p), score, 0)
 
 
@@ -77,7 +111,7 @@ def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlinePara
         shifts[:, side] = -steps[:, None]
         wider = moved(np.repeat(quad[None], len(steps), axis=0), shifts)
         inside = (wider > -2).all(axis=(1, 2)) & (wider < np.array(fields.size) + 1).all(axis=(1, 2))
-        found = np.where(inside, _edge(fields, wider, 1, p)[0][:, side], 0)
+        found = np.where(inside, _edge(fields, wider, 1, p)[0][:, side].mean(axis=1), 0)
         peaks = (found >= np.roll(found, 1)) & (found >= np.roll(found, -1)) & (found > p.grow_least)
         best = np.flatnonzero(peaks)[np.argsort(-found[peaks], kind="stable")[:2]]
         room.append([0.0, *(-float(steps[i]) for i in best)])
@@ -94,8 +128,9 @@ def _along(quads: Quads, points: int) -> tuple[Quads, Quads]:
     return quads[:, :, None, :] + sides[:, :, None, :] * at[None, None, :, None], normals_of(quads)
 
 
-def _edge(fields: Fields, quads: Quads, reach: int, p: OutlineParameters) -> tuple[Scores, Quads]:
-    """Return how significant the edge under every side is (n×4), and where it lies at both ends (n×4×2 px inward).
+def _edge(fields: Fields, quads: Quads, reach: int, p: OutlineParameters) -> tuple[Scores, Quads, Scores]:
+    """Return how significant the edge under every stretch of the sides is (n×4×groups), where it lies at both ends of
+    each side (n×4×2 px inward), and what is left of the score for the corners' sake (n).
 
     A candidate may be `reach` px off. Averaged along a seventh of a side at a time, so that noise and writing cancel;
     the stretches of a side need not agree: a photograph brightens here and darkens there. Of two edges that rim a
@@ -114,7 +149,18 @@ def _edge(fields: Fields, quads: Quads, reach: int, p: OutlineParameters) -> tup
     rated = np.maximum(grouped, -p.darker * grouped)
     ends = [np.median(part, axis=3).argmax(axis=0) for part in (rated[..., :half], rated[..., -half:])]
     shift = np.stack(ends, axis=2) - float(reach)
-    return np.asarray((strength / (strength + p.group_tau * fields.tau)).mean(axis=2)), shift
+    return strength / (strength + p.group_tau * fields.tau), shift, _cornered(strength, p.group_tau * fields.tau, p)
+
+
+def _cornered(strength: Scores, tau: float, p: OutlineParameters) -> Scores:
+    """Return what is left of a score (0–1) where the sides do not reach their corners: n×4×groups → n.
+
+    One corner may lie under a finger. What is round, a cup or a plate, has sides only where they touch it.
+    """
+    usual = p.uneven * np.median(strength, axis=2, keepdims=True)
+    stretches = strength / (strength + tau + usual)
+    corners = (np.roll(stretches[:, :, -1], 1, axis=1) + stretches[:, :, 0]) / 2
+    return np.asarray(np.minimum(1, p.no_corner + (1 - p.no_corner) / p.corner_edge * np.sort(corners, axis=1)[:, 1]))
 
 
 def _of_sides(sides: Scores) -> Scores:

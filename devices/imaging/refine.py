@@ -32,7 +32,7 @@ def refine_outline(still: Picture, outline: Outline, factor: float) -> Outline:
             break
         corners = moved
     points = [(float(x), float(y)) for x, y in corners]
-    return Outline((points[0], points[1], points[2], points[3]), outline.score)
+    return Outline((points[0], points[1], points[2], points[3]), outline.score, outline.others)
 
 
 def _side_line(still: Picture, start: Points, stop: Points, reach: float, factor: float) -> Line:

@@ -53,10 +53,11 @@ good · its picture was taken · it looks like the one taken last, but was moved
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """A paper found: corners in px, clockwise on screen from the top left; score 0–1."""
+    """A paper found: corners in px, clockwise on screen from the top left; score 0–1; how many more lie beside it."""
 
     corners: Corners
     score: float
+    others: int = 0
 
 
 class Track(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,6 +14,7 @@ from devices.imaging.fields import shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import clockwise, common_area, moved, overlap
 from devices.imaging.refine import refine_outline
+from devices.sim import desk
 
 SEED = 20_260  # a series of its own: no parameter was chosen on it
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float64)
@@ -38,10 +40,10 @@ def worst_corner(quad: Quad, truth: Quad) -> float:
 
 
 def test_nine_of_ten_pages_are_found_and_their_corners_to_a_fifth_of_a_pixel() -> None:
-    """20 frames of every mixture; the benchmark counts 600."""
-    quads = [(found(shown(index).picture), shown(index).outline) for index in range(20)]
+    """12 frames of every mixture; the benchmark counts 600."""
+    quads = [(found(shown(index).picture), shown(index).outline) for index in range(12)]
     shared = [0.0 if quad is None else overlap(quad, truth) for quad, truth in quads]
-    assert sum(share > 0.9 for share in shared) >= 18
+    assert sum(share > 0.9 for share in shared) >= 11
     hits = [worst_corner(quad, truth) for quad, truth in quads if quad is not None and overlap(quad, truth) > 0.95]
     assert np.median(hits) < 0.3
 
@@ -49,14 +51,14 @@ def test_nine_of_ten_pages_are_found_and_their_corners_to_a_fifth_of_a_pixel() -
 @pytest.mark.parametrize("surface", ["wood", "white"])
 def test_a_page_is_found_on_the_desks_that_hide_it(surface: str) -> None:
     """Wood has lines of its own; a white desk is within ten levels of the paper on most of these."""
-    seen = [frames.frame(SEED, index, kind="text", surface=surface) for index in range(40, 44)]
+    seen = [frames.frame(SEED, index, kind="text", surface=surface) for index in range(40, 43)]
     quads = [found(one.picture) for one in seen]
     shared = [0.0 if quad is None else overlap(quad, one.outline) for quad, one in zip(quads, seen, strict=True)]
-    assert sum(share > 0.9 for share in shared) >= 3
+    assert sum(share > 0.9 for share in shared) >= 2
 
 
 def test_an_empty_desk_is_empty() -> None:
-    assert sum(find_outline(frames.frame(SEED, -1 - index).picture) is not None for index in range(10)) <= 1
+    assert sum(find_outline(frames.frame(SEED, -1 - index).picture) is not None for index in range(6)) == 0
 
 
 def test_writing_and_tables_do_not_win_over_their_paper() -> None:
@@ -108,6 +110,20 @@ def test_corners_run_clockwise_on_screen_from_the_top_left() -> None:
     quad = np.array(outline.corners)
     assert np.array_equal(clockwise(quad[None])[0], quad)
     assert quad.sum(axis=1).argmin() == 0
+
+
+def test_a_plate_is_no_paper() -> None:
+    picture = desk.lay_surface("grey", (960, 540), np.random.default_rng(3))
+    cv2.circle(picture, (480, 270), 120, (90, 100, 110), -1, cv2.LINE_AA)
+    assert find_outline(desk.add_noise(picture, 2.0, 5)) is None
+
+
+def test_a_second_paper_beside_the_first_is_counted() -> None:
+    plain = frozenset(frames.CHANCES)
+    seen = frames.frame(SEED, 9, kind="text", surface="dark", wanted=frozenset({"beside"}), unwanted=plain)
+    alone = frames.frame(SEED, 9, kind="text", surface="dark", unwanted=plain)
+    outlines = [find_outline(one.picture) for one in (seen, alone)]
+    assert [one is not None and one.others for one in outlines] == [1, 0]
 
 
 def test_the_same_frame_gives_the_same_outline() -> None:
