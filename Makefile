@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
-CHAOS := tests/chaos tests/contract/test_platform_document.py tests/contract/test_hotplug.py $(addprefix tests/e2e/test_,citizen_races.py kill_whole.py sandbox_postgres.py sandbox_fleet.py)
+CHAOS := tests/chaos tests/flow/test_sequences.py tests/contract/test_platform_document.py tests/contract/test_hotplug.py $(addprefix tests/e2e/test_,citizen_races.py kill_whole.py sandbox_postgres.py sandbox_fleet.py)
 
 .PHONY: run test demo chaos fuzz bench lint setup setup-tests docs package check-package
 

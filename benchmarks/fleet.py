@@ -90,7 +90,7 @@ async def measure(live: Live) -> dict[str, Figure]:
         fleet.close()
     faults = usual.faults + probing.faults + pressed.faults
     return {
-        "platform_cpu_1000": usual.figure(f"< {GOAL_PERCENT:g} %", usual.percent < GOAL_PERCENT),
+        "platform_cpu_1000": usual.figure(f"< {GOAL_PERCENT:g} %", usual.percent < GOAL_PERCENT and not usual.late),
         "platform_cpu_1000_probing": probing.figure("", True),
         "platform_cpu_10000": pressed.figure("", True),
         "heartbeat_p99_1000": usual.latency("heartbeats"),
@@ -146,6 +146,9 @@ async def observe(fleet: Fleet, live: Live, pace: Pace, load: object) -> Observe
     before = live.spent()
     seconds = await fleet.run(pace, load)  # type: ignore[arg-type]
     after = live.spent()
+    late = fleet.tally.errors["late"]
+    if not late:
+        seconds = pace.minutes * 60  # all work was done: a share of the time in which it came, not of its last answer's
     seen = summarise(fleet.tally, KIOSKS, seconds)
     return Observed(
         {name: seen[name] for name in ("heartbeats", "probes", "submissions")},
@@ -153,8 +156,8 @@ async def observe(fleet: Fleet, live: Live, pace: Pace, load: object) -> Observe
         after.workers - before.workers,
         after.postgres - before.postgres,
         after.generator - before.generator,
-        fleet.tally.errors.total() - fleet.tally.errors["late"] + fleet.tally.mismatches,
-        fleet.tally.errors["late"],
+        fleet.tally.errors.total() - late + fleet.tally.mismatches,
+        late,
     )
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.candidates import clockwise
 from devices.imaging.fields import shrink_factor
-from devices.imaging.outline import find_outline, overlap
+from devices.imaging.outline import find_outline
+from devices.imaging.quads import clockwise, overlap
 from devices.imaging.refine import refine_outline
 from devices.sim import desk
 

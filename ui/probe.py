@@ -22,8 +22,11 @@ def items(window: QQuickWindow) -> Iterator[QQuickItem]:
 def lay_out(window: QQuickWindow) -> None:
     """Place what waits for the next frame to be placed, so that a touch lands where a person would see it."""
     for _ in range(2):  # a row that is placed may move the one it stands in
-        for item in list(items(window)):
+        waiting = [window.contentItem()]
+        while waiting:
+            item = waiting.pop()
             item.ensurePolished()
+            waiting += item.childItems()
 
 
 def name_of(item: QQuickItem) -> str:

@@ -21,7 +21,7 @@ from kiosk.station.texts import ASSETS, Texts
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 PICTURE_S = 25.0  # the eye has 20 s of processor time for one picture
-STAGES = ("decode", "outline", "refine", "dewarp", "gates", "clean", "encode")
+STAGES = ("decode", "outline", "refine", "dewarp", "gates", "deskew", "clean", "encode")
 BAR_SIGNS = 20
 
 
@@ -250,7 +250,8 @@ def _sentence_of(texts: Texts, lang: str) -> Callable[[str, str], str]:
 def _line(result: Scanned) -> str:
     name = _printable(result.file)
     if result.refused:
-        return f"{name}: {result.reason} ({result.refused}{f': {result.detail}' if result.detail else ''})"
+        why = result.detail.partition(";")[0]  # what is allowed stands in the sentence
+        return f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''})"
     kept = ", ".join(gate for gate, answer in result.gates.items() if answer.ok is False)
     return f"{name} → {_printable(result.output)} {result.dpi} dpi, {result.bytes} B" + (f" ({kept})" if kept else "")
 

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.fields import Floats, Picture
+from devices.imaging.fields import Picture
 
+Floats = npt.NDArray[np.float32]
 MOST_GAIN = 2.2
 COLOURED = 60  # levels between the channels of what is no paper: a stamp's field, a photograph
 DARKEST_PAPER = 90

@@ -16,6 +16,7 @@ from devices.imaging.values import CodesAnswer, FoundCode
 
 MAX_CODES = 8  # on one picture: a form has one or two, a price list may have a hundred
 MAX_PIXELS = 4_000_000  # codes held before a camera fill it, an A4 has 200 dpi; more pixels only cost time
+CLOSING_PX = 41  # wider than the darkest part of a code: three modules of 13 px, a bar of four of 10
 MAX_BYTES = 2953  # what the largest QR code holds: reference/imaging.md §9
 
 _SYMBOLOGIES = {
@@ -36,17 +37,23 @@ def read_codes(data: bytes) -> CodesAnswer:
 
 
 def on_page(page: Picture) -> tuple[FoundCode, ...]:
-    """Return the codes on a page made straight (h×w×3 BGR), those nearest to its middle first; corners in its px."""
+    """Return the codes on a page made straight (h×w×3 BGR), those nearest to its middle first; corners in its px.
+
+    Where none is found a shadow may hide one: the page is read once more without its shadows.
+    """
     scale = min(1.0, math.sqrt(MAX_PIXELS / (page.shape[0] * page.shape[1])))
-    if scale == 1:
-        return find_codes(page).codes
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return tuple(_enlarged(code, 1 / scale) for code in find_codes(np.asarray(small, dtype=np.uint8)).codes)
+    small = page if scale == 1 else cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    found = _found(grey).codes or _found(_without_shadows(grey)).codes
+    return found if scale == 1 else tuple(_enlarged(code, 1 / scale) for code in found)
 
 
 def find_codes(picture: Picture) -> CodesAnswer:
     """Return the codes on a picture (h×w×3 BGR)."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return _found(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), dtype=np.uint8))
+
+
+def _found(grey: Picture) -> CodesAnswer:
     found = zxingcpp.read_barcodes(
         grey, formats=zxingcpp.barcode_formats_from_str(_FORMATS), text_mode=zxingcpp.TextMode.Plain
     )
@@ -55,6 +62,16 @@ def find_codes(picture: Picture) -> CodesAnswer:
     good = sorted(fit, key=lambda one: _off(one, grey.shape[:2]))
     kept = tuple(good[:MAX_CODES])
     return CodesAnswer(kept, len(known) - len(kept))
+
+
+def _without_shadows(grey: Picture) -> Picture:
+    """Return the picture divided by its paper's brightness, however hard a shadow's edge is.
+
+    A closing takes away what is dark and narrower than CLOSING_PX, the code, and leaves a step where it is.
+    """
+    soft = cv2.GaussianBlur(grey, (0, 0), 0.6)
+    paper = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, np.ones((CLOSING_PX, CLOSING_PX), np.uint8))
+    return np.asarray(cv2.divide(soft, paper, scale=255), dtype=np.uint8)
 
 
 def _reduction(pixels: int) -> decode.Reduction:

@@ -30,12 +30,16 @@ def decode_picture(data: bytes, reduction: Reduction = 1) -> tuple[Picture, Head
     Shape: each side divided by `reduction`, rounded up. Raises: WireFault as open_picture, and for what cv2 refuses.
     """
     header, body = open_picture(data)
-    shape = (-(-header.height_px // reduction), -(-header.width_px // reduction), 3)
-    picture = _decoded(body, shape, _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+    inner = reduction if header.kind == "jpeg" else 1  # a JPEG is decoded small, a PNG made small
+    shape = (-(-header.height_px // inner), -(-header.width_px // inner), 3)
+    picture = _decoded(body, shape, _FLAGS[inner] | cv2.IMREAD_IGNORE_ORIENTATION)
     if picture is None or picture.dtype != np.uint8 or picture.ndim != 3:
         raise WireFault("not_a_picture", f"cannot be decoded; allowed is {ALLOWED}")
     if picture.shape != shape:
         raise WireFault("not_a_picture", "its size is not what its header says")
+    if inner != reduction:
+        size = (-(-header.width_px // reduction), -(-header.height_px // reduction))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return _upright(picture, header.orientation), header
 
 

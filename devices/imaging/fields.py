@@ -1,4 +1,4 @@
-"""What the outline search looks at: a small picture, its strongest gradients, its noise, and eight oriented maps."""
+"""What the outline search looks at: a small picture, its strongest gradients, its noise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+Gradient = npt.NDArray[np.int16]
 Quads = npt.NDArray[np.float64]  # n×4×2 px, clockwise on screen
+UNIT = 8  # gradients are whole numbers of eighths of a level: a white page on a white desk steps by two levels
+SUMS = 9  # `sums` holds sums of 3×3 px
 
 
 class OutlineParameters(msgspec.Struct, frozen=True):
@@ -19,27 +21,45 @@ class OutlineParameters(msgspec.Struct, frozen=True):
 
     side_px: int = 480
     chroma_weight: float = 1.5
-    noise_factor: float = 1.6
-    tau_floor: float = 2.5
+    noise_share: float = 0.3  # of the pixels are plain, whatever lies about
+    noise_factor: float = 2.2  # × their largest gradient
+    noise_floor: float = 0.5  # levels; rounding to whole levels alone makes as much
+    slow_px: int = 15  # what changes as slowly as this is light
+    ghost: float = 4.0  # levels: the most an edge counts in that
+    tau_floor: float = 1.5
     tau_factor: float = 1.1
-    directions: int = 8
     canny: tuple[tuple[float, float, float], ...] = ((7, 2.2, 0.5), (18, 4, 0.45), (40, 9, 0.45))  # floor, × n, low
     contours: int = 5
     contour_box_share: float = 0.02
     good_score: float = 0.82
-    least_score: float = 0.45
+    least_score: float = 0.5
     area_share: tuple[float, float] = (0.015, 0.985)
     corner_cos: float = 0.6
     side_difference: float = 0.5
     shortest_side_share: float = 0.06
     points: int = 28
-    keep: int = 60
-    step_floor: float = 2.5
+    keep: int = 24  # candidates whose steps are looked at
+    groups: int = 7  # of points along a side, in which the gradient is averaged with its sign: noise and writing cancel
+    group_tau: float = 0.6  # × tau
+    darker: float = 0.7  # how much an edge that darkens inward counts when a side is laid onto one
+    step_floor: float = 0.8  # levels
+    step_noise: float = 0.15  # × noise
+    slope_share: float = 2.5  # × the lesser change from 3 to 7 px on either side is light: 10 px apart
     outermost: float = 0.92
-    crispness: float = 0.7  # of the step 7 px off, that must show within 2 px: a lamp's reflection swells slowly
-    line_share: float = 0.035
-    lines: int = 18
-    line_pairs: int = 60
+    outermost_along: float = 0.85  # with all sides within 4° of the inner one's
+    line_floor: float = 0.8  # × tau: weaker pixels do not vote
+    line_votes: int = 7000  # pixels that vote at most
+    line_spread: int = 4  # bins of 2° to either side
+    line_crowd: float = 2.0  # so many lines may pass near a pixel before its vote shrinks
+    line_cancel: float = 0.7  # of the opposite edge near by: a printed rule has two
+    grow: int = 2  # candidates around which a larger paper is looked for
+    grow_from_px: float = 4
+    grow_step_px: float = 2
+    grow_share: float = 0.35  # of the frame's long side
+    grow_least: float = 0.4
+    lines: int = 40  # two in five of them without regard to opposites: a shadow may rim a paper
+    line_pairs: int = 220
+    line_quads: int = 60
 
 
 PARAMETERS = OutlineParameters()
@@ -50,12 +70,11 @@ class Fields(NamedTuple):
 
     factor: int
     lab: Picture  # h×w×3
-    gx: npt.NDArray[np.int16]
-    gy: npt.NDArray[np.int16]
+    gx: Gradient  # × UNIT × 2
+    gy: Gradient
     noise: float  # in levels of (|gx|+|gy|)/2
     tau: float
-    maps: tuple[Picture, ...]  # oriented strength, dilated 5×5
-    smooth_lab: Floats  # blurred 3×3, a and b weighted
+    sums: Gradient  # h×w×3, Lab summed over 3×3 px
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,11 +88,13 @@ def shrink_factor(width_px: int, height_px: int, parameters: OutlineParameters =
 
 
 def shrink(frame: Picture, factor: int) -> Picture:
-    """Return the frame cropped to a multiple of `factor` and averaged down."""
-    if factor == 1:
-        return frame
+    """Return the frame cropped to a multiple of `factor` and averaged down; halving is a quarter of the work."""
     h, w = frame.shape[0] // factor * factor, frame.shape[1] // factor * factor
-    small = cv2.resize(frame[:h, :w], (w // factor, h // factor), interpolation=cv2.INTER_AREA)
+    small = frame[:h, :w]
+    while factor > 1:
+        step = 2 if factor % 2 == 0 else factor
+        w, h, factor = w // step, h // step, factor // step
+        small = cv2.resize(small, (w, h), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
 
 
@@ -82,35 +103,51 @@ def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> Field
     p = parameters
     factor = shrink_factor(frame.shape[1], frame.shape[0], p)
     lab = cv2.cvtColor(shrink(frame, factor), cv2.COLOR_BGR2LAB)
+    gx, gy, noise = gradients(cv2.multiply(lab, (UNIT, UNIT, UNIT, 0), dtype=cv2.CV_16S), p)
+    sums = cv2.boxFilter(lab, cv2.CV_16S, (3, 3), normalize=False)
+    return Fields(factor, lab, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), sums)
+
+
+def gradients(lab: Gradient, p: OutlineParameters) -> tuple[Gradient, Gradient, float]:
+    """Return the strongest channel's gx and gy (× 2 UNIT) of Lab × UNIT, and their noise in levels."""
     soft = cv2.GaussianBlur(lab, (5, 5), 1)
-    gx3 = cv2.Sobel(soft, cv2.CV_16S, 1, 0, ksize=3)
-    gy3 = cv2.Sobel(soft, cv2.CV_16S, 0, 1, ksize=3)
-    gx, gy, strength = _strongest(gx3, gy3, p.chroma_weight)
-    noise = p.noise_factor * float(np.median(strength)) + 1
-    maps = []
-    kernel = np.ones((5, 5), np.uint8)
-    fx, fy = gx.astype(np.float32), gy.astype(np.float32)
-    for k in range(p.directions):
-        angle = k * np.pi / p.directions
-        along = cv2.addWeighted(fx, float(np.cos(angle)) / 2, fy, float(np.sin(angle)) / 2, 0)
-        maps.append(cv2.dilate(cv2.convertScaleAbs(along), kernel))
-    smooth = cv2.blur(lab, (3, 3)).astype(np.float32)
-    smooth[:, :, 1:] *= p.chroma_weight
-    return Fields(factor, lab, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), tuple(maps), smooth)
+    strongest = _strongest(cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1), p.chroma_weight)
+    gx, gy = (_sharp(gradient, p) for gradient in strongest)
+    return gx, gy, p.noise_factor * _level(_size(gx, gy), p.noise_share) / UNIT + p.noise_floor
 
 
-def _strongest(
-    gx3: npt.NDArray[np.int16], gy3: npt.NDArray[np.int16], weight: float
-) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], Floats]:
-    """Return, per pixel, the gradient of the channel with the largest magnitude, and that magnitude."""
-    best_x, best_y = gx3[:, :, 0].copy(), gy3[:, :, 0].copy()
-    best = np.abs(best_x) + np.abs(best_y)
-    for channel in (1, 2):
-        gx = (gx3[:, :, channel] * np.float32(weight)).astype(np.int16)
-        gy = (gy3[:, :, channel] * np.float32(weight)).astype(np.int16)
-        size = np.abs(gx) + np.abs(gy)
-        wins = size > best
-        np.copyto(best_x, gx, where=wins)
-        np.copyto(best_y, gy, where=wins)
-        np.copyto(best, size, where=wins)
-    return best_x, best_y, np.asarray(best, np.float32) / np.float32(2)
+def _sharp(gradient: Gradient, p: OutlineParameters) -> Gradient:
+    """Return the gradient without what swells slowly, light and soft shadows; strong edges leave hardly a ghost."""
+    most = round(p.ghost * 2 * UNIT)
+    slow = cv2.blur(np.clip(gradient, -most, most), (p.slow_px, p.slow_px))
+    return np.asarray(cv2.subtract(gradient, slow), dtype=np.int16)
+
+
+def _size(gx: Gradient, gy: Gradient) -> Picture:
+    """Return (|gx|+|gy|)/2, in steps of 1/UNIT level, at most 255 of them."""
+    return np.asarray(cv2.add(cv2.convertScaleAbs(gx, alpha=0.5), cv2.convertScaleAbs(gy, alpha=0.5)), dtype=np.uint8)
+
+
+def _strongest(gx3: Gradient, gy3: Gradient, weight: float) -> tuple[Gradient, Gradient]:
+    """Return, per pixel, the gradient of the channel with the largest |gx|+|gy|."""
+    all_x, all_y = list(cv2.split(gx3)), list(cv2.split(gy3))
+    best_x, best_y = all_x[0], all_y[0]
+    best = _size(best_x, best_y)
+    for x, y in zip(all_x[1:], all_y[1:], strict=True):
+        gx, gy = (cv2.multiply(g, weight) for g in (x, y))
+        size = _size(gx, gy)
+        wins = cv2.compare(size, best, cv2.CMP_GT)
+        cv2.copyTo(gx, wins, best_x)
+        cv2.copyTo(gy, wins, best_y)
+        best = cv2.max(best, size)
+    return best_x, best_y
+
+
+def _level(levels: Picture, share: float) -> float:
+    """Return the value below which `share` of a picture of bytes lies, between whole numbers inside a bin."""
+    counts = cv2.calcHist([levels], [0], None, [256], [0, 256]).ravel()
+    below = np.cumsum(counts)
+    wanted = below[-1] * share
+    at = int(np.searchsorted(below, wanted))
+    before = below[at] - counts[at]
+    return float(at - 0.5 + (wanted - before) / max(1.0, counts[at]))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.candidates import from_contours, from_lines, from_segments
-from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
+from devices.imaging.candidates import from_contours, from_segments
+from devices.imaging.fields import PARAMETERS, SUMS, UNIT, Fields, OutlineParameters, Picture, Quads, prepare
+from devices.imaging.lines import from_lines
+from devices.imaging.quads import areas, clockwise, common_area, moved, normals_of, plausible
 from devices.imaging.values import Outline
 
 Scores = npt.NDArray[np.float64]
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
+ALONG_COS = float(np.cos(np.deg2rad(4)))
 
 
 def find_outline(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> Outline | None:
@@ -30,6 +35,10 @@ def find_outline(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> 
         quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
         if len(scores) and scores.max() > parameters.good_score:
             break
+    else:
+        for number in np.argsort(-scores, kind="stable")[: parameters.grow]:
+            more, marks = score_quads(fields, grown(fields, quads[number], parameters), parameters)
+            quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
     if not len(scores) or scores.max() < parameters.least_score:
         return None
     winner = _outermost(quads, scores, parameters)
@@ -39,129 +48,145 @@ def find_outline(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> 
 
 
 def score_quads(fields: Fields, quads: Quads, parameters: OutlineParameters = PARAMETERS) -> tuple[Quads, Scores]:
-    """Return those candidates that can be a paper, at most 60, and their scores 0–1."""
+    """Return those candidates that can be a paper, at most `keep`, laid onto their edges, and their scores 0–1."""
     p = parameters
-    quads = quads[_plausible(quads, fields.size, p)] if len(quads) else quads
+    quads = clockwise(quads) if len(quads) else quads
+    quads = quads[plausible(quads, fields.size, p)] if len(quads) else quads
     if not len(quads):
         return quads, np.empty(0, np.float64)
-    share = _areas(quads) / (fields.size[0] * fields.size[1])
-    edge = _edge(fields, quads, p)
-    best = np.argsort(-edge * share**0.12, kind="stable")[: p.keep]
-    quads, share, edge = quads[best], share[best], edge[best]
+    frame = fields.size[0] * fields.size[1]
+    sides, shift = _edge(fields, quads, 2, p)
+    best = np.argsort(-_of_sides(sides) * (areas(quads) / frame) ** 0.12, kind="stable")[: p.keep]
+    quads = moved(quads[best], shift[best])
+    edge = _of_sides(_edge(fields, quads, 2, p)[0])
+    share = np.clip(areas(quads) / frame, 0, 1)
     score = (0.5 * edge + 0.5 * _step(fields, quads, p)) * (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1)))
-    return quads, score
+    return quads, np.where(plausible(quads, fields.size, p), score, 0)
 
 
-def overlap(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """Return intersection over union of two convex quadrilaterals (4×2 each, clockwise on screen)."""
-    common = common_area(a, b)
-    union = float(_areas(a[None])[0] + _areas(b[None])[0]) - common
-    return common / union if union > 0 else 0.0
+def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return candidates around one (4×2 px): each side as it is, or moved out to where a faint edge runs along it.
 
-
-def common_area(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """Return the area two convex polygons share (n×2 each, clockwise on screen): `a` clipped by each side of `b`.
-
-    cv2.intersectConvexConvex is not used: for nearly equal quadrilaterals it returned a third of their area.
+    What is printed runs along its paper: a block of writing or a table leads to the page that it stands on.
     """
-    polygon = [(float(x), float(y)) for x, y in a]
-    for start, stop in zip(b, np.roll(b, -1, 0), strict=True):
-        nx, ny = float(start[1] - stop[1]), float(stop[0] - start[0])
-        d = nx * float(start[0]) + ny * float(start[1])
-        kept: list[tuple[float, float]] = []
-        for (x0, y0), (x1, y1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-            inside0, inside1 = nx * x0 + ny * y0 - d, nx * x1 + ny * y1 - d
-            if inside0 >= 0:
-                kept.append((x0, y0))
-            if (inside0 >= 0) != (inside1 >= 0):
-                t = inside0 / (inside0 - inside1)
-                kept.append((x0 + t * (x1 - x0), y0 + t * (y1 - y0)))
-        polygon = kept
-        if len(polygon) < 3:
-            return 0.0
-    return abs(float(_areas(np.array([polygon]))[0]))
-
-
-def _areas(quads: Quads) -> Scores:
-    x, y = quads[:, :, 0], quads[:, :, 1]
-    return np.asarray(0.5 * (x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(axis=1))
-
-
-def _plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
-    width, height = size
-    sides = np.roll(quads, -1, 1) - quads
-    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1]) + 1e-9
-    units = sides / lengths[:, :, None]
-    before = np.roll(units, 1, 1)
-    cosine = (units * before).sum(axis=2)
-    turn = before[:, :, 0] * units[:, :, 1] - before[:, :, 1] * units[:, :, 0]
-    share = _areas(quads) / (width * height)
-    opposite = np.abs(lengths[:, :2] - lengths[:, 2:]) / np.maximum(lengths[:, :2], lengths[:, 2:])
-    inside = (quads >= -3).all(axis=(1, 2)) & (quads <= np.array([width + 2, height + 2])).all(axis=(1, 2))
-    return np.asarray(
-        (turn > 0).all(axis=1)
-        & inside
-        & (share > p.area_share[0])
-        & (share < p.area_share[1])
-        & (lengths.min(axis=1) > p.shortest_side_share * min(width, height))
-        & (np.abs(cosine) < p.corner_cos).all(axis=1)
-        & (opposite < p.side_difference).all(axis=1)
-    )
+    p = parameters
+    steps = np.arange(p.grow_from_px, p.grow_share * max(fields.size), p.grow_step_px)
+    room: list[list[float]] = []
+    for side in range(4):
+        shifts = np.zeros((len(steps), 4, 2))
+        shifts[:, side] = -steps[:, None]
+        wider = moved(np.repeat(quad[None], len(steps), axis=0), shifts)
+        inside = (wider > -2).all(axis=(1, 2)) & (wider < np.array(fields.size) + 1).all(axis=(1, 2))
+        found = np.where(inside, _edge(fields, wider, 1, p)[0][:, side], 0)
+        peaks = (found >= np.roll(found, 1)) & (found >= np.roll(found, -1)) & (found > p.grow_least)
+        best = np.flatnonzero(peaks)[np.argsort(-found[peaks], kind="stable")[:2]]
+        room.append([0.0, *(-float(steps[i]) for i in best)])
+    combined = np.array(list(product(*room)))[1:]
+    if not len(combined):
+        return np.empty((0, 4, 2), np.float64)
+    return moved(np.repeat(quad[None], len(combined), axis=0), np.repeat(combined[:, :, None], 2, axis=2))
 
 
 def _along(quads: Quads, points: int) -> tuple[Quads, Quads]:
     """Return sample points n×4×points×2 at 6–94 % of every side, and the sides' inward normals n×4×2."""
     sides = np.roll(quads, -1, 1) - quads
     at = np.linspace(0.06, 0.94, points)
-    samples = quads[:, :, None, :] + sides[:, :, None, :] * at[None, None, :, None]
-    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1])[:, :, None] + 1e-9
-    normals = np.stack([-sides[:, :, 1], sides[:, :, 0]], axis=2) / lengths
-    return samples, normals
+    return quads[:, :, None, :] + sides[:, :, None, :] * at[None, None, :, None], normals_of(quads)
 
 
-def _edge(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
-    """Return how significant the edge under every side is, half mean, half weakest side."""
+def _edge(fields: Fields, quads: Quads, reach: int, p: OutlineParameters) -> tuple[Scores, Quads]:
+    """Return how significant the edge under every side is (n×4), and where it lies at both ends (n×4×2 px inward).
+
+    A candidate may be `reach` px off. Averaged along a seventh of a side at a time, so that noise and writing cancel;
+    the stretches of a side need not agree: a photograph brightens here and darkens there. Of two edges that rim a
+    shadow the paper's is the inner one, which brightens inward.
+    """
     samples, normals = _along(quads, p.points)
-    angle = np.arctan2(normals[:, :, 1], normals[:, :, 0]) % np.pi
-    which = np.round(angle / (np.pi / p.directions)).astype(int) % p.directions
-    x = np.clip(np.round(samples[..., 0]).astype(int), 0, fields.size[0] - 1)
-    y = np.clip(np.round(samples[..., 1]).astype(int), 0, fields.size[1] - 1)
-    strength = np.stack(fields.maps)[which[:, :, None], y, x].astype(np.float64)
-    sides = (strength / (strength + fields.tau)).mean(axis=2)
+    offsets = np.arange(-reach, reach + 1)
+    grouped = np.empty((len(offsets), len(quads), 4, p.groups))
+    for number, offset in enumerate(offsets):
+        y, x = _nearest(fields, samples, normals, float(offset))
+        across = fields.gx[y, x] * normals[:, :, None, 0] + fields.gy[y, x] * normals[:, :, None, 1]
+        grouped[number] = across.reshape(len(quads), 4, p.groups, -1).mean(axis=3)
+    grouped /= 2 * UNIT
+    strength = np.abs(grouped).max(axis=0)
+    half = p.groups // 2 + 1
+    rated = np.maximum(grouped, -p.darker * grouped)
+    ends = [np.median(part, axis=3).argmax(axis=0) for part in (rated[..., :half], rated[..., -half:])]
+    shift = np.stack(ends, axis=2) - float(reach)
+    return np.asarray((strength / (strength + p.group_tau * fields.tau)).mean(axis=2)), shift
+
+
+def _of_sides(sides: Scores) -> Scores:
+    """Return half the mean and half the weakest of four sides, n×4 → n."""
     return np.asarray(0.5 * sides.mean(axis=1) + 0.5 * sides.min(axis=1))
 
 
 def _step(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
-    """Return how steady the step in colour across every side is: a paper's edge makes the same step all along."""
+    """Return how steady the step in colour across every side is: a paper's edge makes the same step all along.
+
+    A slope that goes on to both sides is taken off: light, shadows and reflections swell, paper begins.
+    """
     samples, normals = _along(quads, p.points)
-    width, height = fields.size
+    weights = np.array([1, p.chroma_weight, p.chroma_weight]) / SUMS
 
-    def looked_up(offset: float) -> npt.NDArray[np.float32]:
-        spots = samples + normals[:, :, None, :] * offset
-        x = np.clip(np.round(spots[..., 0]).astype(int), 0, width - 1)
-        y = np.clip(np.round(spots[..., 1]).astype(int), 0, height - 1)
-        return np.asarray(fields.smooth_lab[y, x], dtype=np.float32)
+    def looked_up(offset: float) -> npt.NDArray[np.float64]:
+        y, x = _nearest(fields, samples, normals, offset)
+        return fields.sums[y, x] * weights
 
-    difference = (looked_up(3) + looked_up(5) - looked_up(-3) - looked_up(-5)) / 2
-    middle = np.median(difference, axis=2)
-    spread = np.median(np.abs(difference - middle[:, :, None, :]), axis=2)
-    m, s = np.linalg.norm(middle, axis=2), np.linalg.norm(spread, axis=2)
-    sides = m / (m + p.step_floor + 1.2 * s)
-    near = np.linalg.norm(np.median(looked_up(2) - looked_up(-2), axis=2), axis=2)
-    far = np.linalg.norm(np.median(looked_up(7) - looked_up(-7), axis=2), axis=2)
-    crisp = np.minimum((near + 0.5) / (p.crispness * far + 0.5), 1).mean(axis=1)
-    return np.asarray((0.5 * sides.mean(axis=1) + 0.5 * sides.min(axis=1)) * crisp)
+    inner, outer = ([looked_up(side * offset) for offset in (3, 5, 7)] for side in (1, -1))
+    difference = _of_three(inner) - _of_three(outer)  # of three: a rule printed along the side hits one of them
+    slope = _lesser(_middle(inner[2] - inner[0]), _middle(outer[0] - outer[2]))
+    middle = _middle(difference)
+    spread = _middle(np.abs(difference - middle[:, :, None, :]))
+    m, s = np.linalg.norm(middle - p.slope_share * slope, axis=2), np.linalg.norm(spread, axis=2)
+    sides = m / (m + p.step_floor + p.step_noise * fields.noise + 1.2 * s)
+    return _of_sides(sides)
+
+
+def _nearest(
+    fields: Fields, samples: Quads, normals: Quads, offset: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return row and column of the pixels nearest to the samples moved inward by `offset` px."""
+    spots = samples + normals[:, :, None, :] * offset
+    np.rint(spots, out=spots)
+    x = np.clip(spots[..., 0], 0, fields.size[0] - 1).astype(np.intp)
+    y = np.clip(spots[..., 1], 0, fields.size[1] - 1).astype(np.intp)
+    return y, x
+
+
+def _lesser(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the smaller of two slopes where they go the same way, else 0."""
+    return np.asarray(np.where(a * b > 0, np.sign(a) * np.minimum(np.abs(a), np.abs(b)), 0))
+
+
+def _of_three(values: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Return the middle one of three, element by element."""
+    a, b, c = values
+    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+
+def _middle(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the mean of the middle half along the samples (axis 2): nearly the median, and finer than whole levels."""
+    ordered = np.sort(values, axis=2)
+    count = values.shape[2]
+    return np.asarray(ordered[:, :, count // 4 : count - count // 4].mean(axis=2))
 
 
 def _outermost(quads: Quads, scores: Scores, p: OutlineParameters) -> int:
-    """Return the winner, or a clearly larger candidate around it that scores nearly as well: a frame printed inside."""
+    """Return the winner, or a clearly larger candidate around it that scores nearly as well: a frame printed inside.
+
+    Where all sides run along the winner's, as a paper's do along what is printed on it, less will do.
+    """
     winner = int(np.argmax(scores))
-    areas = _areas(quads)
-    for other in np.argsort(-areas, kind="stable"):
-        if areas[other] <= OUTERMOST_AREA * areas[winner]:
+    sizes = areas(quads)
+    normals = normals_of(quads)
+    for other in np.argsort(-sizes, kind="stable"):
+        if sizes[other] <= OUTERMOST_AREA * sizes[winner]:
             break
-        if scores[other] <= p.outermost * scores[winner]:
+        is_along = bool(((normals[other] * normals[winner]).sum(axis=1) > ALONG_COS).all())
+        if scores[other] <= (p.outermost_along if is_along else p.outermost) * scores[winner]:
             continue
-        if common_area(quads[winner], quads[other]) > OUTERMOST_COVER * areas[winner]:
+        if common_area(quads[winner], quads[other]) > OUTERMOST_COVER * sizes[winner]:
             return int(other)
     return winner

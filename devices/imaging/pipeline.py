@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
-from devices.imaging.candidates import clockwise
 from devices.imaging.container import Header
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
+from devices.imaging.quads import clockwise
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
 from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
@@ -93,16 +93,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     found: tuple[FoundCode, ...] = ()
     page = flat.picture
     if not refused or request.keep:
+        if request.reads_codes:
+            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
+
+            found = on_page(flat.picture)
+            watch.lap("codes")
         is_paper = outline is not None and flat.format != "card"
         if is_paper:
             flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(page)))
             page = cleanup.even_light(flat.picture)
         watch.lap("clean")
-        if request.reads_codes:
-            from devices.imaging.codes import on_page  # zxing-cpp: only where codes are read
-
-            found = on_page(flat.picture) or on_page(page)  # a shadow may hide it: the page without is read second
-            watch.lap("codes")
         capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))
         body, picture_bytes = output.encode_page(
             page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf

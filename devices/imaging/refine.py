@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.candidates import crossing
 from devices.imaging.fields import Picture
+from devices.imaging.quads import crossing
 from devices.imaging.values import Outline
 
 Points = npt.NDArray[np.float64]
 Line = npt.NDArray[np.float64]  # nx, ny, d with n·p = d
+DARKER = 0.7  # what an edge that darkens inward counts: of a shadow's two edges the paper's brightens
 
 
 def refine_outline(still: Picture, outline: Outline, factor: float) -> Outline:
@@ -68,9 +69,10 @@ def _edges(
     at = np.arange(box, m - box + 1)  # the edge lies between at − 1 and at
     slope = (total[:, at + box] - 2 * total[:, at] + total[:, at - box]) / box
     typical = np.median(slope, axis=0)  # positions × channels
-    _, channel = np.unravel_index(np.argmax(np.abs(typical)), typical.shape)
-    sign = np.sign(typical.flat[np.argmax(np.abs(typical))]) or 1.0
     places = offsets[0] + at - 0.5
+    rated = np.maximum(typical, -DARKER * typical)
+    _, channel = np.unravel_index(np.argmax(rated), typical.shape)
+    sign = np.sign(typical.flat[np.argmax(rated)]) or 1.0
     signed = sign * slope[:, :, channel] * np.exp(-0.7 * (places / reach) ** 2)
     peak = np.argmax(signed, axis=1)
     rows = np.arange(len(signed))

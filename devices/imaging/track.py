@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners
-from devices.imaging.outline import overlap
+from devices.imaging.quads import overlap
 from devices.imaging.sameness import is_same_page
 from devices.imaging.values import Limits, Outline, Stage, Track
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from devices.api import Deadline, UserFault
-from devices.imaging.candidates import clockwise
-from devices.imaging.outline import overlap
+from devices.imaging.quads import clockwise, overlap
 from tests.fixtures.camera import CameraBench
 
 

@@ -25,7 +25,10 @@ def rect_of(item: QQuickItem) -> QRectF:
 
 def visible_texts(window: QQuickWindow) -> list[QQuickItem]:
     """Return the texts a person sees: visible, not empty, not under the idle overlay."""
-    every = list(probe.items(window))
+    return _texts_of(list(probe.items(window)))
+
+
+def _texts_of(every: list[QQuickItem]) -> list[QQuickItem]:
     texts = [
         item
         for item in every
@@ -38,7 +41,10 @@ def visible_texts(window: QQuickWindow) -> list[QQuickItem]:
 
 def visible_controls(window: QQuickWindow) -> list[QQuickItem]:
     """Return the controls a person can see, not under the idle overlay."""
-    every = list(probe.items(window))
+    return _controls_of(list(probe.items(window)))
+
+
+def _controls_of(every: list[QQuickItem]) -> list[QQuickItem]:
     controls = [
         item
         for item in every
@@ -60,18 +66,20 @@ def _is_below(ancestor: QQuickItem, item: QQuickItem | None) -> bool:
 
 def faults(window: QQuickWindow, view: View, *, target: float, key: float) -> list[str]:
     """Return every fault of the screen in words; none on a good one."""
+    every = list(probe.items(window))  # once: walking through a screen is most of the work
+    texts = _texts_of(every)
     return [
-        *_text_faults(window, view),
-        *_overlaps(window),
-        *_control_faults(window, target=target, key=key),
+        *_text_faults(window, texts, view),
+        *_overlaps(every, texts),
+        *_control_faults(window, _controls_of(every), target=target, key=key),
     ]
 
 
-def _text_faults(window: QQuickWindow, view: View) -> list[str]:
+def _text_faults(window: QQuickWindow, texts: list[QQuickItem], view: View) -> list[str]:
     found = []
     pane = QRectF(0, 0, window.width(), window.height()).adjusted(-SLACK, -SLACK, SLACK, SLACK)
     data = _data_of(view)
-    for item in visible_texts(window):
+    for item in texts:
         text = str(item.property("text"))
         alone = HAN.search(text) and int(item.property("lineCount")) > 1 and len(_last_line(item, text)) == 1
         text = text.replace("\u2060", "")  # keeps two characters together
@@ -123,15 +131,14 @@ def _data_of(view: View) -> set[str]:
     return values | {view.query, view.number}
 
 
-def _overlaps(window: QQuickWindow) -> list[str]:
+def _overlaps(every: list[QQuickItem], texts: list[QQuickItem]) -> list[str]:
     """Texts over texts, and texts under the bars or the keyboard."""
     found = []
-    boxes = [(item, rect_of(item)) for item in visible_texts(window)]
+    boxes = [(item, rect_of(item)) for item in texts]
     for (one, box), (other, against) in itertools.combinations(boxes, 2):
         common = box.intersected(against)
         if common.width() > SLACK and common.height() > one.property("font").pixelSize() * 0.25:
             found.append(f"“{one.property('text')}” overlaps “{other.property('text')}”")
-    every = list(probe.items(window))
     bars = [
         item
         for item in every
@@ -148,9 +155,8 @@ def _overlaps(window: QQuickWindow) -> list[str]:
     return found
 
 
-def _control_faults(window: QQuickWindow, *, target: float, key: float) -> list[str]:
+def _control_faults(window: QQuickWindow, controls: list[QQuickItem], *, target: float, key: float) -> list[str]:
     found = []
-    controls = visible_controls(window)
     for item in controls:
         name = probe.name_of(item)
         if not name:
@@ -166,8 +172,9 @@ def _control_faults(window: QQuickWindow, *, target: float, key: float) -> list[
             reason = probe.why_not(window, item)
             if reason:
                 found.append(f"“{name}” is {reason}")
-    for one, other in itertools.combinations(controls, 2):
-        common = rect_of(one).intersected(rect_of(other))
+    boxes = [(item, rect_of(item)) for item in controls]
+    for (one, box), (other, against) in itertools.combinations(boxes, 2):
+        common = box.intersected(against)
         if common.width() > 1 and common.height() > 1 and not _is_below(one, other) and not _is_below(other, one):
             found.append(f"“{probe.name_of(one)}” overlaps “{probe.name_of(other)}”")
     return found

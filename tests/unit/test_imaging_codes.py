@@ -144,3 +144,14 @@ def test_a_page_of_more_pixels_than_needed_gives_the_same_codes_in_its_own_pixel
     (large,) = codes.on_page(np.asarray(page.resize((2480, 3508), Image.Resampling.BICUBIC))[:, :, ::-1].copy())
     assert large.text == small.text
     assert np.abs(np.array(large.corners) / 2 - np.array(small.corners)).max() < 3
+
+
+@pytest.mark.parametrize("softness_px", [1, 12])
+def test_a_code_half_in_shadow_is_read_on_the_page_without_it(softness_px: int) -> None:
+    page = np.asarray(certificate(qr("JK330402202600017", scale=8)))[:, :, ::-1].astype(np.float32)
+    y, x = np.mgrid[: page.shape[0], : page.shape[1]]
+    shadow = cv2.GaussianBlur((x - 340 + 0.6 * (y - 930) > 0).astype(np.float32), (0, 0), softness_px)
+    shaded = (page * (1 - 0.75 * shadow)[:, :, None]).astype(np.uint8)
+    assert codes.find_codes(shaded).codes == ()
+    (code,) = codes.on_page(shaded)
+    assert code.text == "JK330402202600017"

@@ -232,10 +232,15 @@ def test_every_exif_turn_is_undone_and_points_find_their_way_back(orientation: i
     assert stored.getpixel((round(x), round(y))) == (255, 0, 0)
 
 
-def test_a_reduced_picture_has_its_stated_shape() -> None:
-    data = encoded(Image.new("RGB", (101, 57)), "JPEG")
-    assert decode_picture(data, 2)[0].shape == (29, 51, 3)
-    assert decode_picture(data, 4)[0].shape == (15, 26, 3)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_reduced_picture_has_its_stated_shape_and_shows_the_same(kind: str) -> None:
+    data = encoded(Image.linear_gradient("L").resize((101, 57)).convert("RGB"), kind)
+    whole = decode_picture(data)[0]
+    for reduction, shape in ((2, (29, 51, 3)), (4, (15, 26, 3))):
+        small = decode_picture(data, reduction)[0]  # type: ignore[arg-type]
+        assert small.shape == shape
+        assert abs(float(small[shape[0] // 2, 5, 0]) - float(whole[28, 5, 0])) < 12
+        assert small[1, 5, 0] < small[-2, 5, 0]
 
 
 @settings(max_examples=150)

@@ -2,48 +2,108 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from devices.imaging.candidates import clockwise
-from devices.imaging.fields import shrink_factor
-from devices.imaging.outline import common_area, find_outline, overlap
+from benchmarks import frames
+from devices.imaging.fields import shrink, shrink_factor
+from devices.imaging.outline import find_outline
+from devices.imaging.quads import clockwise, common_area, moved, overlap
 from devices.imaging.refine import refine_outline
-from devices.sim import desk
 
 SEED = 20_260  # a series of its own: no parameter was chosen on it
 SQUARE = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float64)
+Quad = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.uint8]
 
 
-@pytest.mark.parametrize("part", range(5))
-def test_four_of_five_pages_are_found_to_nine_tenths(part: int) -> None:
-    """100 frames in five parts: IoU > 0.9 on at least 16 of each 20 (issue 2: on 80 of 100)."""
-    found = 0
-    worst: list[float] = []
-    for index in range(part * 20, part * 20 + 20):
-        frame, corners = desk.frame(SEED, index)
-        assert corners is not None
-        outline = find_outline(frame)
-        if outline is None:
-            continue
-        refined = refine_outline(frame, outline, shrink_factor(frame.shape[1], frame.shape[0]))
-        quad, truth = np.array(refined.corners), clockwise(corners[None])[0]
-        shared = overlap(quad, truth)
-        found += shared > 0.9
-        if shared > 0.95:
-            worst.append(min(float(np.linalg.norm(np.roll(quad, k, 0) - truth, axis=1).max()) for k in range(4)))
-    assert found >= 16
-    assert np.median(worst) < 0.5  # px of a 1080p frame
+@cache
+def shown(index: int) -> frames.Frame:
+    return frames.frame(SEED, index)
+
+
+def found(picture: Picture) -> Quad | None:
+    outline = find_outline(picture)
+    if outline is None:
+        return None
+    return np.array(refine_outline(picture, outline, shrink_factor(picture.shape[1], picture.shape[0])).corners)
+
+
+def worst_corner(quad: Quad, truth: Quad) -> float:
+    """Return the largest distance of a corner from its truth, px."""
+    return min(float(np.linalg.norm(np.roll(quad, k, 0) - truth, axis=1).max()) for k in range(4))
+
+
+def test_nine_of_ten_pages_are_found_and_their_corners_to_a_fifth_of_a_pixel() -> None:
+    """20 frames of every mixture; the benchmark counts 600."""
+    quads = [(found(shown(index).picture), shown(index).outline) for index in range(20)]
+    shared = [0.0 if quad is None else overlap(quad, truth) for quad, truth in quads]
+    assert sum(share > 0.9 for share in shared) >= 18
+    hits = [worst_corner(quad, truth) for quad, truth in quads if quad is not None and overlap(quad, truth) > 0.95]
+    assert np.median(hits) < 0.3
+
+
+@pytest.mark.parametrize("surface", ["wood", "white"])
+def test_a_page_is_found_on_the_desks_that_hide_it(surface: str) -> None:
+    """Wood has lines of its own; a white desk is within ten levels of the paper on most of these."""
+    seen = [frames.frame(SEED, index, kind="text", surface=surface) for index in range(40, 44)]
+    quads = [found(one.picture) for one in seen]
+    shared = [0.0 if quad is None else overlap(quad, one.outline) for quad, one in zip(quads, seen, strict=True)]
+    assert sum(share > 0.9 for share in shared) >= 3
 
 
 def test_an_empty_desk_is_empty() -> None:
-    seen = [find_outline(desk.frame(SEED, -1 - index)[0]) for index in range(12)]
-    assert sum(outline is not None for outline in seen) <= 1
+    assert sum(find_outline(frames.frame(SEED, -1 - index).picture) is not None for index in range(10)) <= 1
+
+
+def test_writing_and_tables_do_not_win_over_their_paper() -> None:
+    """White desk, black grid: the grid has the strongest edges of all."""
+    plain = frozenset(frames.CHANCES)
+    seen = frames.frame(SEED, 5, kind="register", surface="white", unwanted=plain | {"low_contrast"})
+    quad = found(seen.picture)
+    assert quad is not None
+    assert overlap(quad, seen.outline) > 0.97
+
+
+def test_a_finger_along_a_short_side_leaves_the_card_whole() -> None:
+    plain = frozenset(frames.CHANCES) - {"hand"}
+    seen = frames.frame(SEED, 3, kind="card", surface="wood", wanted=frozenset({"hand"}), unwanted=plain)
+    quad = found(seen.picture)
+    assert quad is not None
+    assert overlap(quad, seen.outline) > 0.97
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_picture_has_turned_corners(turns: int) -> None:
+    picture, truth = shown(1).picture, shown(1).outline
+    for _ in range(turns):  # a quarter against the clock: x becomes y, and what was the right end becomes the top
+        truth = np.stack([truth[:, 1], picture.shape[1] - 1 - truth[:, 0]], axis=1)
+        picture = np.ascontiguousarray(np.rot90(picture))
+    quad = found(picture)
+    assert quad is not None
+    assert worst_corner(quad, clockwise(truth[None])[0]) < 0.6
+
+
+def test_a_mirrored_picture_has_mirrored_corners() -> None:
+    picture, truth = shown(1).picture, shown(1).outline.copy()
+    truth[:, 0] = picture.shape[1] - 1 - truth[:, 0]
+    quad = found(np.ascontiguousarray(picture[:, ::-1]))
+    assert quad is not None
+    assert worst_corner(quad, clockwise(truth[None])[0]) < 0.6
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_smaller_picture_has_corners_to_scale(factor: int) -> None:
+    quad = found(shrink(shown(1).picture, factor))
+    assert quad is not None
+    assert worst_corner((quad + 0.5) * factor - 0.5, shown(1).outline) < 0.6 * factor
 
 
 def test_corners_run_clockwise_on_screen_from_the_top_left() -> None:
-    frame, _ = desk.frame(SEED, 1)
-    outline = find_outline(frame)
+    outline = find_outline(shown(1).picture)
     assert outline is not None
     quad = np.array(outline.corners)
     assert np.array_equal(clockwise(quad[None])[0], quad)
@@ -51,20 +111,42 @@ def test_corners_run_clockwise_on_screen_from_the_top_left() -> None:
 
 
 def test_the_same_frame_gives_the_same_outline() -> None:
-    frame, _ = desk.frame(SEED, 3)
-    again, _ = desk.frame(SEED, 3)
-    assert np.array_equal(frame, again)
-    assert find_outline(frame) == find_outline(again)
+    assert find_outline(shown(3).picture) == find_outline(shown(3).picture.copy())
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 6, 7])
+def test_shrinking_averages_whole_squares(factor: int) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (97, 120, 3), dtype=np.uint8)
+    small = shrink(picture, factor)
+    h, w = 97 // factor, 120 // factor
+    mean = picture[: h * factor, : w * factor].reshape(h, factor, w, factor, 3).mean(axis=(1, 3))
+    assert small.shape == (h, w, 3)
+    assert np.abs(small - mean).max() <= 1.5  # two roundings where halved twice
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.001, 2.5, 5.0, 9.999, 10.0, 30.0])
 def test_the_overlap_of_squares_is_what_arithmetic_says(shift: float) -> None:
-    moved = SQUARE + np.array([shift, 0])
+    beside = SQUARE + np.array([shift, 0])
     shared = max(0.0, 10 - shift) * 10
-    assert common_area(SQUARE, moved) == pytest.approx(shared, abs=1e-9)
-    assert overlap(SQUARE, moved) == pytest.approx(shared / (200 - shared), abs=1e-9)
+    assert common_area(SQUARE, beside) == pytest.approx(shared, abs=1e-9)
+    assert overlap(SQUARE, beside) == pytest.approx(shared / (200 - shared), abs=1e-9)
+
+
+def test_moving_sides_inward_moves_the_corners_between_them() -> None:
+    inward = np.zeros((1, 4, 2))
+    inward[0, 0], inward[0, 1] = 1.0, (2.0, 0.0)  # the top by 1; the right by 2 at its upper end alone
+    top_left, top_right, bottom_right, bottom_left = moved(SQUARE[None], inward)[0]
+    assert top_left == pytest.approx([0, 1])
+    assert top_right == pytest.approx([8.2, 1])
+    assert bottom_right == pytest.approx([10, 10])
+    assert bottom_left == pytest.approx([0, 10])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (200, 2), (16, 16)])
 def test_a_tiny_picture_holds_no_page(size: tuple[int, int]) -> None:
     assert find_outline(np.full((*size, 3), 128, np.uint8)) is None
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_picture_of_one_colour_holds_no_page(level: int) -> None:
+    assert find_outline(np.full((540, 960, 3), level, np.uint8)) is None

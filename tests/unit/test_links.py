@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devices.api import Cancelled, Deadline, Link, NotReady, TimedOut
-from devices.links import open_link
+from devices.links import bytes_per_s, open_link
 
 PTY = """
 import os, sys, tty
@@ -76,6 +76,14 @@ def test_a_link_that_cannot_be_says_what_is_allowed(address, hint):
 def test_a_link_keeps_its_address():
     for address in ("serial:/dev/ttyUSB0?baud=9600", "serial:/dev/x", "tcp:[::1]:9100", "pipe:a/b"):
         assert open_link(address).address == address
+
+
+@pytest.mark.parametrize(
+    ("address", "rate"),
+    [("serial:/dev/x?baud=19200", 1920), ("serial:/dev/x", 11520), ("tcp:host:9100", 960), ("pipe:/dev/usb/lp0", 960)],
+)
+def test_a_link_carries_at_least_what_its_line_does(address, rate):
+    assert bytes_per_s(address) == rate
 
 
 def test_bytes_go_both_ways_over_a_serial_port(serial_link):

@@ -1,0 +1,113 @@
+"""Quadrilaterals as plain geometry: order, area, overlap, which can be a paper, where their sides meet."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.imaging.fields import OutlineParameters, Quads
+
+Floats = npt.NDArray[np.float64]
+Lines = npt.NDArray[np.float64]  # n×3: nx, ny, d with n·p = d
+
+
+def clockwise(quads: Quads) -> Quads:
+    """Return each quadrilateral's corners clockwise on screen, the top left (least x + y) first."""
+    middle = quads.mean(axis=1, keepdims=True)
+    angle = np.arctan2(quads[:, :, 1] - middle[:, :, 1], quads[:, :, 0] - middle[:, :, 0])
+    turned = np.take_along_axis(quads, np.argsort(angle, axis=1)[:, :, None], axis=1)
+    first = np.argmin(turned.sum(axis=2), axis=1)
+    order = (first[:, None] + np.arange(4)) % 4
+    return np.asarray(np.take_along_axis(turned, order[:, :, None], axis=1))
+
+
+def areas(quads: Quads) -> Floats:
+    """Return the areas of polygons n×m×2, positive for clockwise on screen."""
+    x, y = quads[:, :, 0], quads[:, :, 1]
+    return np.asarray(0.5 * (x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(axis=1))
+
+
+def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which quadrilaterals (clockwise on screen) can be a paper seen in a frame of `size` (w, h)."""
+    width, height = size
+    sides = np.roll(quads, -1, 1) - quads
+    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1]) + 1e-9
+    units = sides / lengths[:, :, None]
+    before = np.roll(units, 1, 1)
+    cosine = (units * before).sum(axis=2)
+    turn = before[:, :, 0] * units[:, :, 1] - before[:, :, 1] * units[:, :, 0]
+    share = areas(quads) / (width * height)
+    opposite = np.abs(lengths[:, :2] - lengths[:, 2:]) / np.maximum(lengths[:, :2], lengths[:, 2:])
+    inside = (quads >= -3).all(axis=(1, 2)) & (quads <= np.array([width + 2, height + 2])).all(axis=(1, 2))
+    return np.asarray(
+        (turn > 0).all(axis=1)
+        & inside
+        & (share > p.area_share[0])
+        & (share < p.area_share[1])
+        & (lengths.min(axis=1) > p.shortest_side_share * min(width, height))
+        & (np.abs(cosine) < p.corner_cos).all(axis=1)
+        & (opposite < p.side_difference).all(axis=1)
+    )
+
+
+def normals_of(quads: Quads) -> Quads:
+    """Return the inward unit normals of all sides, n×4×2."""
+    sides = np.roll(quads, -1, 1) - quads
+    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1])[:, :, None] + 1e-9
+    return np.asarray(np.stack([-sides[:, :, 1], sides[:, :, 0]], axis=2) / lengths)
+
+
+def moved(quads: Quads, inward: Floats) -> Quads:
+    """Return the quadrilaterals with the two ends of their sides moved inward by n×4×2 px."""
+    normals = normals_of(quads)
+    start = quads + normals * inward[:, :, :1]
+    step = np.roll(quads, -1, 1) + normals * inward[:, :, 1:] - start
+    normals = np.stack([-step[:, :, 1], step[:, :, 0]], axis=2) / (np.linalg.norm(step, axis=2)[:, :, None] + 1e-9)
+    lines = np.concatenate([normals, (normals * start).sum(axis=2)[:, :, None]], axis=2)
+    corners = [crossings(lines[:, i - 1], lines[:, i]) for i in range(4)]
+    return np.stack(corners, axis=1)
+
+
+def crossings(a: Lines, b: Lines) -> Floats:
+    """Return where lines (n×3 each) meet, n×2; far away where they are nearly parallel."""
+    sine = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    sine = np.where(np.abs(sine) < 1e-6, 1e-6, sine)
+    x, y = (a[:, 2] * b[:, 1] - a[:, 1] * b[:, 2]) / sine, (a[:, 0] * b[:, 2] - a[:, 2] * b[:, 0]) / sine
+    return np.stack([x, y], axis=1)
+
+
+def crossing(a: Floats, b: Floats) -> Floats | None:
+    """Return where two lines (nx, ny, d) meet, or None where they are nearly parallel."""
+    if abs(a[0] * b[1] - a[1] * b[0]) < 0.2:
+        return None
+    return np.asarray(crossings(a[None], b[None])[0])
+
+
+def overlap(a: Floats, b: Floats) -> float:
+    """Return intersection over union of two convex quadrilaterals (4×2 each, clockwise on screen)."""
+    common = common_area(a, b)
+    union = float(areas(a[None])[0] + areas(b[None])[0]) - common
+    return common / union if union > 0 else 0.0
+
+
+def common_area(a: Floats, b: Floats) -> float:
+    """Return the area two convex polygons share (n×2 each, clockwise on screen): `a` clipped by each side of `b`.
+
+    cv2.intersectConvexConvex is not used: for nearly equal quadrilaterals it returned a third of their area.
+    """
+    polygon = [(float(x), float(y)) for x, y in a]
+    for start, stop in zip(b, np.roll(b, -1, 0), strict=True):
+        nx, ny = float(start[1] - stop[1]), float(stop[0] - start[0])
+        d = nx * float(start[0]) + ny * float(start[1])
+        kept: list[tuple[float, float]] = []
+        for (x0, y0), (x1, y1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+            inside0, inside1 = nx * x0 + ny * y0 - d, nx * x1 + ny * y1 - d
+            if inside0 >= 0:
+                kept.append((x0, y0))
+            if (inside0 >= 0) != (inside1 >= 0):
+                t = inside0 / (inside0 - inside1)
+                kept.append((x0 + t * (x1 - x0), y0 + t * (y1 - y0)))
+        polygon = kept
+        if len(polygon) < 3:
+            return 0.0
+    return abs(float(areas(np.array([polygon]))[0]))
