@@ -145,7 +145,7 @@ def _compose_change(beat: Beat, former: Any) -> dict[str, Any]:
         "v_ready": _number(queue.get("ready")), "v_dead": _number(queue.get("dead")),
         "v_oldest": oldest if oldest > 0 and _number(queue.get("ready")) else None,
         "v_clock": _number(value.get("clk_offset_ms")) // 1000,
-        "v_app": str(value.get("app", ""))[:64], "v_alarms": alarms,
+        "v_app": str(value.get("app", "")).replace("\0", "")[:64], "v_alarms": alarms,
     }  # fmt: skip
 
 

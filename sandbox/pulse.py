@@ -32,11 +32,11 @@ def take_letters(platform: Platform, letters: Sequence[Letter]) -> list[Outcome]
         if len(platform.seen_serials) >= SEEN_MAX:
             platform.seen_serials.clear()
         platform.seen_serials.update(beat.serial for beat in beats)
-    taken = [_take_results(platform, one) if isinstance(one, Beat) else [] for one in read]  # before commands are due
+    settled = [_take_results(platform, one) if isinstance(one, Beat) else one for one in read]  # then commands are due
     told = device_commands.answer_beats(platform, [beat.dev for beat in beats]) if beats else {}
     return [
-        _answer(platform, one, told[one.dev], settled) if isinstance(one, Beat) else one
-        for one, settled in zip(read, taken, strict=True)
+        _answer(platform, one, told[one.dev], ids) if isinstance(one, Beat) and not isinstance(ids, Problem) else ids
+        for one, ids in zip(read, settled, strict=True)
     ]
 
 
@@ -94,9 +94,13 @@ def _find_renewal(platform: Platform, serial: str) -> int:
     return begin + (end - begin) * 2 // 3
 
 
-def _take_results(platform: Platform, beat: Beat) -> list[str]:
-    listed_results = beat.value.get("results")
-    return device_commands.take_results(platform, beat.dev, listed_results) if listed_results else []
+def _take_results(platform: Platform, beat: Beat) -> list[str] | Problem:
+    """Return the ids that are settled; or what is wrong with them, which is nobody's trouble but this terminal's."""
+    found = beat.value.get("results")
+    try:
+        return device_commands.take_results(platform, beat.dev, found) if found else []
+    except Problem as problem:
+        return problem
 
 
 def _answer(platform: Platform, beat: Beat, told: Mapping[str, Any], settled: Sequence[str]) -> bytes:

@@ -18,6 +18,10 @@ import requests
 import sqlalchemy as sa
 
 from sandbox import casework, database, store
+from sandbox.beats import Letter
+from sandbox.main import Options, open_platform
+from sandbox.problems import Problem
+from sandbox.pulse import take_letters
 from sandbox.store import PlatformStore, open_engine
 from tests.e2e import test_sandbox_delivery, test_sandbox_trust
 from tests.e2e.test_sandbox_delivery import SCAN, SIGNATURE
@@ -291,6 +295,29 @@ def test_workers_that_start_together_put_former_cases_on_the_desk_once(postgres:
 def test_a_text_that_no_database_holds_is_a_bad_request(platform: LivePlatform, sender: TestTerminal) -> None:
     answer = sender.ask_token(sender.assertion(jti="a\0b"))
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_what_one_terminal_writes_amiss_is_not_the_trouble_of_those_that_beat_with_it(
+    twins: tuple[LivePlatform, LivePlatform],
+) -> None:
+    live, _ = twins
+    senders = [TestTerminal(live.base_url, live.ca_path) for _ in range(3)]
+    odd_words = ({}, {"app": "a\0b"}, {"results": [{"id": "a\0b", "outcome": "done"}]})
+    letters = []
+    for sender, more in zip(senders, odd_words, strict=True):
+        sender.enrol(live.create_code())
+        body = sender.sign_object("kiosk/heartbeat/v1", {"n": 1, "dev": sender.dev, **more})
+        letters.append(Letter(store.text_sha256(sender.token), json.dumps(body).encode()))
+        sender.close()
+    platform = open_platform(Options(state=live.state))
+    good, odd, bad, stranger = take_letters(platform, [*letters, Letter("0" * 64, letters[0].body)])
+    platform.store.close()
+    assert isinstance(good, bytes)
+    assert isinstance(odd, bytes)
+    assert [(one.status, one.code) for one in (bad, stranger) if isinstance(one, Problem)] == [
+        (400, "bad_request"), (401, "token_expired"),
+    ]  # fmt: skip
+    assert [live.heartbeat(sender.dev)["n"] for sender in senders] == [1, 1, 1]
 
 
 def test_a_database_that_is_away_is_busy_and_comes_back(
