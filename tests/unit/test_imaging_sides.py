@@ -49,10 +49,10 @@ def test_a_card_of_another_kind_is_neither_side(seed: int) -> None:
 
 
 def on_desk(side: str, turn_deg: float) -> bytes:
-    """Return a 5 MP still of a card on a dark desk."""
+    """Return a 2 MP still of a card on a dark desk."""
     sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
-    picture = np.full((1944, 2592, 3), (58, 52, 46), np.uint8)
-    matrix = desk.matrix_of(desk.View(2592, 1944, 9.0, 2.0, 1.0), desk.Pose(6, -4, turn_deg), sheet)
+    picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
+    matrix = desk.matrix_of(desk.View(1728, 1296, 9.0, 2.0, 1.0), desk.Pose(6, -4, turn_deg), sheet)
     desk.put_sheet(picture, sheet, matrix)
     dim = (picture * 0.9).astype(np.uint8)
     return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(dim, (0, 0), 0.6), 2, 5), 92))
