@@ -87,8 +87,8 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         verdicts += (_hand_verdict(still, outline), *judged)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
-    lying = np.rot90(cleanup.quarter(flat.picture), seen.turn_deg // 90)  # previews know no turn
-    mark = fingerprint(np.ascontiguousarray(lying))
+    small = cleanup.quarter(flat.picture)
+    mark = fingerprint(np.ascontiguousarray(np.rot90(small, seen.turn_deg // 90)))  # as it lies: previews know no turn
     body, picture_bytes = b"", 0
     found: tuple[FoundCode, ...] = ()
     page = flat.picture
@@ -100,7 +100,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             watch.lap("codes")
         is_paper = outline is not None and flat.format != "card"
         if is_paper:
-            flat = dewarp.level(still, corners, flat, cleanup.find_skew(cleanup.quarter(page)))
+            flat = dewarp.level(still, corners, flat, cleanup.find_skew(small))
             page = cleanup.even_light(flat.picture)
         watch.lap("clean")
         capture = capture_of(verdicts, flat.dpi, flat.format, (page.shape[1], page.shape[0]))

@@ -142,6 +142,25 @@ def show_part(call: Call) -> Response:
     return give_file(data, part["mime"], f"{row['case_number']}-{name}")
 
 
+def show_picture(call: Call) -> Response:
+    """Give the first page of a scan that came as PDF as a picture, for the opened page."""
+    from sandbox.scan_picture import NotShown, draw_first_page  # heavy; only this asks for it
+
+    row = open_case(call)
+    sid, name = call.path("sid"), call.path("part")
+    dev = submissions_of(call.platform, row).get(sid, "")
+    part = plain_parts(call.platform, dev, sid).get(name)
+    if part is None or part.mime != "application/pdf":
+        raise Refusal(404, "没有这个文件。", "There is no such file.")
+    try:
+        data = draw_first_page(part.path)
+    except NotShown as fault:
+        raise Refusal(404, "这个文件不能显示，请下载。", "This file cannot be shown. Save it.") from fault
+    if call.request.headers.get("sec-fetch-dest") != "image":
+        call.record("case.part", row["case_number"], name)
+    return give_file(data, "image/jpeg", f"{row['case_number']}-{name}")
+
+
 def show_form(call: Call) -> Response:
     """Give the application form as PDF, drawn now."""
     from sandbox.form import render_submission  # heavy; only this asks for it
@@ -241,6 +260,7 @@ ROUTES = [
     page("/cases/{number}", Right.OPEN, show_case),
     page("/cases/{number}/form.pdf", Right.OPEN, show_form),
     page("/cases/{number}/parts/{sid}/{part}", Right.OPEN, show_part),
+    page("/cases/{number}/parts/{sid}/{part}/picture", Right.OPEN, show_picture),
     page("/cases/{number}/documents/{doc}", Right.OPEN, show_document),
     *DECIDE_ROUTES,
 ]

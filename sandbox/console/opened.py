@@ -21,6 +21,7 @@ from sandbox.platform import Platform
 from sandbox.store_view import PlainPart
 
 PICTURES = ("image/jpeg", "image/png")
+PDF = "application/pdf"
 HEADS = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", "application/pdf": b"%PDF-"}
 
 
@@ -32,7 +33,7 @@ class Scan:
     mime: str
     size: int
     dpi: str
-    is_picture: bool
+    picture: str  # where its picture is, behind the parts' address; empty for what cannot be looked at
     needs_review: bool
 
 
@@ -195,7 +196,8 @@ def _papers(manifest: Mapping[str, Any], parts: Mapping[str, PlainPart], *, with
 def _scan(part: PlainPart, facts: Mapping[str, Any]) -> Scan:
     dpi = facts.get("dpi")
     shown = str(dpi) if isinstance(dpi, int) and dpi > 0 else ""
-    return Scan(part.part, part.mime, part.size, shown, part.mime in PICTURES, facts.get("review") is True)
+    picture = {PDF: f"{part.part}/picture"}.get(part.mime, part.part if part.mime in PICTURES else "")
+    return Scan(part.part, part.mime, part.size, shown, picture, facts.get("review") is True)
 
 
 def _told(move: RowMapping) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from devices.imaging.pdf import capture_of, wrap_jpeg
 from sandbox.case_tables import case_file
 from sandbox.case_views import find_case
 from sandbox.casework import accept
@@ -351,6 +352,28 @@ def test_a_part_is_given_within_its_own_case_only(
     sid = find_case(console.platform.store, other)["sid"]
     assert officer.get(f"/cases/{other}/parts/{sid}/m-bank-1").status_code == 200
     assert officer.get(f"/cases/{number}/parts/{sid}/m-bank-1").status_code == 404
+
+
+def test_a_scan_that_came_as_pdf_is_shown_as_a_picture_and_saved_as_itself(
+    officer: Caller, console: Console, desk_terminal: TestTerminal
+) -> None:
+    jpeg = draw(text="A PAGE", size=(600, 850))
+    scan = wrap_jpeg(jpeg, capture_of((), 100, "free", (600, 850)))
+    other = b"%PDF-1.4 of someone else"
+    number = hand_over(
+        desk_terminal,
+        extra={"m-bank-2": (scan, "application/pdf"), "m-bank-3": (other, "application/pdf")},
+        materials=[{"code": "M-BANK", "name": {"zh": "银行卡"}, "state": "scanned", "parts": ["m-bank-2", "m-bank-3"]}],
+    )
+    sid = find_case(console.platform.store, number)["sid"]
+    base = f"/cases/{number}/parts/{sid}"
+    assert f'{base}/m-bank-2/picture"' in officer.get(f"/cases/{number}").text
+    shown = officer.get(f"{base}/m-bank-2/picture")
+    assert (shown.status_code, shown.headers["content-type"], shown.content[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
+    assert officer.get(f"{base}/m-bank-2").content == scan
+    assert officer.get(f"{base}/m-bank-3/picture").status_code == 404
+    assert officer.get(f"{base}/m-bank-1/picture").status_code == 404
+    assert officer.get(f"/cases/{hand_over(desk_terminal)}/parts/{sid}/m-bank-2/picture").status_code == 404
 
 
 def test_lists_are_masked_and_opening_is_written_down(guest: Caller, console: Console, number: str) -> None:

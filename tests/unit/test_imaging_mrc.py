@@ -104,6 +104,13 @@ def test_a_photograph_stays_one_jpeg_and_a_speckless_page_too() -> None:
         assert body[:2] == b"\xff\xd8"
 
 
+def test_a_page_too_coarse_for_a_stencil_stays_one_jpeg() -> None:
+    size = (909, 1286)  # A4 at 110 dpi: strokes of small print are one pixel, and a stencil would choose for them
+    page = photographed(sheets.draw_sheet("text", 1, 6.0), size)
+    assert output.encode_page(page, capture_of((), 110, "a4", size)).picture_bytes == 0
+    assert output.encode_page(page, capture_of((), 150, "a4", size)).picture_bytes > 0
+
+
 def test_pencil_too_faint_for_ink_is_kept_as_a_picture_of_its_place() -> None:
     sheet = sheets.draw_sheet("text", 1, 8.0)
     image = Image.fromarray(sheet.picture)

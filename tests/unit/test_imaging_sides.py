@@ -33,7 +33,7 @@ def seen_card(picture: np.ndarray, seed: int) -> np.ndarray:
     return desk.add_noise(cv2.GaussianBlur(lit, (0, 0), float(rng.uniform(0.6, 2))), 4, seed)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_side_is_told_whichever_way_up_it_lies(seed: int) -> None:
     for side in (Side.FRONT, Side.BACK):
         card = seen_card(draw_id_card(side.value, seed, 8.0).picture, seed)
@@ -41,7 +41,7 @@ def test_a_side_is_told_whichever_way_up_it_lies(seed: int) -> None:
             assert tell_side(np.ascontiguousarray(np.rot90(card, quarters))) == Seen(side, 90 * quarters)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_card_of_another_kind_is_neither_side(seed: int) -> None:
     card = seen_card(draw_sheet("card", seed, 12.0).picture, seed)
     assert tell_side(card) == Seen(Side.NEITHER, 0)
@@ -49,10 +49,10 @@ def test_a_card_of_another_kind_is_neither_side(seed: int) -> None:
 
 
 def on_desk(side: str, turn_deg: float) -> bytes:
-    """Return a 5 MP still of a card on a dark desk."""
+    """Return a 2 MP still of a card on a dark desk."""
     sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
-    picture = np.full((1944, 2592, 3), (58, 52, 46), np.uint8)
-    matrix = desk.matrix_of(desk.View(2592, 1944, 9.0, 2.0, 1.0), desk.Pose(6, -4, turn_deg), sheet)
+    picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
+    matrix = desk.matrix_of(desk.View(1728, 1296, 9.0, 2.0, 1.0), desk.Pose(6, -4, turn_deg), sheet)
     desk.put_sheet(picture, sheet, matrix)
     dim = (picture * 0.9).astype(np.uint8)
     return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(dim, (0, 0), 0.6), 2, 5), 92))

@@ -7,6 +7,7 @@ import json
 from datetime import date
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +136,20 @@ def test_materials_name_their_parts_and_parts_their_hashes(catalogue):
     assert parts["signature"]["mime"] == "image/png"
     named = {name for entry in manifest["materials"] for name in entry["parts"]}
     assert named == set(parts)
+
+
+def test_a_page_kept_as_pdf_is_sent_as_the_pdf_and_not_as_what_the_screen_shows(catalogue):
+    facts = facts_of(catalogue)
+    pdf = b"%PDF-1.4 in layers\n%%EOF\n"
+    bank, first, second = facts.pages
+    written = msgspec.structs.replace(first, pdf=Private(pdf), sha256=hashlib.sha256(pdf).hexdigest())
+    facts = msgspec.structs.replace(facts, pages=(bank, written, second))
+    parts, _, _ = build_submission(facts)
+    entries = {entry["part"]: entry for entry in manifest_of(facts)["parts"]}
+    sent = next(part for part in parts if part.name == "m-hukou-1")
+    assert (sent.data, entries["m-hukou-1"]["mime"]) == (pdf, "application/pdf")
+    assert entries["m-hukou-1"]["plain_sha256"] == written.sha256
+    assert entries["m-hukou-2"]["mime"] == "image/jpeg"
 
 
 def test_only_visible_answers_are_sent(catalogue):
