@@ -13,6 +13,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header
+from devices.imaging.direction import find_direction
 from devices.imaging.fields import Picture, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
@@ -24,7 +25,7 @@ from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, O
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
-WAY_UP_PX = 600  # long side on which a page still shows which way its lines run
+WAY_UP_PX = 1000  # long side on which characters of an A4 are still 12 px high
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
 
@@ -73,7 +74,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         outline = refine_outline(still, outline, shrink_factor(still.shape[1], still.shape[0]))
     watch.lap("refine")
     height, width = still.shape[:2]
-    verdicts = quality.judge_outline(outline, width, height, request.limits)
+    verdicts = quality.judge_outline(outline, still, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
     scale = _scale(request.limits, width, height)
     seen = _way_up(still, corners, request.accepts, scale)
@@ -82,9 +83,10 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     flat = dewarp.dewarp(still, corners, request.accepts, scale)
     watch.lap("dewarp")
     if outline is not None:
-        least_sharp = request.limits.reblur_at(header.width_px, header.height_px)
-        judged = quality.judge_page(flat, request.accepts, request.limits, least_sharp)
-        verdicts += (_hand_verdict(still, outline), *judged)
+        least = request.limits.reblur_at(header.width_px, header.height_px)
+        judged = quality.judge_page(flat, request.accepts, request.limits)
+        sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
+        verdicts += (_hand_verdict(still, outline), *judged, sharp)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
     small = cleanup.quarter(flat.picture)
@@ -130,6 +132,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     return answer, body
 
 
+def _turn(flat: dewarp.Flat) -> int:
+    """Return how far the page must be turned to be read; a wide A4 whose lines do not say is stood up."""
+    found = find_direction(flat.picture)
+    if found.is_known:
+        return found.turn_deg
+    return (
+        dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
+    )
+
+
 def _scale(limits: Limits, width_px: int, height_px: int) -> float:
     """Return the desk's px per mm in a still of that size, 0.0 where it was never calibrated or another mode was."""
     wide, high = limits.camera_px
@@ -148,8 +160,7 @@ def _way_up(still: Picture, corners: Corners, accepts: str, px_per_mm: float) ->
     small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor)
     if small.format == "card":
         return sides.tell_side(small.picture)
-    is_lying = small.format == "a4" and small.picture.shape[1] > small.picture.shape[0]
-    return sides.Seen(sides.Side.NEITHER, dewarp.text_turn(small.picture) if is_lying else 0)
+    return sides.Seen(sides.Side.NEITHER, _turn(small))
 
 
 class _StopWatch:
@@ -189,7 +200,7 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
     """Return the first failed gate of a frame, `still` left out, and the page's fingerprint."""
     height, width = frame.shape[:2]
     limits = request.limits
-    verdicts = quality.judge_outline(outline, width, height, limits)
+    verdicts = quality.judge_outline(outline, frame, limits)
     if outline is None:
         moving = moved > 4 * limits.hand_percent
         return _Judged("hands" if moving else "page", b"")
@@ -200,7 +211,10 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
     verdicts += quality.judge_format(dewarp.true_ratio(quad, (width, height)), request.accepts, limits)
-    verdicts += quality.judge_preview(page, limits)
+    verdicts += quality.judge_light(page, limits)
+    if request.track.stable_frames + 1 >= limits.stable_frames:  # before that `still` speaks
+        verdicts += (quality.judge_ink(page, quality.PREVIEW_INK * limits.ink_percent),)
+        verdicts += (quality.judge_preview_sharp(frame, quad),)
     return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import Corners, Verdict
+from devices.imaging.cut import runs_out
 from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
 from devices.imaging.fields import Picture
+from devices.imaging.glare import glare_percent
+from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
 
-SHARP_DPI = 200  # cameras of 8 and 13 MP are judged alike; what is coarser is judged as it is
-PREVIEW_REBLUR = 0.35
+PREVIEW_SHARP = 0.44  # of a preview 960 px wide: blurred by 1.1 of its px
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 
@@ -26,11 +28,14 @@ def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = ()) -
     return next((gate for gate in GATES if gate in failed), "")
 
 
-def judge_outline(outline: Outline | None, width_px: int, height_px: int, limits: Limits) -> tuple[Verdict, ...]:
-    """Return the verdicts that need only the outline in its frame: page, whole."""
+def judge_outline(outline: Outline | None, frame: Picture, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts on the outline in its frame (h×w×3 BGR): page, whole."""
     if outline is None:
         return (Verdict("page", 0.0, 1.0, False),)
-    margin = edge_margin(outline.corners, width_px, height_px)
+    height, width = frame.shape[:2]
+    margin = edge_margin(outline.corners, width, height)
+    if margin >= limits.edge_share and runs_out(frame, np.array(outline.corners)):
+        margin = 0.0
     return (
         Verdict("page", outline.score, 0.0, True),
         Verdict("whole", margin, limits.edge_share, margin >= limits.edge_share),
@@ -42,13 +47,13 @@ def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
     return min(min(x / width_px, 1 - x / width_px, y / height_px, 1 - y / height_px) for x, y in corners)
 
 
-def judge_page(flat: Flat, accepts: str, limits: Limits, least_sharp: float) -> tuple[Verdict, ...]:
-    """Return the verdicts of a straightened page: format, flat, dark, bright, sharp, glare, blank."""
+def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
+    """Return the verdicts of a straightened page: format, flat, dark, bright, glare, blank."""
     return (
         *judge_format(flat.ratio, accepts, limits),
         *judge_flatness(flat, limits),
         *judge_light(flat.picture, limits),
-        *judge_ink(flat, limits, least_sharp),
+        judge_ink(flat.picture, limits.ink_percent),
     )
 
 
@@ -58,15 +63,16 @@ def judge_format(ratio: float, accepts: str, limits: Limits) -> tuple[Verdict, .
     return (Verdict("format", off, limits.format_percent, off <= limits.format_percent),)
 
 
-def judge_preview(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
-    """Return the verdicts on a page as a preview shows it (h×w×3 BGR, about 520 px high): only the plain cases fail."""
-    ink = ink_percent(page)
-    ratio = reblur_ratio(page)
-    return (
-        *judge_light(page, limits),
-        Verdict("sharp", ratio, PREVIEW_REBLUR, ratio >= PREVIEW_REBLUR or ink < limits.ink_percent),
-        Verdict("blank", ink, PREVIEW_INK * limits.ink_percent, ink >= PREVIEW_INK * limits.ink_percent),
-    )
+def judge_sharp(frame: Picture, quad: npt.NDArray[np.float64], page: Picture, dpi: float, least: float) -> Verdict:
+    """Return the verdict `sharp` on the page (h×w×3 BGR, at `dpi`) inside `quad` (4×2 px of the frame)."""
+    score = sharpness(frame, quad, page, dpi)
+    return Verdict("sharp", score, least, score >= least)
+
+
+def judge_preview_sharp(frame: Picture, quad: npt.NDArray[np.float64]) -> Verdict:
+    """Return the verdict `sharp` on a preview (h×w×3 BGR): only what is plainly blurred fails."""
+    score = preview_sharpness(frame, quad)
+    return Verdict("sharp", score, PREVIEW_SHARP, score >= PREVIEW_SHARP)
 
 
 def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
@@ -83,70 +89,14 @@ def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     return (
         Verdict("dark", middle, limits.dark_v, middle >= limits.dark_v),
         Verdict("bright", middle, limits.bright_v, middle <= limits.bright_v),
-        Verdict("glare", shine, limits.glare_percent, shine <= limits.glare_percent or middle >= limits.bright_v),
+        Verdict("glare", shine, limits.glare_percent, shine <= limits.glare_percent),
     )
 
 
-def judge_ink(flat: Flat, limits: Limits, least_sharp: float) -> tuple[Verdict, ...]:
-    """Return the verdicts sharp and blank. A page without edges has nothing to be sharp: it passes `sharp`."""
-    ink = ink_percent(flat.picture)
-    ratio = reblur_ratio(_at_most(flat.picture, SHARP_DPI / flat.dpi))
-    return (
-        Verdict("sharp", ratio, least_sharp, ratio >= least_sharp or ink < limits.ink_percent),
-        Verdict("blank", ink, limits.ink_percent, ink >= limits.ink_percent),
-    )
-
-
-def _at_most(page: Picture, scale: float) -> Picture:
-    """Return the page shrunk by `scale`, never enlarged."""
-    if scale >= 1:
-        return page
-    return np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def reblur_ratio(page: Picture) -> float:
-    """Return how much of the strongest slopes a second blur takes away, 0–1; the smaller axis counts (motion).
-
-    Source: reference/imaging.md §5, re-blur ratio. 0.0 where fewer than 50 px have a slope of 6 levels: what
-    ink there is has no edge left.
-    """
-    grey = cv2.cvtColor(page, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    before = cv2.GaussianBlur(grey, (0, 0), 0.8)
-    after = cv2.GaussianBlur(before, (0, 0), 2)
-    ratios = []
-    for axis in (0, 1):
-        a, c = _slopes(before, axis), _slopes(after, axis)
-        if a.size == 0:
-            continue
-        floor = max(6.0, _percentile(a, 97))
-        strong = cv2.inRange(a, floor, 1e9)
-        if cv2.countNonZero(strong) < 50:
-            continue
-        mean_a, mean_c = cv2.mean(a, mask=strong)[0], cv2.mean(c, mask=strong)[0]
-        ratios.append(float((mean_a - mean_c) / mean_a))
-    return float(min(ratios, default=0.0))
-
-
-def _slopes(grey: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
-    """Return |first differences| along an axis, 12 px of border left out."""
-    first, second = (grey[:-1], grey[1:]) if axis == 0 else (grey[:, :-1], grey[:, 1:])
-    return np.asarray(np.ascontiguousarray(cv2.absdiff(second, first)[12:-12, 12:-12]), dtype=np.float32)
-
-
-def _percentile(values: npt.NDArray[np.float32], percent: float) -> float:
-    """Return a percentile of values 0–256 to half a level; a histogram is ten times cheaper than sorting."""
-    counts = cv2.calcHist([values], [0], None, [512], [0, 256]).ravel()
-    return float(np.searchsorted(np.cumsum(counts), counts.sum() * percent / 100)) / 2
-
-
-def glare_percent(page: Picture) -> float:
-    """Return the largest highlight's share of the page: V ≥ 250 and S < 30, opened 7×7, in percent."""
-    high, low = _lightest(page), _darkest(page)
-    bright = cv2.bitwise_and(cv2.inRange(high, 250, 255), cv2.inRange(cv2.subtract(high, low), 0, 29))
-    mask = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask)
-    largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0
-    return 100.0 * largest / int(mask.size)
+def judge_ink(page: Picture, least_percent: float) -> Verdict:
+    """Return the verdict `blank` of a page (h×w×3 BGR)."""
+    ink = ink_percent(page)
+    return Verdict("blank", ink, least_percent, ink >= least_percent)
 
 
 def ink_percent(page: Picture) -> float:

@@ -34,8 +34,8 @@ class Limits(msgspec.Struct, frozen=True):
     flat_percent: float = 6.0
     dark_v: float = 90.0
     bright_v: float = 235.0
-    reblur: float = 0.465
-    glare_percent: float = 0.2
+    reblur: float = 0.345  # blurred by 1.45 px
+    glare_percent: float = 0.1
     ink_percent: float = 0.1
     camera_reblur: float = 0.0  # instead of `reblur`, in stills of `camera_px`; 0 = never calibrated
     warned: tuple[str, ...] = ()  # gates whose word is shown and recorded, and refuses nothing

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from devices.imaging import quality
 from devices.imaging.dewarp import Flat
+from devices.imaging.direction import find_direction
+from devices.imaging.glare import glare_percent
 from devices.imaging.pipeline import take
 from devices.imaging.sameness import find_twin, is_same_page
-from devices.imaging.values import GATES, Limits, TakeAnswer, TakeRequest
+from devices.imaging.sharpness import UNSEEN, blur_of, edge_blur, ratio_of, sharpness
+from devices.imaging.values import GATES, Limits, Outline, TakeAnswer, TakeRequest
 from devices.sim import desk
 from devices.sim.scene import Scene
+from devices.sim.sheets import draw_sheet
 from tests.fixtures.camera import encoded
 
 Still = Callable[..., bytes]
+Quad = npt.NDArray[np.float64]
 
 
 def judged(data: bytes, accepts: str = "any") -> TakeAnswer:
@@ -116,12 +123,99 @@ def test_a_page_laid_down_twice_is_found_and_another_page_of_its_form_is_not(des
     assert find_twin(again, (other,)) == -1
 
 
-def test_a_page_blurred_beyond_any_edge_is_not_sharp() -> None:
-    import cv2
+@pytest.fixture(scope="module")
+def written() -> npt.NDArray[np.uint8]:
+    """A page of Chinese at 130 dpi, upright."""
+    paper = draw_sheet("text", 0, 5.1).picture
+    return np.asarray(cv2.convertScaleAbs(cv2.GaussianBlur(paper, (0, 0), 0.8), alpha=0.85), np.uint8)
 
-    page = np.full((1600, 1130, 3), 235, np.uint8)
-    for line in range(14):
-        cv2.putText(page, "Sample text line", (80, 120 + line * 100), cv2.FONT_HERSHEY_SIMPLEX, 2, (30, 30, 30), 5)
-    for sigma in (3, 6, 10, 14, 18):
-        ratio = quality.reblur_ratio(cv2.GaussianBlur(page, (0, 0), sigma))
-        assert ratio < 0.465, sigma
+
+def on_a_desk(page: npt.NDArray[np.uint8], blur: float, motion: int = 0) -> tuple[npt.NDArray[np.uint8], Quad]:
+    """The page askew on a grey desk, and its corners."""
+    frame = np.full((1700, 1500, 3), 120, np.uint8)
+    height, width = page.shape[:2]
+    quad = np.array([[100, 80], [1200, 130], [1150, 1600], [60, 1540]], np.float64)
+    box = np.array([[-0.5, -0.5], [width - 0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5]], np.float32)
+    matrix = cv2.getPerspectiveTransform(box, quad.astype(np.float32))
+    cv2.warpPerspective(page, matrix, (1500, 1700), dst=frame, borderMode=cv2.BORDER_TRANSPARENT)
+    frame = cv2.GaussianBlur(frame, (0, 0), blur)
+    return (cv2.blur(frame, (motion, 1)) if motion else frame), quad
+
+
+@pytest.mark.parametrize("blur", [0.8, 1.2, 1.8, 2.2])
+def test_the_blur_of_a_page_is_measured_at_its_edge_whatever_stands_on_it(
+    blur: float, written: npt.NDArray[np.uint8]
+) -> None:
+    for page in (written, np.full_like(written, 200)):
+        frame, quad = on_a_desk(page, blur)
+        assert edge_blur(frame, quad) == pytest.approx(blur, abs=0.25)
+        assert blur_of(ratio_of(blur)) == pytest.approx(blur)
+
+
+def test_motion_along_one_axis_is_found_and_a_desk_like_the_paper_leaves_the_ink(
+    written: npt.NDArray[np.uint8],
+) -> None:
+    still, quad = on_a_desk(written, 0.8)
+    moved, _ = on_a_desk(written, 0.8, motion=9)
+    assert edge_blur(still, quad) < 1.1
+    assert sharpness(moved, quad, written, 130) < 0.3
+    plain = np.full((1700, 1500, 3), 205, np.uint8)
+    assert edge_blur(plain, quad) == UNSEEN
+    assert sharpness(plain, quad, written, 130) > 0.5
+    assert sharpness(plain, quad, cv2.GaussianBlur(written, (0, 0), 2), 130) < 0.35
+
+
+def test_a_still_of_many_pixels_is_judged_by_what_is_sent(written: npt.NDArray[np.uint8]) -> None:
+    frame, quad = on_a_desk(written, 1.8)
+    assert sharpness(on_a_desk(written, 4.0)[0], quad, written, 130) < 0.2  # beyond the reach of a fine profile
+    assert sharpness(frame, quad, written, 130) < Limits().reblur < sharpness(frame, quad, written, 320)
+
+
+def test_a_highlight_is_told_from_a_page_that_is_bright_as_a_whole(written: npt.NDArray[np.uint8]) -> None:
+    assert glare_percent(written) == 0
+    shining = written.copy()
+    desk.add_glare(shining, 500, 700, 120, 200)
+    assert glare_percent(shining) > 1
+    bright = np.full_like(written, 255)
+    bright[200:900:40, 100:900] = 60
+    assert glare_percent(bright) == 0
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
+def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
+    paper = draw_sheet(kind, 3, 5.0).picture
+    found = find_direction(np.ascontiguousarray(np.rot90(paper, turn // 90)))
+    assert found == (turn, True)
+
+
+@pytest.mark.parametrize("kind", ["blank", "card", "birth"])
+def test_a_page_whose_lines_do_not_say_is_left_as_it_lies(kind: str) -> None:
+    paper = draw_sheet(kind, 3, 5.0).picture
+    for turn in range(4):
+        assert find_direction(np.ascontiguousarray(np.rot90(paper, turn))) == (0, False)
+
+
+def test_a_page_laid_upside_down_comes_out_upright(desk_still: Still) -> None:
+    upright, _ = take(desk_still("text"), TakeRequest(Limits()))
+    picture = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
+    turned, _ = take(bytes(desk.encode(cv2.rotate(picture, cv2.ROTATE_180), 90)), TakeRequest(Limits()))
+    assert (upright.turn_deg, turned.turn_deg) == (0, 180)
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_page_that_runs_out_of_the_frame_is_not_whole_wherever_corners_are_seen(side: int) -> None:
+    frame = np.full((600, 800, 3), 90, np.uint8)
+    frame[:420, 250:550] = 220  # it goes on above
+    quad = np.array([[249.5, 120], [549.5, 120], [549.5, 419.5], [249.5, 419.5]], np.float64)  # a frame printed on it
+    whole = np.full((600, 800, 3), 90, np.uint8)
+    whole[120:420, 250:550] = 220
+    for _ in range(side):
+        width = frame.shape[1]
+        frame, whole = (np.ascontiguousarray(np.rot90(one)) for one in (frame, whole))
+        quad = np.roll(np.column_stack([quad[:, 1], width - 1 - quad[:, 0]]), -1, 0)
+    corners = tuple((float(x), float(y)) for x, y in quad)
+    verdicts = quality.judge_outline(Outline(corners, 0.9), frame, Limits())  # type: ignore[arg-type]
+    assert quality.first_refusal(verdicts) == "whole"
+    verdicts = quality.judge_outline(Outline(corners, 0.9), whole, Limits())  # type: ignore[arg-type]
+    assert quality.first_refusal(verdicts) == ""
