@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import statistics
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QTimer
 from PySide6.QtQuick import QQuickWindow
@@ -18,21 +19,31 @@ import ui.app
 from ui import bridge, docks, guard, images, keys, models
 
 
+class Took(NamedTuple):
+    """One call, milliseconds: by the wall, less what others kept a core from it, and its own processor time."""
+
+    wall: float
+    less_queue: float
+    cpu: float
+
+
 class MainThread:
-    """Counts calls into our Python on the main thread while `is_counting`: milliseconds by the wall and of processor.
+    """Counts calls into our Python on the main thread while `is_counting`.
 
     The ways in are wrapped before a terminal is built. A call inside another one counts as part of it.
     """
 
     def __init__(self) -> None:
         self.is_counting = False
-        self.calls: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.calls: dict[str, list[Took]] = defaultdict(list)
         self.frames: list[float] = []
         self._depth = 0
         self._own = threading.get_ident()
         self._undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> MainThread:
+        self._counts = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._undo.append(lambda: os.close(self._counts))
         for owner, names in _WAYS_IN:
             for name in names:
                 self._wrap(owner, name)
@@ -62,15 +73,20 @@ class MainThread:
             if not self.is_counting or self._depth or threading.get_ident() != self._own:
                 return call(*words, **named)
             self._depth = 1
-            wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+            queued, wall, cpu = self._queued_ns(), time.perf_counter_ns(), time.thread_time_ns()
             try:
                 return call(*words, **named)
             finally:
-                took = (time.perf_counter_ns() - wall) / 1e6, (time.thread_time_ns() - cpu) / 1e6
+                took = time.perf_counter_ns() - wall
+                took_cpu, waited = time.thread_time_ns() - cpu, self._queued_ns() - queued
                 self._depth = 0
-                self.calls[name].append(took)
+                self.calls[name].append(Took(took / 1e6, max(0, took - waited) / 1e6, took_cpu / 1e6))
 
         return counted
+
+    def _queued_ns(self) -> int:
+        """Return how long this thread has waited for a core so far: the kernel's own count."""
+        return int(os.pread(self._counts, 64, 0).split()[1])
 
     def _wrap(self, owner: type, name: str) -> None:
         call = vars(owner)[name]

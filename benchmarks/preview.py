@@ -1,8 +1,8 @@
 """The scan screen at work for a minute: how long our Python keeps the main thread, and how far apart frames are.
 
 A whole simulated terminal, offscreen: camera, eye, lanes and platform run beside it; a hand lays papers down and takes
-them away, pages are taken and taken back. A call's processor time is printed beside its wall time: on a busy machine
-the wall also holds what others did.
+them away, pages are taken and taken back. Beside a call's wall time stand its processor time and the wall less what
+the kernel let it wait for a core: on a busy machine the wall also holds what others did.
 """
 
 from __future__ import annotations
@@ -38,14 +38,19 @@ def run(seconds: float = SECONDS) -> dict[str, Figure]:
     with MainThread() as thread:
         _preview(thread, seconds)
     calls = [took for calls in thread.calls.values() for took in calls]
-    wall, cpu = [took[0] for took in calls], [took[1] for took in calls]
+    wall, cpu = [took.wall for took in calls], [took.cpu for took in calls]
+    free = [took.less_queue for took in calls]
     gaps = gaps_ms(thread.frames)
-    worst = sorted(((max(w for w, _ in took), name) for name, took in thread.calls.items()), reverse=True)[:4]
+    worst = sorted(((max(one.less_queue for one in took), name) for name, took in thread.calls.items()), reverse=True)[
+        :4
+    ]
     told = f"{len(calls)} calls in {seconds:.0f} s; longest: " + ", ".join(f"{name} {ms:.1f}" for ms, name in worst)
     return {
         "call_p99": _figure(percentile(wall, 0.99), "ms", told, f"<= {GOAL_MS:.0f}", percentile(wall, 0.99) <= GOAL_MS),
         "call_p50": _figure(median(wall), "ms", told),
         "call_max": _figure(max(wall), "ms", told),
+        "call_free_p99": _figure(percentile(free, 0.99), "ms less waiting for a core", told),
+        "call_free_max": _figure(max(free), "ms less waiting for a core", told),
         "call_cpu_p99": _figure(percentile(cpu, 0.99), "ms of processor", told),
         "call_cpu_max": _figure(max(cpu), "ms of processor", told),
         "frame_gap_p50": _figure(median(gaps), "ms", f"{len(thread.frames)} frames"),
