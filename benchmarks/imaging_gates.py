@@ -16,7 +16,8 @@ from benchmarks.frames import Frame
 from devices.imaging import dewarp, quality
 from devices.imaging.fields import shrink_factor
 from devices.imaging.glare import glare_percent
-from devices.imaging.outline import find_outline, overlap
+from devices.imaging.outline import find_outline
+from devices.imaging.quads import overlap
 from devices.imaging.refine import refine_outline
 from devices.imaging.sharpness import sharpness
 from devices.imaging.values import Limits, Outline

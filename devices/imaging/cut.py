@@ -13,7 +13,7 @@ Quad = npt.NDArray[np.float64]
 
 PIECE_PX = 24.0  # of the way from a corner to the frame's edge, each compared alone
 AWAY_PX = 10.0  # from the corner, that may be round, and from the frame's edge
-LEAST_STEP = 8.0  # levels between paper and desk; below it the desk's own grain looks alike
+LEAST_STEP = 6.0  # levels between paper and desk; below it the desk's own grain looks alike
 LIKE = 0.55  # of the side's own step that a piece must show
 LEAST_SHARE = 0.8  # of the pieces
 LEAST_WAY_PX = 30.0  # less is not seen to go on; a corner so near to the edge is not whole anyway

@@ -8,9 +8,9 @@ import numpy as np
 from devices.imaging.fields import Picture
 
 LONG_PX = 520  # a highlight is larger than characters: it is looked for on a small page
-WHITE = 245  # of the darkest channel: ink and tint have vanished
+WHITE = 243  # of the darkest channel: ink and tint have vanished
 FALL = 8.0  # levels from white to the paper around; a page that is bright as a whole does not fall
-SHARES = (0.0004, 0.25)  # of the page; smaller is noise, larger is a page too bright
+SHARES = (0.0004, 0.4)  # of the page; smaller is noise, larger is a page too bright
 
 
 def glare_percent(page: Picture) -> float:
