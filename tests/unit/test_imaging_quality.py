@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from app.commands.gate_pictures import ACCEPTS
+from app.commands.gate_pictures import FOLDER as PICTURES
 from devices.imaging import quality
 from devices.imaging.dewarp import Flat
 from devices.imaging.direction import find_direction
@@ -219,3 +222,17 @@ def test_a_page_that_runs_out_of_the_frame_is_not_whole_wherever_corners_are_see
     assert quality.first_refusal(verdicts) == "whole"
     verdicts = quality.judge_outline(Outline(corners, 0.9), whole, Limits())  # type: ignore[arg-type]
     assert quality.first_refusal(verdicts) == ""
+
+
+@pytest.mark.parametrize("file", sorted(PICTURES.glob("*.jpg")), ids=lambda file: file.stem)
+def test_every_picture_of_the_docs_triggers_the_gate_it_is_named_after(file: Path) -> None:
+    answer, _ = take(file.read_bytes(), TakeRequest(Limits(), ACCEPTS.get(file.stem, "any")))
+    gate = "" if file.stem == "good" else file.stem
+    assert answer.refused == gate
+    also = {"flat"} if gate == "format" else set()  # a card is no flat A4 either
+    assert {one.gate for one in answer.verdicts if not one.ok} == {gate, *also} - {""}
+    assert file.stat().st_size < 40_000
+
+
+def test_every_gate_but_still_has_a_picture() -> None:
+    assert {file.stem for file in PICTURES.glob("*.jpg")} == {*GATES, "good"} - {"still"}
