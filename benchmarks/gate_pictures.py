@@ -1,4 +1,4 @@
-"""The pictures of docs/imaging.md, one a gate, drawn on the simulated desk: `python -m app.commands.gate_pictures`."""
+"""The pictures of docs/imaging.md, one a gate, drawn on the simulated desk: `python -m benchmarks.gate_pictures`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from devices.sim.scene import Scene
 
 Picture = npt.NDArray[np.uint8]
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images" / "gates"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images" / "gates"
 WIDTH_PX = 1000
 QUALITY = 50
 ACCEPTS = {"format": "a4"}  # what is asked for there; elsewhere any paper
