@@ -593,6 +593,25 @@ def _papers(say: Say) -> dict[str, View]:
             scan=live,
             actions=_around(say, Action("shoot", say("拍下这一页", "Take this page"), "primary")),
         ),
+        "scan-again": View(
+            screen="scan",
+            title=say("请放上：户口簿本人页", "Lay down: register page"),
+            lead=say("一次一页，正面朝上", "One page at a time, face up"),
+            steps=_steps("materials", say),
+            scan=msgspec.structs.replace(
+                live,
+                sentence=say("这一页好像拍过了，请换下一页", "This page seems to be taken already. Put the next one"),
+                thumbnails=("M-BANK/0", "M-BANK/1"),
+                page=3,
+                page_limit=6,
+            ),
+            actions=_around(
+                say,
+                Action("retake", say("重拍上一页", "Retake the last page")),
+                Action("shoot", say("就要这一页", "Take it anyway")),
+                Action("done", say("这份扫完了", "This paper is done"), "primary"),
+            ),
+        ),
         "scan-kept": View(
             screen="scan",
             title=say("拍好了，清楚吗？", "Taken. Is it clear?"),

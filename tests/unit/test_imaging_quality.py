@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from app.commands.gate_pictures import ACCEPTS
-from app.commands.gate_pictures import FOLDER as PICTURES
+from benchmarks.gate_pictures import ACCEPTS
+from benchmarks.gate_pictures import FOLDER as PICTURES
 from devices.imaging import quality
 from devices.imaging.dewarp import Flat
 from devices.imaging.direction import find_direction

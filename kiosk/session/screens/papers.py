@@ -114,7 +114,7 @@ def scan(scene: Scene) -> View:
     elif session.gate:
         notes = (Note(key="refused", text=_refusal(scene), mood="care"),)
         key = "scan.refused"
-    elif twin_of(session) is not None:
+    elif twin_of(session) is not None and gate != "again":  # one of the two says it
         notes = (Note(key="twin", text=say("scan.twin"), mood="care"),)
     own = []
     if can_keep(session):
