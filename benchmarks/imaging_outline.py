@@ -26,6 +26,7 @@ from devices.imaging.outline import find_outline
 from devices.imaging.quads import clockwise, overlap
 from devices.imaging.refine import refine_outline
 
+SEED = 5821  # the outline's own: frames.REPORTING_SEED had been seen when the last parameter was chosen
 PAGES, EMPTY, STILLS = 600, 300, 40
 SLICE_PAGES = 24  # of each kind outside the goal
 PEER_PAGES, PEER_EMPTY = 60, 20  # jscanify looks at the whole picture and needs a tenth of a second for each
@@ -137,7 +138,7 @@ def _parts(start: int, stop: int) -> list[range]:
 def _look_at(job: tuple[range, tuple[int, int], str]) -> list[Look]:
     cv2.setNumThreads(1)
     part, size, defect = job
-    return [look_at(frames.REPORTING_SEED, index, size, defect) for index in part]
+    return [look_at(SEED, index, size, defect) for index in part]
 
 
 def _shared(quad: Quad | None, truth: Quad | None) -> float:
@@ -155,7 +156,7 @@ def _exact(looks: Sequence[Look]) -> float:
 def _main_figures(groups: dict[str, list[Look]]) -> dict[str, Figure]:
     pages, empty, stills = groups["pages"], groups["empty"], groups["stills"]
     digest = hashlib.sha256(b"".join(look.digest for look in sorted(pages + empty, key=lambda one: one.index)))
-    peer = f"Canny + 4-gon; seed {frames.REPORTING_SEED}, frames sha256 {digest.hexdigest()[:16]}"
+    peer = f"Canny + 4-gon; seed {SEED}, frames sha256 {digest.hexdigest()[:16]}"
     false = 100 * sum(look.is_found for look in empty) / len(empty)
     their_false = 100 * sum(look.canny_found for look in empty) / len(empty)
     recall, mean = _recall([look.refined for look in pages]), statistics.fmean(look.refined for look in pages)
@@ -238,11 +239,11 @@ def _jscanify(groups: dict[str, list[Look]]) -> dict[str, Figure]:
             return {}
         shared, spent = [], []
         for index in range(PEER_PAGES):
-            frame = frames.frame(frames.REPORTING_SEED, index)
+            frame = frames.frame(SEED, index)
             quad, ms = find(frame.picture)
             shared.append(_shared(quad, frame.outline))
             spent.append(ms)
-        false = sum(find(frames.frame(frames.REPORTING_SEED, -1 - i).picture)[0] is not None for i in range(PEER_EMPTY))
+        false = sum(find(frames.frame(SEED, -1 - i).picture)[0] is not None for i in range(PEER_EMPTY))
     mine = [pages[index].refined for index in range(PEER_PAGES)]
     my_false = sum(empty[-1 - index].is_found for index in range(PEER_EMPTY))
     ms = statistics.median(pages[i].find_ms + pages[i].refine_ms for i in range(PEER_PAGES))
