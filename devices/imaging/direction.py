@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.direction_weights import WEIGHTS
-from devices.imaging.fields import Picture
+from devices.imaging.fields import Picture, fit_long
 
 Floats = npt.NDArray[np.float32]
 
@@ -123,9 +123,8 @@ def _strips(ink: Floats) -> list[Floats]:
 
 def _ink(page: Picture) -> Floats:
     """Return how dark each pixel is beside its paper, 0 to 1, without rules, seals and margins."""
-    scale = min(1.0, LONG_PX / max(page.shape[:2]))
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else page
-    grey = small.max(axis=2)  # red ink is bright here: seals and red frames vanish
+    blue, green, red = cv2.split(fit_long(page, LONG_PX))
+    grey = np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
     paper = cv2.medianBlur(
         cv2.dilate(cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8)), 9
     )

@@ -105,6 +105,19 @@ def shrink(frame: Picture, factor: int) -> Picture:
     return np.asarray(small, dtype=np.uint8)
 
 
+def fit_long(picture: Picture, long_px: int) -> Picture:
+    """Return the picture (h×w×3) averaged down until its long side has `long_px`; a smaller one as it is.
+
+    Halved as often as may be: an average over whole factors of two costs a tenth of others.
+    """
+    while max(picture.shape[:2]) >= 2 * long_px and min(picture.shape[:2]) >= 2:
+        picture = shrink(picture, 2)
+    scale = long_px / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> Fields:
     """Return the fields of a BGR frame (h×w×3 uint8)."""
     p = parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from devices.imaging.fields import Picture
+from devices.imaging.fields import Picture, fit_long
 
 LONG_PX = 520  # a highlight is larger than characters: it is looked for on a small page
 WHITE = 243  # of the darkest channel: ink and tint have vanished
@@ -15,9 +15,7 @@ SHARES = (0.0004, 0.4)  # of the page; smaller is noise, larger is a page too br
 
 def glare_percent(page: Picture) -> float:
     """Return the largest highlight's share of a page (h×w×3 BGR), percent."""
-    scale = min(1.0, LONG_PX / max(page.shape[:2]))
-    small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else page
-    blue, green, red = cv2.split(small)
+    blue, green, red = cv2.split(fit_long(page, LONG_PX))
     dark = cv2.blur(cv2.min(cv2.min(blue, green), red), (3, 3))
     white = cv2.morphologyEx(cv2.inRange(dark, WHITE, 255), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     paper = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)), np.uint8)  # without its ink

@@ -9,13 +9,14 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict
 from devices.imaging.cut import runs_out
 from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
-from devices.imaging.fields import Picture
+from devices.imaging.fields import Picture, fit_long
 from devices.imaging.glare import glare_percent
 from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
 
 PREVIEW_SHARP = 0.44  # of a preview 960 px wide: blurred by 1.1 of its px
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
+INK_PX = 920  # long side of what is inside the margin, where ink is looked for
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 
 
@@ -105,8 +106,7 @@ def ink_percent(page: Picture) -> float:
     part = page[int(0.04 * h) : h - int(0.04 * h), int(0.04 * w) : w - int(0.04 * w)]
     if part.size == 0:
         return 0.0
-    scale = min(1.0, 1000 / max(h, w))
-    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
+    small = fit_long(part, INK_PX)
     ink = _darkest(small)  # red ink is dark in green and blue
     around = cv2.blur(ink, (51, 51), borderType=cv2.BORDER_REFLECT)
     return 100.0 * cv2.countNonZero(cv2.inRange(cv2.subtract(around, ink), 29, 255)) / int(ink.size)
