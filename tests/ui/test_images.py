@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from pathlib import Path
 
 import cv2
@@ -54,24 +53,13 @@ def test_a_thumbnail_is_decoded_no_larger_than_it_is_shown(qapp):
     assert (image.width(), image.height()) == (144, 108)
 
 
-def test_thumbnails_are_decoded_beside_the_screen_and_shown(open_screen, qtbot):
-    jpeg = cv2.imencode(".jpg", np.full((1754, 1240, 3), (40, 200, 40), np.uint8))[1].tobytes()
-    threads = []
-
-    def page_jpeg(key):
-        threads.append(threading.get_ident())
-        return jpeg
-
-    screen = open_screen((1080, 1920), page_jpeg=page_jpeg)
-    screen.show(views("zh")["scan-kept"])
-
-    def green() -> bool:
-        rgb = pixels(screen.window.grabWindow()).astype(int)
-        return bool(((rgb[..., 1] > 180) & (rgb[..., 0] < 80) & (rgb[..., 2] < 80)).sum() > 2000)
-
-    qtbot.waitUntil(green, timeout=45_000)
-    assert set(threads)
-    assert threading.get_ident() not in threads
+def test_no_picture_is_asked_for_on_another_thread():
+    asynchronous = [
+        path.name
+        for path in (ROOT / "ui" / "qml").rglob("*.qml")
+        if re.search(r"asynchronous:\s*true", path.read_text())
+    ]
+    assert asynchronous == []
 
 
 @pytest.mark.parametrize("jpeg", [None, b"", b"not a picture"])

@@ -78,7 +78,7 @@ Item {
                     sourceSize: Qt.size(width, height)
                     source: "image://page/" + text
                     cache: false
-                    asynchronous: true // 7 ms of decoding, beside the screen
+                    asynchronous: false // Qt's image thread must never wait for Python (adr 29)
                     Accessible.role: Accessible.Graphic
                     Accessible.name: text
                 }
