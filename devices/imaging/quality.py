@@ -14,7 +14,7 @@ from devices.imaging.glare import glare_percent
 from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
 
-PREVIEW_SHARP = 0.44  # of a preview 960 px wide: blurred by 1.1 of its px
+PREVIEW_SHARP = 0.36  # of a preview 960 px wide: blurred by 1.4 of its px; a sharp card with round corners has 0.43
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 INK_PX = 920  # long side of what is inside the margin, where ink is looked for
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
