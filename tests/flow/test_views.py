@@ -53,6 +53,7 @@ FOR_STAFF = (
     "sheets.",
     "cli.",
     "picture.",
+    "calibrate.",
 )
 """Texts that are printed or read by a technician."""
 
