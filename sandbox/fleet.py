@@ -57,6 +57,7 @@ class Fleet:
             line, mail = (Line(url, trust, flaky, rng) for _ in range(2))
             self._terminals.append(Terminal(url, line, mail, rng, self.tally))
         self._left = 0
+        self._is_over = asyncio.Event()
 
     async def enrol(self, codes: Sequence[str]) -> None:
         """Make every terminal a device, with one heartbeat. Raises: GaveUp."""
@@ -72,6 +73,7 @@ class Fleet:
     async def run(self, pace: Pace, load: Load) -> float:
         """Let the fleet work; return the seconds it took. What is under way at the end is finished."""
         self._left = pace.submissions_max
+        self._is_over.clear()
         for terminal in self._terminals:
             terminal.hurry(pace.speedup)
         begun = time.monotonic()
@@ -88,7 +90,9 @@ class Fleet:
         if self._left > 0:
             late |= (await asyncio.wait(beating, timeout=max(0.0, until + LAST_S - time.monotonic())))[1]
         self.tally.errors.update(["late"] * len(late))
-        for task in (*late, *beating):  # once the last submission allowed is in, the beats end too
+        self._is_over.set()  # once the last submission allowed is in, the beats end too
+        await asyncio.wait(beating, timeout=LAST_S)
+        for task in (*late, *beating):
             task.cancel()
         await asyncio.gather(*handing, *beating)
         return time.monotonic() - begun
@@ -124,7 +128,9 @@ class Fleet:
         """Come round every so often, from a random moment on, with a tenth of jitter."""
         due = time.monotonic() + self._rng.uniform(0, every_s)
         while due < until:
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), max(0.0, due - time.monotonic()))
+                return
             yield due
             due = max(due, time.monotonic() - every_s) + every_s * self._rng.uniform(0.9, 1.1)
 
