@@ -118,11 +118,11 @@ def fit_long(picture: Picture, long_px: int) -> Picture:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS) -> Fields:
-    """Return the fields of a BGR frame (h×w×3 uint8)."""
+def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS, small: Picture | None = None) -> Fields:
+    """Return the fields of a BGR frame (h×w×3 uint8); `small` is the frame shrunk by its factor, where it is known."""
     p = parameters
     factor = shrink_factor(frame.shape[1], frame.shape[0], p)
-    lab = cv2.cvtColor(shrink(frame, factor), cv2.COLOR_BGR2LAB)
+    lab = cv2.cvtColor(shrink(frame, factor) if small is None else small, cv2.COLOR_BGR2LAB)
     gx, gy, noise = gradients(cv2.multiply(lab, (UNIT, UNIT, UNIT, 0), dtype=cv2.CV_16S), p)
     sums = cv2.boxFilter(lab, cv2.CV_16S, (3, 3), normalize=False)
     return Fields(factor, lab, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), sums)

@@ -24,16 +24,20 @@ ALONG_COS = float(np.cos(np.deg2rad(4)))
 
 
 def find_outline(
-    frame: Picture, parameters: OutlineParameters = PARAMETERS, reference: DeskReference | None = None
+    frame: Picture,
+    parameters: OutlineParameters = PARAMETERS,
+    reference: DeskReference | None = None,
+    small: Picture | None = None,
 ) -> Outline | None:
     """Return the paper's corners in px of `frame` (h×w×3 BGR) and a score 0–1, or None for an empty desk.
 
     Corners run clockwise on screen from the top left. `reference`: the empty desk of a fixed camera; it proposes and
-    adds or takes a little, so that a paper that it holds for desk is still found. Source: reference/imaging.md §2.
+    adds or takes a little, so that a paper that it holds for desk is still found. `small`: the frame shrunk by its
+    factor, where it is known. Source: reference/imaging.md §2.
     """
     if min(frame.shape[:2]) < LEAST_SIDE_PX:
         return None
-    fields = prepare(frame, parameters)
+    fields = prepare(frame, parameters, small)
     quads = np.empty((0, 4, 2), np.float64)
     scores = np.empty(0, np.float64)
     changed = changed_mask(reference, frame) if reference is not None and is_same_desk(reference, frame) else None

@@ -68,10 +68,12 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     watch = _StopWatch()
     still, header = decode.decode_picture(data)
     watch.lap("decode")
-    outline = find_outline(still)
+    factor = shrink_factor(still.shape[1], still.shape[0])
+    small = shrink(still, factor)
+    outline = find_outline(still, small=small)
     watch.lap("outline")
     if outline is not None:
-        outline = refine_outline(still, outline, shrink_factor(still.shape[1], still.shape[0]))
+        outline = refine_outline(still, outline, factor)
     watch.lap("refine")
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, still, request.limits)
@@ -86,7 +88,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         least = request.limits.reblur_at(header.width_px, header.height_px)
         judged = quality.judge_page(flat, request.accepts, request.limits)
         sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
-        verdicts += (_hand_verdict(still, outline), *judged, sharp)
+        verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
     refused = quality.first_refusal(verdicts, request.limits.warned)
     watch.lap("gates")
     small = cleanup.quarter(flat.picture)
@@ -206,7 +208,8 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
         return _Judged("hands" if moving else "page", b"")
     quad = np.array(outline.corners)
     verdicts += (Verdict("hands", moved, limits.hand_percent, moved <= limits.hand_percent),)
-    verdicts += (_hand_verdict(frame, outline),)
+    factor = shrink_factor(width, height)
+    verdicts += (_hand_verdict(shrink(frame, factor), outline, factor),)
     wide, high = dewarp.mean_sides(quad)
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
@@ -218,9 +221,8 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
     return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
 
 
-def _hand_verdict(frame: Picture, outline: Outline) -> Verdict:
-    factor = shrink_factor(frame.shape[1], frame.shape[0])
-    covered = quality.skin_across(shrink(frame, factor), (np.array(outline.corners) + 0.5) / factor - 0.5)
+def _hand_verdict(small: Picture, outline: Outline, factor: int) -> Verdict:
+    covered = quality.skin_across(small, (np.array(outline.corners) + 0.5) / factor - 0.5)
     return Verdict("hands", covered, SKIN_PERCENT, covered <= SKIN_PERCENT)
 
 
