@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.direction_weights import WEIGHTS
-from devices.imaging.fields import Picture, fit_long
+from devices.imaging.fields import Picture, fit_long, lightest
 
 Floats = npt.NDArray[np.float32]
 
@@ -123,8 +123,7 @@ def _strips(ink: Floats) -> list[Floats]:
 
 def _ink(page: Picture) -> Floats:
     """Return how dark each pixel is beside its paper, 0 to 1, without rules, seals and margins."""
-    blue, green, red = cv2.split(fit_long(page, LONG_PX))
-    grey = np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+    grey = lightest(fit_long(page, LONG_PX))  # seals and red frames vanish
     paper = cv2.medianBlur(
         cv2.dilate(cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.ones((5, 5), np.uint8)), 9
     )

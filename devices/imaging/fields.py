@@ -118,6 +118,18 @@ def fit_long(picture: Picture, long_px: int) -> Picture:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def lightest(picture: Picture) -> Picture:
+    """Return the largest channel of each pixel (h×w): red ink is bright there."""
+    b, g, r = cv2.split(picture)
+    return np.asarray(cv2.max(cv2.max(b, g), r), dtype=np.uint8)
+
+
+def darkest(picture: Picture) -> Picture:
+    """Return the smallest channel of each pixel (h×w): red ink is dark there."""
+    b, g, r = cv2.split(picture)
+    return np.asarray(cv2.min(cv2.min(b, g), r), dtype=np.uint8)
+
+
 def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS, small: Picture | None = None) -> Fields:
     """Return the fields of a BGR frame (h×w×3 uint8); `small` is the frame shrunk by its factor, where it is known."""
     p = parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from devices.imaging.fields import Picture, fit_long
+from devices.imaging.fields import Picture, darkest, fit_long
 
 LONG_PX = 520  # a highlight is larger than characters: it is looked for on a small page
 WHITE = 243  # of the darkest channel: ink and tint have vanished
@@ -15,8 +15,7 @@ SHARES = (0.0004, 0.4)  # of the page; smaller is noise, larger is a page too br
 
 def glare_percent(page: Picture) -> float:
     """Return the largest highlight's share of a page (h×w×3 BGR), percent."""
-    blue, green, red = cv2.split(fit_long(page, LONG_PX))
-    dark = cv2.blur(cv2.min(cv2.min(blue, green), red), (3, 3))
+    dark = cv2.blur(darkest(fit_long(page, LONG_PX)), (3, 3))
     white = cv2.morphologyEx(cv2.inRange(dark, WHITE, 255), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     paper = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)), np.uint8)  # without its ink
     count, labels, stats, _ = cv2.connectedComponentsWithStats(white)

@@ -38,13 +38,15 @@ def look(data: bytes, request: LookRequest) -> tuple[LookAnswer, bytes]:
     frame, _ = decode.decode_picture(data, _reduction(max(header.width_px, header.height_px)))
     frame = _fit(frame)
     height, width = frame.shape[:2]
-    outline = find_outline(frame)
+    factor = shrink_factor(width, height)
+    shrunk = shrink(frame, factor)
+    outline = find_outline(frame, small=shrunk)
     if outline is not None:  # 3 ms that end the jitter of the coarse grid: a dark page would never count as still
-        outline = refine_outline(frame, outline, shrink_factor(width, height))
+        outline = refine_outline(frame, outline, factor)
     quad = None if outline is None else np.array(outline.corners)
     small = track.small_frame(frame)
     moved = track.moved_percent(request.track.small, small, quad, width, height)
-    gate, mark = _preview_gate(frame, outline, moved, request)
+    gate, mark = _preview_gate(frame, shrunk, outline, moved, request)
     sight = track.Sight(outline, gate, small, moved, mark)
     state, shown, is_ready = track.follow(request.track, sight, request.limits, float(np.hypot(width, height)))
     answer = LookAnswer(
@@ -198,7 +200,9 @@ def _fit(frame: Picture) -> Picture:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request: LookRequest) -> _Judged:
+def _preview_gate(
+    frame: Picture, shrunk: Picture, outline: Outline | None, moved: float, request: LookRequest
+) -> _Judged:
     """Return the first failed gate of a frame, `still` left out, and the page's fingerprint."""
     height, width = frame.shape[:2]
     limits = request.limits
@@ -208,8 +212,7 @@ def _preview_gate(frame: Picture, outline: Outline | None, moved: float, request
         return _Judged("hands" if moving else "page", b"")
     quad = np.array(outline.corners)
     verdicts += (Verdict("hands", moved, limits.hand_percent, moved <= limits.hand_percent),)
-    factor = shrink_factor(width, height)
-    verdicts += (_hand_verdict(shrink(frame, factor), outline, factor),)
+    verdicts += (_hand_verdict(shrunk, outline, shrink_factor(width, height)),)
     wide, high = dewarp.mean_sides(quad)
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict
 from devices.imaging.cut import runs_out
 from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
-from devices.imaging.fields import Picture, fit_long
+from devices.imaging.fields import Picture, darkest, fit_long, lightest
 from devices.imaging.glare import glare_percent
 from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
@@ -84,7 +84,7 @@ def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
 
 def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     """Return the verdicts dark, bright and glare of a page (h×w×3 BGR)."""
-    v = _lightest(page)
+    v = lightest(page)
     middle = float(np.median(v[::4, ::4]))
     shine = glare_percent(page)
     return (
@@ -107,19 +107,9 @@ def ink_percent(page: Picture) -> float:
     if part.size == 0:
         return 0.0
     small = fit_long(part, INK_PX)
-    ink = _darkest(small)  # red ink is dark in green and blue
+    ink = darkest(small)  # red ink is dark in green and blue
     around = cv2.blur(ink, (51, 51), borderType=cv2.BORDER_REFLECT)
     return 100.0 * cv2.countNonZero(cv2.inRange(cv2.subtract(around, ink), 29, 255)) / int(ink.size)
-
-
-def _lightest(page: Picture) -> Picture:
-    b, g, r = cv2.split(page)
-    return np.asarray(cv2.max(cv2.max(b, g), r), dtype=np.uint8)
-
-
-def _darkest(page: Picture) -> Picture:
-    b, g, r = cv2.split(page)
-    return np.asarray(cv2.min(cv2.min(b, g), r), dtype=np.uint8)
 
 
 def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
