@@ -56,8 +56,10 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     only help, and writing under it does not. A seam is never certain: what is printed has some as well.
     """
     samples, normals = along(quads, p.points)
-    rows, columns = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * ACROSS[:, None])
-    seen = fields.sums[rows, columns] * (np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS)
+    at = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * ACROSS[:, None])
+    seen = np.take(fields.sums.reshape(-1, 3), at, axis=0) * (
+        np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
+    )
     step, seam = _step(seen, p), _seam(seen[..., 0], p)
     return np.maximum(step / (step + p.step_floor), np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
 
@@ -98,9 +100,15 @@ def _step(seen: Floats, p: OutlineParameters) -> Scores:
     light = p.slope_share * _lesser(_middle(inner[2] - inner[0]), _middle(outer[0] - outer[2]))
     middle = _middle(difference) - light
     towards = middle / (np.linalg.norm(middle, axis=2, keepdims=True) + 1e-6)
-    steady = _weakest(((difference - light[:, :, None]) * towards[:, :, None]).sum(axis=3))
+    steady = _weakest(_towards(difference - light[:, :, None], towards))
     near = seen[..., MIDDLE + NEAR, :] - seen[..., MIDDLE - NEAR, :]  # a highlight's rim is wide
-    return np.minimum(steady, p.step_near * _weakest((near * towards[:, :, None]).sum(axis=3)))
+    return np.minimum(steady, p.step_near * _weakest(_towards(near, towards)))
+
+
+def _towards(colours: Floats, ways: Floats) -> Floats:
+    """Return how far each colour (n×4×points×3) lies in its side's way (n×4×3)."""
+    x, y, z = (colours[..., axis] * ways[:, :, None, axis] for axis in range(3))
+    return np.asarray(x + y + z)
 
 
 def _seam(level: Floats, p: OutlineParameters) -> Scores:
@@ -134,20 +142,18 @@ def _cornered(strength: Scores, tau: float, p: OutlineParameters) -> Scores:
 
 def _across(fields: Fields, samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]) -> Floats:
     """Return the gradient across the sides at every sample moved inward, in levels: offsets×n×4×points."""
-    found = np.empty((len(offsets), *samples.shape[:3]))
-    for number, offset in enumerate(offsets):
-        y, x = _nearest(fields, samples, normals[:, :, None, :] * float(offset))
-        found[number] = fields.gx[y, x] * normals[:, :, None, 0] + fields.gy[y, x] * normals[:, :, None, 1]
-    return found / (2 * UNIT)
+    at = _nearest(fields, samples[None], normals[None, :, :, None, :] * offsets[:, None, None, None, None])
+    x, y = (np.take(field, at) for field in (fields.gx, fields.gy))
+    return np.asarray((x * normals[:, :, None, 0] + y * normals[:, :, None, 1]) / (2 * UNIT))
 
 
-def _nearest(fields: Fields, samples: Quads, moved: Quads) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return row and column of the pixels nearest to the samples moved by so many px (each …×2)."""
+def _nearest(fields: Fields, samples: Quads, moved: Quads) -> npt.NDArray[np.intp]:
+    """Return the numbers, row by row, of the pixels nearest to the samples moved by so many px (each …×2)."""
     spots = samples + moved
     np.rint(spots, out=spots)
-    x = np.clip(spots[..., 0], 0, fields.size[0] - 1).astype(np.intp)
-    y = np.clip(spots[..., 1], 0, fields.size[1] - 1).astype(np.intp)
-    return y, x
+    width, height = fields.size
+    x, y = (np.clip(spots[..., axis], 0, most - 1) for axis, most in ((0, width), (1, height)))
+    return np.asarray(y * width + x).astype(np.intp)
 
 
 def _lesser(a: Floats, b: Floats) -> Floats:

@@ -33,7 +33,8 @@ def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlinePara
     both = cv2.merge([fields.gx, fields.gy])
     grid = spots.reshape(4 * len(offsets), p.points, 2).astype(np.float32)
     seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(spots.shape)
-    across = (seen * normals[0, :, None, None, :]).sum(axis=3) / LEVEL
+    n = normals[0].astype(np.float32) / LEVEL
+    across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
     step, seam = step_and_seam(across, 1, p)
     strength = np.maximum(np.abs(step.mean(axis=2)), p.seam_most * seam.mean(axis=2))
     room = [_places(one, reach, p) for one in strength]

@@ -71,6 +71,7 @@ def _sums(fields: Fields, lines: Floats, p: OutlineParameters) -> tuple[Floats, 
     both = cv2.merge([fields.gx, fields.gy])
     grid = spots.reshape(len(lines), -1, 2).astype(np.float32)
     seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(*spots.shape)
-    across = (seen * lines[:, None, None, :2].astype(np.float32)).sum(axis=3) / LEVEL
+    n = lines[:, :2].astype(np.float32) / LEVEL
+    across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
     found = np.stack(step_and_seam(across, 2, p), axis=3)
     return foot, along, np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0), (0, 0))), axis=1)

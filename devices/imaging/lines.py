@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Quads, gradients
 from devices.imaging.line_table import rate
-from devices.imaging.quads import areas, crossings, moved, plausible
+from devices.imaging.quads import apart, areas, crossings, moved, plausible
 
 Floats = npt.NDArray[np.float64]
 Room = npt.NDArray[np.float32]
@@ -73,18 +73,7 @@ def from_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Qu
     rated, shift = rate(fields, lines, quads, sides, p)
     best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
     quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
-    return quads[_apart(quads, TWIN_PX)[: p.line_quads]]
-
-
-def _apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
-    """Return the numbers of those that differ from all before them by more than so much at a corner."""
-    flat = quads.reshape(len(quads), 8)
-    near = np.abs(flat[:, None] - flat[None]).max(axis=2) <= least_px
-    kept: list[int] = []
-    for number in range(len(quads)):
-        if not near[number, kept].any():
-            kept.append(number)
-    return np.array(kept, np.intp)
+    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
 
 
 def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Floats:

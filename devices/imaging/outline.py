@@ -11,7 +11,7 @@ from devices.imaging.evidence import Scores, edges, ends, of_sides, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown
 from devices.imaging.lines import from_lines
-from devices.imaging.quads import areas, clockwise, common_area, moved, normals_of, plausible
+from devices.imaging.quads import apart, areas, clockwise, common_area, moved, normals_of, plausible
 from devices.imaging.values import Outline
 
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
@@ -96,6 +96,7 @@ def score_quads(
     p = parameters
     quads = clockwise(quads) if len(quads) else quads
     quads = quads[plausible(quads, fields.size, p)] if len(quads) else quads
+    quads = quads[apart(quads, 1.0)]  # three sensitivities find one paper thrice
     if not len(quads):
         return quads, np.empty(0, np.float64)
     frame = fields.size[0] * fields.size[1]
