@@ -8,9 +8,10 @@ What the library does for browsers and proxies is left out: a platform is one ho
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util import Retry
 
+from offline_queue.api import idle
+
 
 class OneCa(HTTPAdapter):
     """Connections that believe the CAs of `context` only and whose answers begin within `head_s` seconds, whole."""
@@ -27,6 +30,8 @@ class OneCa(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext, head_s: float, mono_s: Callable[[], float]) -> None:
         self._context = context
         self._pools: dict[str, HTTPSConnectionPool] = {}
+        self._meanwhile: Callable[[], None] = idle
+        adapter = self
 
         class Answer(http.client.HTTPResponse):
             """An answer whose head is read line by line under one deadline."""
@@ -46,6 +51,16 @@ class OneCa(HTTPAdapter):
 
             response_class = Answer
 
+            def connect(self) -> None:
+                """Connect; somebody may use the wait."""
+                adapter._meanwhile()
+                super().connect()
+
+            def getresponse(self) -> Any:
+                """Return the answer; somebody may use the wait."""
+                adapter._meanwhile()
+                return super().getresponse()
+
         class Pool(HTTPSConnectionPool):
             """A pool of such connections."""
 
@@ -58,6 +73,15 @@ class OneCa(HTTPAdapter):
         """Give the pools our trust and our connections."""
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = {"https": self._pool}
+
+    @contextlib.contextmanager
+    def using(self, meanwhile: Callable[[], None]) -> Iterator[None]:
+        """Let `meanwhile` use the waits of the requests in this block."""
+        self._meanwhile = meanwhile
+        try:
+            yield
+        finally:
+            self._meanwhile = idle
 
     def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> HTTPSConnectionPool:
         """Return the pool of the request's host."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -18,7 +19,7 @@ import msgspec
 from kiosk.central.answers import JSON_LIMIT, Reply, fault_of_transport
 from kiosk.central.pieces import LimitedBody, Limiter
 from kiosk.station.errors import ConfigError
-from offline_queue.api import Clock, Unreachable
+from offline_queue.api import Clock, Unreachable, idle
 
 if TYPE_CHECKING:
     import requests
@@ -95,8 +96,13 @@ class PlatformClient:
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
         limit: int = JSON_LIMIT,
+        *,
+        meanwhile: Callable[[], None] = idle,
     ) -> Reply:
-        """Return the one answer to one request, whatever its status. Raises: Unreachable if none came whole."""
+        """Return the one answer to one request, whatever its status. Raises: Unreachable if none came whole.
+
+        `meanwhile()` is called before a connection is made and before the answer is awaited.
+        """
         import requests
         import urllib3
 
@@ -105,7 +111,7 @@ class PlatformClient:
         try:
             adapter = self._adapter()
             request = _prepare(method, url, sent, self._limiter.body(body) if body else None)
-            with adapter.send(request, stream=True, timeout=timeout) as response:
+            with adapter.using(meanwhile), adapter.send(request, stream=True, timeout=timeout) as response:
                 return self._read(response, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             raise fault_of_transport(fault) from fault

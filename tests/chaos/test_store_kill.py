@@ -14,13 +14,13 @@ import random
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offline_queue.api import Answer, Consignment, PartUpload, PlainPart, State
+from offline_queue.api import Answer, Consignment, PartUpload, PlainPart, State, idle
 from offline_queue.store import QueueStore
 from offline_queue.sync import SyncLoop
 from tests.chaos.disk import Disk, Helper, report, rounds, say, started_helper
@@ -48,9 +48,9 @@ class LastingPlatform(Platform):
         super().upload(sid, part, progress)
         self._keep()
 
-    def put(self, consignment: Consignment) -> Answer:
+    def put(self, consignment: Consignment, meanwhile: Callable[[], None] = idle) -> Answer:
         self._disk.step()  # both ends of the PUT are moments to die at, too
-        answer = super().put(consignment)
+        answer = super().put(consignment, meanwhile)
         self._keep()
         self._disk.step()
         return answer

@@ -464,10 +464,10 @@ def test_parts_that_the_platform_lost_are_brought_again(rig):
     sid = rig.put()
     inner = rig.platform.put
 
-    def put(item):
+    def put(item, meanwhile):
         rig.platform.uploads.pop((sid, "scan-1"), None)
         rig.platform.put = inner
-        return inner(item)
+        return inner(item, meanwhile)
 
     rig.platform.put = put
     rig.loop.step()
