@@ -185,6 +185,4 @@ def test_a_kill_at_each_single_step_loses_no_promise(helper, tmp_path):
         said, code = helper.finish()
         assert code == -signal.SIGKILL
         helper.run(check, folder=str(folder), promised=tickets(said))
-    report(
-        f"chaos kill: died at {len(points)} of {last} steps from creation to the last of a row, 0 lost, 0 twice"
-    )
+    report(f"chaos kill: died at {len(points)} of {last} steps from creation to the last of a row, 0 lost, 0 twice")

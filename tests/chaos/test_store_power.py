@@ -58,9 +58,7 @@ def live(bench: Bench, disk: Disk, folder: str, log: str, synchronous: str, has_
         )
         for _ in range(5):
             number += 1
-            sizes = (
-                (20_000, 60) if number % 5 in {1, 2} else ()
-            )  # the others: forms in a row
+            sizes = (20_000, 60) if number % 5 in {1, 2} else ()  # the others: forms in a row
             put(bench, disk, store, number, sizes)
             if number % 3 == 0:
                 loop.step()
