@@ -14,7 +14,7 @@ from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header
 from devices.imaging.direction import find_direction
-from devices.imaging.fields import Picture, shrink, shrink_factor
+from devices.imaging.fields import Picture, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
 from devices.imaging.quads import clockwise
@@ -114,6 +114,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
         )
         watch.lap("encode")
+    thumbnail = b""
+    if body and request.thumbnail_px:
+        thumbnail = output.encode_jpeg(fit_long(page, request.thumbnail_px), max(1, flat.dpi // 8))
     answer = TakeAnswer(
         width_px=header.width_px,
         height_px=header.height_px,
@@ -132,8 +135,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         codes=found,
         picture_bytes=picture_bytes,
         side=seen.side.value,
+        thumbnail_bytes=len(thumbnail),
     )
-    return answer, body
+    return answer, body + thumbnail
 
 
 def _turn(flat: dewarp.Flat) -> int:

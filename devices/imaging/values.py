@@ -120,6 +120,7 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     as_pdf: bool = False
     seen: tuple[bytes, ...] = ()  # fingerprints of the visit's other pages
     reads_codes: bool = False
+    thumbnail_px: int = 0  # long side of the small picture that is wanted beside the page, 0 for none
 
 
 class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
@@ -176,6 +177,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     codes: tuple[FoundCode, ...] = ()  # corners in px of the page
     picture_bytes: int = 0
     side: str = ""  # front or back of a resident ID card, "" for any other paper
+    thumbnail_bytes: int = 0  # so many bytes at the end of what follows are a small JPEG of the page
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

@@ -61,7 +61,8 @@ Item {
 
             // What is left below the words; too little shows none.
             readonly property real room: screen.height - side.y - notes.height - said.height - count.height - 3 * Theme.space
-            readonly property real tall: Math.min(Theme.px(screen.isUpright ? 288 : 192), room)
+            readonly property real most: Theme.px(screen.isUpright ? 288 : 192)
+            readonly property real tall: Math.min(most, room)
 
             spacing: Theme.gap
             visible: tall >= Theme.px(80)
@@ -75,7 +76,7 @@ Item {
                     width: height * 0.75
                     height: Math.max(1, taken.tall)
                     fillMode: Image.PreserveAspectFit
-                    sourceSize: Qt.size(width, height)
+                    sourceSize: Qt.size(taken.most * 0.75, taken.most) // one size, so that it is decoded once
                     source: "image://page/" + text
                     cache: false
                     asynchronous: false // Qt's image thread must never wait for Python (adr 29)
