@@ -11,7 +11,7 @@ import numpy.typing as npt
 from devices.api import Corners
 from devices.imaging.quads import overlap
 from devices.imaging.sameness import is_same_page
-from devices.imaging.values import Limits, Outline, Stage, Track
+from devices.imaging.values import Limits, Looked, Outline, Stage, Track
 
 ALPHA = 0.4  # exponential mean of the corners
 RESTART_IOU = 0.8  # below it the paper is another one, or was moved
@@ -35,6 +35,7 @@ class Sight(NamedTuple):
     small: bytes
     moved_percent: float
     fingerprint: bytes
+    looked: Looked | None = None
 
 
 def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tuple[Track, str, bool]:
@@ -75,6 +76,7 @@ def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tu
         stage=_stage(gate),
         shown=shown,
         shown_frames=shown_frames,
+        looked=sight.looked,
     )
     return state, shown, gate == ""
 

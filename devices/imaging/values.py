@@ -60,6 +60,18 @@ class Outline(msgspec.Struct, frozen=True):
     others: int = 0
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """The frame that was searched last, and what was found: equal frames need not be searched (unchanged.py)."""
+
+    blocks: bytes  # the frame in blocks, BGR, about 120 across: no character can be read
+    accepts: str
+    outline: Outline | None
+    gate: str
+    fingerprint: bytes
+    empty_looks: int = 0  # in a row before it that found nothing in the same picture
+    reused_frames: int = 0  # since then that were not searched
+
+
 class Track(msgspec.Struct, frozen=True):
     """What one preview frame leaves for the next. Starts empty; nothing in it can be read as a text."""
 
@@ -76,6 +88,7 @@ class Track(msgspec.Struct, frozen=True):
     stage: Stage = "empty"
     shown: str = "page"  # the gate that speaks
     shown_frames: int = 8  # since when, in frames: no sentence flickers
+    looked: Looked | None = None
 
 
 def remember(track: Track, fingerprint: bytes) -> Track:
