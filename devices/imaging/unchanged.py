@@ -29,7 +29,8 @@ def reusable(track: Track, blocks: Picture, accepts: str, limits: Limits) -> Loo
     """Return what the frame of these blocks shows where it was seen before and is settled, else None: look.
 
     Settled: time and again nothing was there, or a page that lay still and was judged by all gates. All frames that
-    lead there are looked at, so that a page is still and judged after as many frames as ever.
+    lead there are looked at, so that a page is still and judged after as many frames as ever. Hands settle nothing:
+    they are told by what moved from frame to frame.
     """
     looked = track.looked
     if looked is None or looked.reused_frames >= MOST_REUSED or looked.accepts != accepts:
@@ -37,7 +38,7 @@ def reusable(track: Track, blocks: Picture, accepts: str, limits: Limits) -> Loo
     if looked.outline is None:
         is_settled = looked.gate == "page" and looked.empty_looks >= EMPTY_LOOKS
     else:
-        is_settled = track.stable_frames >= limits.stable_frames
+        is_settled = looked.gate != "hands" and track.stable_frames >= limits.stable_frames
     return looked if is_settled and is_unchanged(looked.blocks, blocks) else None
 
 
