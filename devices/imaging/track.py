@@ -42,7 +42,7 @@ def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tu
     """Return the next state, the gate that speaks and whether capture may fire.
 
     Beside the gates: "" good, "taken" done already, "again" it looks like the page taken last, "unclear" something
-    lies there whose edges are not seen.
+    lies there whose edges are not seen, "several" another paper certainly lies beside it.
     """
     corners, past, stable = _steady(track, sight.outline, limits, diagonal_px)
     missed = track.missed_frames + 1 if sight.outline is None else 0
@@ -57,6 +57,8 @@ def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tu
         gate = "unclear"
     elif (gate == "" or gate in ON_STILL_PAGES) and not is_still:
         gate = "still"
+    elif (gate == "" or gate in ON_STILL_PAGES) and sight.outline is not None and sight.outline.others:
+        gate = "several"  # which of them is judged is not known to the person
     is_same = bool(taken) and sight.outline is not None and is_same_page(taken, sight.fingerprint)
     after = _after_capture(track, taken, is_same, corners if is_still else None, diagonal_px)
     if is_same and is_still:

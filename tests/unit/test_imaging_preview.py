@@ -50,3 +50,14 @@ def test_a_visit_goes_as_it_would_if_every_frame_were_searched() -> None:
     ]
     assert (never, reused) == (0, 2 + 1 + 2)
     assert {"page", "still", "", "taken"} <= {one.gate for one in sparing}
+
+
+def test_a_card_beside_the_page_is_to_be_taken_away() -> None:
+    track, told = Track(), []
+    for frame in [*[small_frame(True, has_card=True)] * 12, *[small_frame(True)] * 8]:
+        answer, _ = pipeline.look(frame, LookRequest(1, 0, track, LIMITS))
+        track = answer.track
+        told.append(answer)
+    both, alone = told[:12], told[12:]
+    assert (both[-1].gate, any(one.is_ready for one in both)) == ("several", False)
+    assert alone[-1].is_ready
