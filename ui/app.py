@@ -233,3 +233,4 @@ class Terminal:
         self.first_frame_ms = (time.monotonic() - self._started) * 1000
         self.window.frameSwapped.disconnect(self._note_first_frame)
         log.info("first frame")  # benchmarks/start.py times a terminal by this line
+        self._pages.warm()

@@ -150,6 +150,13 @@ class Pages(QQuickImageProvider):
         self._decoded: dict[str, tuple[bytes, QSize, QImage]] = {}
         QImageReader.setAllocationLimit(DECODE_LIMIT_MB)
 
+    def warm(self) -> None:
+        """Load what decodes a page: the first one in a visit would wait 10 ms for it."""
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        _grey().save(buffer, "JPEG")
+        self._decode(bytes(buffer.data().data()), QSize())
+
     def forget(self) -> None:
         """Keep no picture: the visit is over."""
         self._decoded = {}
