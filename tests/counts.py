@@ -1,4 +1,4 @@
-"""At the end, what the fault suites have counted: a test that passed shows nothing, and a worker's output is not seen."""
+"""At the end, what the fault suites have counted: a test that passed shows nothing, nor does a worker."""
 
 from __future__ import annotations
 

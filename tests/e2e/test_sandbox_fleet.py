@@ -71,9 +71,7 @@ def test_a_terminal_that_has_just_heard_of_the_platform_does_not_ask_for_the_tim
         finally:
             simulated.close()
 
-    assert asyncio.run(live()) == [0, 1, 1], (
-        "the heartbeat's answer will do, and so will the first to the question"
-    )
+    assert asyncio.run(live()) == [0, 1, 1], "the heartbeat's answer will do, and so will the first to the question"
 
 
 def test_the_command_says_what_it_saw_or_why_it_cannot_start(
