@@ -184,6 +184,26 @@ def test_a_highlight_is_told_from_a_page_that_is_bright_as_a_whole(written: npt.
     assert glare_percent(bright) == 0
 
 
+def test_strong_light_from_one_side_is_no_glare_and_a_reflection_in_it_is(written: npt.NDArray[np.uint8]) -> None:
+    height, width = written.shape[:2]
+    lit = np.linspace(0.7, 1.45, width)[None, :, None] * np.linspace(1.1, 0.9, height)[:, None, None]
+    slope = np.clip(written * lit, 0, 255).astype(np.uint8)
+    shaded = written.copy()  # in the shadow of a head, beside a bright lamp
+    shaded[:, : width // 2] = np.clip(1.3 * shaded[:, : width // 2].astype(np.float32), 0, 255).astype(np.uint8)
+    assert (slope.min(axis=2) > 250).mean() > 0.1
+    assert (glare_percent(slope), glare_percent(shaded)) == (0, 0)
+    desk.add_glare(slope, 0.3 * width, 0.5 * height, 100, 200)
+    assert glare_percent(slope) > 1
+
+
+def test_a_reflection_on_a_dark_card_hides_its_writing_before_it_is_white() -> None:
+    card = np.full((540, 856, 3), (40, 30, 150), np.uint8)
+    assert glare_percent(card) == 0
+    desk.add_glare(card, 400, 260, 120, 210)
+    assert card.min(axis=2).max() < 248
+    assert glare_percent(card) > 0.5
+
+
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
 def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
