@@ -44,8 +44,9 @@ def judge_outline(outline: Outline | None, frame: Picture, limits: Limits) -> tu
 
 
 def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
-    """Return how far the nearest corner is from the frame's edge, as a share of that side."""
-    return min(min(x / width_px, 1 - x / width_px, y / height_px, 1 - y / height_px) for x, y in corners)
+    """Return how far the nearest corner is from the frame's edge, as a share of the frame's long side: a millimetre
+    of desk is as many px across as down."""
+    return min(min(x, width_px - x, y, height_px - y) for x, y in corners) / max(width_px, height_px)
 
 
 def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:

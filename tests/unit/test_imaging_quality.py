@@ -244,6 +244,32 @@ def test_a_page_that_runs_out_of_the_frame_is_not_whole_wherever_corners_are_see
     assert quality.first_refusal(verdicts) == ""
 
 
+def refused(frame: npt.NDArray[np.uint8], quad: Quad) -> str:
+    """The outline's own gate that speaks."""
+    corners = tuple((float(x), float(y)) for x, y in quad)
+    return quality.first_refusal(quality.judge_outline(Outline(corners, 0.9), frame, Limits()))  # type: ignore[arg-type]
+
+
+def test_a_page_closed_across_just_inside_the_frame_is_not_whole() -> None:
+    frame = np.full((600, 800, 3), 90, np.uint8)
+    frame[200:, 250:550] = 220  # it goes on below, by too little to be followed
+    cut = np.array([[249.5, 199.5], [549.5, 199.5], [549.5, 586], [249.5, 586]], np.float64)
+    assert refused(frame, cut) == "whole"
+    frame[587:] = 90
+    assert refused(frame, cut) == ""
+
+
+def test_two_faint_edges_that_go_on_together_are_a_page_that_is_cut() -> None:
+    rng = np.random.default_rng(3)
+    frame = np.full((600, 800, 3), 200, np.uint8)
+    frame[200:, 250:550] = 202
+    frame = np.clip(frame + rng.normal(0, 1, frame.shape), 0, 255).astype(np.uint8)
+    quad = np.array([[249.5, 199.5], [549.5, 199.5], [549.5, 560], [249.5, 560]], np.float64)
+    assert refused(frame, quad) == "whole"
+    frame[561:] = np.clip(200 + rng.normal(0, 1, frame[561:].shape), 0, 255).astype(np.uint8)
+    assert refused(frame, quad) == ""
+
+
 @pytest.mark.parametrize("file", sorted(PICTURES.glob("*.jpg")), ids=lambda file: file.stem)
 def test_every_picture_of_the_docs_triggers_the_gate_it_is_named_after(file: Path) -> None:
     answer, _ = take(file.read_bytes(), TakeRequest(Limits(), ACCEPTS.get(file.stem, "any")))
