@@ -204,6 +204,25 @@ def test_a_reflection_on_a_dark_card_hides_its_writing_before_it_is_white() -> N
     assert glare_percent(card) > 0.5
 
 
+def test_fingers_on_a_blank_page_are_no_ink_and_take_none_from_a_written_one(written: npt.NDArray[np.uint8]) -> None:
+    held = []
+    for page in (np.full_like(written, 205), written.copy()):
+        for across in (400, 480):
+            cv2.line(page, (across, 0), (across, 130), (80, 104, 160), 70)
+        held.append(quality.ink_percent(page))
+    assert held[0] == 0
+    assert held[1] > 0.9 * quality.ink_percent(written)
+
+
+def test_light_writing_on_a_dark_card_and_faint_writing_on_paper_are_ink(written: npt.NDArray[np.uint8]) -> None:
+    card = np.full((540, 856, 3), (12, 10, 120), np.uint8)
+    assert quality.ink_percent(card) == 0
+    cv2.putText(card, "6200 0000 4054 9790", (80, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (100, 100, 190), 2)
+    assert quality.ink_percent(card) > 0.5
+    faint = np.asarray(cv2.GaussianBlur(cv2.convertScaleAbs(written, alpha=0.4, beta=60), (0, 0), 1.5), np.uint8)
+    assert quality.ink_percent(faint) > 5 * Limits().ink_percent
+
+
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
 def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
