@@ -17,6 +17,7 @@ os.environ.setdefault("QT_QUICK_BACKEND", "software")
 HERE = Path(__file__).parent
 AREAS = (
     "queue",
+    "queue_rig",
     "platform",
     "postgres",
     "s3",
