@@ -24,7 +24,8 @@ from offline_queue.api import Answer, Consignment, PartUpload, PlainPart, State,
 from offline_queue.store import QueueStore
 from offline_queue.sync import SyncLoop
 from tests.chaos.disk import Disk, Helper, report, rounds, say, started_helper
-from tests.fixtures.queue import Bench, PinnedVerifier, Platform, build_manifest, find_plaintext, make_facts, make_sid
+from tests.fixtures.queue import Bench, PinnedVerifier, Platform, build_manifest, make_facts, make_sid
+from tests.fixtures.queue_looks import find_plaintext
 
 RANDOM_ROUNDS = rounds(40, 500)
 FRESH_EVERY = 10  # rounds in one state folder

@@ -16,18 +16,11 @@ from offline_queue.api import Cause, DiskFull, PauseReason, SealFault, State, St
 from offline_queue.migrations import Schema, m001_tables
 from offline_queue.peek import is_sound
 from offline_queue.retention import DAY_S, Retention
-from offline_queue.store import Limits, QueueStore
-from tests.fixtures.queue import SMALL, Bench, files_bounded, make_sid
+from offline_queue.store import Limits
+from tests.fixtures.queue import SMALL, make_sid
+from tests.fixtures.queue_looks import deliver, files_bounded
 
 BALLAST = SMALL.ballast_bytes
-
-
-def deliver(bench: Bench, store: QueueStore, number: int) -> None:
-    claimed = store.claim(make_sid(number))
-    store.mark_sending(claimed.sid)
-    signed = bench.platform.make_receipt(claimed.sid, claimed.seq, claimed.manifest_sha256)
-    receipt = bench.verifier.verify_receipt(signed, claimed.sid, store.device_id, claimed.seq, claimed.manifest_sha256)
-    store.settle_delivered(claimed.sid, signed, receipt)
 
 
 # ── ballast ─────────────────────────────────────────────────────────────────────────────────

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import msgspec
 import pytest
 
-from offline_queue.api import PauseReason, State, StoreCorrupt, Unreachable
+from offline_queue.api import Change, PauseReason, State, StoreCorrupt, Unreachable
 from offline_queue.sync import SyncLoop
-from tests.fixtures.queue import Bench, build_manifest, files_bounded, make_facts, make_sid
-from tests.unit.test_queue_sync import Highest, Rig
+from tests.fixtures.queue import Bench, build_manifest, make_facts, make_sid
+from tests.fixtures.queue_looks import files_bounded
+from tests.fixtures.queue_rig import QUICK, Highest, Rig
 
 FORMS = 5
 
@@ -203,3 +206,79 @@ def fail_in_the_wait(row: Row) -> None:
         return inner(item, fail)
 
     row.platform.put = put
+
+
+# ── leased ahead, with the receipt of the one before ────────────────────────────────────────
+
+
+def test_a_receipt_and_the_next_lease_take_one_transaction(rig):
+    for number in (1, 2, 3):
+        rig.put(number)
+    rig.loop.step()
+    assert [rig.state(number) for number in (1, 2, 3)] == [State.DELIVERED, State.CLAIMED, State.READY]
+    rig.drain()
+    assert rig.platform.commits == {make_sid(number): 1 for number in (1, 2, 3)}
+    assert rig.causes().count("claimed") == 3
+
+
+def test_what_was_leased_ahead_gives_way_to_the_visit(rig):
+    rig.put(1)
+    rig.put(2)
+    rig.loop.step()
+    assert rig.state(2) is State.CLAIMED
+    rig.put(3)
+    rig.loop.nudge(make_sid(3))
+    rig.loop.step()
+    assert [rig.state(number) for number in (2, 3)][1] is State.DELIVERED
+    rig.drain()
+    assert [change.sid for change in rig.changes if change.new is State.DELIVERED] == [
+        make_sid(1),
+        make_sid(3),
+        make_sid(2),
+    ]
+    assert rig.platform.commits == {make_sid(number): 1 for number in (1, 2, 3)}
+
+
+@pytest.mark.expected_log("receipt_mismatch")
+def test_a_mismatched_receipt_leases_nothing(rig, bench):
+    rig.put(1)
+    rig.put(2)
+
+    class Gullible:
+        def verify_receipt(self, signed, sid, dev, seq, manifest_sha256):
+            receipt = bench.verifier.verify_receipt(signed, sid, dev, seq, manifest_sha256)
+            return msgspec.structs.replace(receipt, manifest_sha256="0" * 64)
+
+    loop = SyncLoop(rig.store, rig.platform, Gullible(), rig.clock, rig.changes.append, rng=Highest())
+    loop.step()
+    assert (rig.state(1), rig.state(2)) == (State.READY, State.READY)
+
+
+def test_what_was_leased_ahead_comes_back_after_a_kill(rig):
+    rig.put(1)
+    rig.put(2)
+    rig.loop.step()
+    assert rig.state(2) is State.CLAIMED
+    rig.store.close()
+    rig.store = rig.bench.open()
+    assert (rig.state(1), rig.state(2)) == (State.DELIVERED, State.READY)
+
+
+def test_what_was_leased_ahead_comes_back_when_the_loop_stops(rig):
+    rig.put(1)
+    rig.put(2)
+    delivered, asked = threading.Event(), threading.Event()
+
+    def listen(change: Change) -> None:
+        if change.new is State.DELIVERED:
+            delivered.set()
+            assert asked.wait(30)
+
+    loop = SyncLoop(rig.store, rig.platform, rig.bench.verifier, rig.clock, listen, pace=QUICK)
+    loop.start()
+    assert delivered.wait(30)
+    assert rig.state(2) is State.CLAIMED
+    assert not loop.stop(0.0)  # it hears of it before it goes on
+    asked.set()
+    assert loop.stop()
+    assert (rig.state(1), rig.state(2)) == (State.DELIVERED, State.READY)
