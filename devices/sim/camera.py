@@ -12,8 +12,7 @@ from pathlib import Path
 
 from devices.sim import desk
 from devices.sim.control import ControlServer, announce, end_signal
-from devices.sim.scene import FAULTS, SPECIAL, Scene
-from devices.sim.sheets import DRAWERS
+from devices.sim.scene import FAULTS, KINDS, Scene
 
 FRAMES_PER_S = 12.0
 BOUNDARY = "frame"
@@ -152,8 +151,8 @@ class CameraSim:
 
     def lay(self, kind: str, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper down in place of what lies there, `at_once` without a hand. Raises: ValueError."""
-        if kind not in DRAWERS and kind not in SPECIAL:
-            raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted({*DRAWERS, *SPECIAL}))}")
+        if kind not in KINDS:
+            raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted(KINDS))}")
         self.film.scene.lay(kind, time.monotonic(), seed, at_once)
 
     def take(self, at_once: bool = False) -> None:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from devices.sim import desk
 from devices.sim.hand import GRIP_MM, hand
-from devices.sim.sheets import Sheet, draw_sheet
+from devices.sim.id_cards import Side, draw_id_card
+from devices.sim.sheets import DRAWERS, Sheet, draw_sheet
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,6 +24,8 @@ AWAY_MM = 360.0  # from its place to below the frame
 SHADOW = 0.3
 VARIANTS = 3  # of sensor noise, while nothing moves
 SPECIAL = {"blurred": "register", "glare": "register"}  # a register page under a fault of the optics
+CARD_SIDES: dict[str, Side] = {"id_front": "front", "id_back": "back"}  # of a resident ID card
+KINDS = (*DRAWERS, *SPECIAL, *CARD_SIDES)  # all that can be laid down
 FAULTS = frozenset({"blur", "glare", "hand_stays", "dark"})
 
 
@@ -70,8 +73,11 @@ class Scene:
         return "" if self._laid is None or self._is_leaving else self._laid.kind
 
     def lay(self, kind: str, now: float, seed: int = 0, at_once: bool = False) -> None:
-        """Lay a paper of `kind` (sheets.DRAWERS, `blurred`, `glare`), after taking away what lies there."""
-        sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
+        """Lay a paper of `kind` (one of KINDS), after taking away what lies there. Raises: KeyError."""
+        if kind in CARD_SIDES:
+            sheet = draw_id_card(CARD_SIDES[kind], seed, 8.0)
+        else:
+            sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
         laid = self._place(kind, sheet, seed)
         self._former = self._laid if not self._is_leaving else None
         self._laid, self._since, self._is_leaving = laid, now - (ALL_S if at_once else 0.0), False
