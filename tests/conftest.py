@@ -83,17 +83,6 @@ def pytest_runtest_call(item: pytest.Item):
     return result
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection():
-    """Collect no garbage while tests are collected, and none of these after: they live to the end."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Measure no coverage where a test proves a whole and not a branch: it would cost a fifth of the time."""
     for item in items:
