@@ -33,6 +33,7 @@ class Laid(NamedTuple):
     """A paper with its place and, drawn once, how the stream sees it there."""
 
     kind: str
+    seed: int
     sheet: Sheet
     pose: desk.Pose
     box: tuple[int, int, int, int]
@@ -62,6 +63,7 @@ class Scene:
         self._light = cv2.resize(field, (1920, 1080), interpolation=cv2.INTER_CUBIC)
         surface_picture = desk.lay_surface(surface, (1920, 1080), rng)
         self._bare = _lit(surface_picture, self._light)
+        self._desk = f"{surface} {seed}"
         self.faults: frozenset[str] = frozenset()
         self._laid: Laid | None = None
         self._former: Laid | None = None  # taken away first, when papers are swapped
@@ -106,11 +108,13 @@ class Scene:
         return self._laid, moment
 
     def stream_key(self, now: float, number: int) -> str:
-        """Return what the stream's picture hangs on: equal keys are equal pictures; "" while something moves."""
+        """Return what the stream's picture hangs on: equal keys are equal pictures, over any desk; "" in movement."""
         laid, moment = self.state(now)
         if not moment.is_still:
             return ""
-        return f"{number % VARIANTS} {id(laid)} {moment.paper_mm} {moment.hand_mm} {sorted(self._faults_of(laid))}"
+        paper = "" if laid is None else f"{laid.kind} {laid.seed}"
+        faults = " ".join(sorted(self._faults_of(laid)))
+        return f"{self._desk} | {paper} | {moment.paper_mm} {moment.hand_mm} | {faults} | {number % VARIANTS}"
 
     def stream_picture(self, now: float, number: int) -> Picture:
         """Return the 1080×1920×3 BGR frame of this moment; `number` picks the noise."""
@@ -170,7 +174,7 @@ class Scene:
         box = _box(desk.corners_of(matrix, sheet), 1920, 1080, 20)
         colour, alpha = desk.warp_sheet(sheet, matrix, box)
         light = self._light[box[1] : box[3], box[0] : box[2]]
-        return Laid(kind, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
+        return Laid(kind, seed, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
 
 
 ALL_S = 60.0  # longer than any of it: no hand is seen
