@@ -17,6 +17,7 @@ SEAM_ARM = 4
 NEAR = 2
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
+BOW_PX = 8  # inward at which a round thing's edge is looked for
 FAINT = 0.25  # levels²: an edge that is hardly there goes on nowhere
 
 
@@ -86,6 +87,17 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
         ratios.append(np.where(inside > 0.6, np.clip(np.max(alike, axis=0), 0, 1), 0))
     beyond = np.sort(np.concatenate(ratios, axis=1), axis=1)[:, :-1].sum(axis=1)
     return np.asarray(1 - p.beyond * np.minimum(1, beyond / p.beyond_ends))
+
+
+def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which candidates (n) are round: three of the sides lose their edge inward at both ends."""
+    samples, normals = along(quads, p.points)
+    offsets = np.arange(-2, BOW_PX + 1)
+    grouped = _across(fields, samples, normals, offsets).reshape(len(offsets), len(quads), 4, p.groups, -1).mean(axis=4)
+    at = offsets[np.abs(grouped).argmax(axis=0)]
+    third = p.groups // 3
+    bow = (at[:, :, 0] + at[:, :, -1]) / 2 - at[:, :, third : p.groups - third].mean(axis=2)
+    return np.asarray(np.sort(bow, axis=1)[:, 1] > p.bow)
 
 
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:

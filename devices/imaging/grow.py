@@ -16,7 +16,8 @@ Floats = npt.NDArray[np.float64]
 ACROSS = 3  # px to either side that make a step or a seam
 LEVEL = 4 * 2 * UNIT  # what a slope of one level in a pixel is in the fields
 PEAK_PX = 5  # one peak within so many to either side
-KINDS = 2  # step, seam
+TILTS = (-8, -4, 0, 4, 8)  # px between the ends of a side that leans
+OUTER_PX = 3  # a side that lies nearer is the same
 
 
 def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlineParameters = PARAMETERS) -> Quads:
@@ -30,13 +31,8 @@ def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlinePara
     samples, normals = along(quad[None], p.points)
     offsets = np.arange(-reach - ACROSS, reach + ACROSS + 1)
     spots = samples[0, :, None] + normals[0, :, None, None, :] * offsets[:, None, None]  # 4×offsets×points×2
-    both = cv2.merge([fields.gx, fields.gy])
-    grid = spots.reshape(4 * len(offsets), p.points, 2).astype(np.float32)
-    seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(spots.shape)
-    n = normals[0].astype(np.float32) / LEVEL
-    across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
-    step, seam = step_and_seam(across, 1, p)
-    strength = np.maximum(np.abs(step.mean(axis=2)), p.seam_most * seam.mean(axis=2))
+    step, seam = seen_across(fields, spots, normals[0, :, None, None, :], 1, p)
+    strength = speaks(step.mean(axis=2), seam.mean(axis=2), p)
     room = [_places(one, reach, p) for one in strength]
     chosen = np.array(list(product(*room)))  # n×4: places on the offsets
     shifts = chosen.astype(np.float64) - reach
@@ -44,6 +40,45 @@ def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlinePara
     share = np.clip(areas(wider) / (fields.size[0] * fields.size[1]), 0, 1)
     rated = of_sides(strength[np.arange(4), chosen]) * (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1)))
     return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.grow_keep]])
+
+
+def outward(fields: Fields, quad: Floats, parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return larger candidates around one (4×2 px), at most `outward_keep`, those first for which most speaks.
+
+    What is printed is stronger than a faint paper: here half a step is as much as a whole one, and sides may tilt.
+    """
+    p = parameters
+    reach = round(p.grow_share * max(fields.size))
+    samples, normals = along(quad[None], p.points)
+    offsets = np.arange(-reach - ACROSS, ACROSS + 1)
+    spots = samples[0, :, None] + normals[0, :, None, None, :] * offsets[:, None, None]
+    step, seam = seen_across(fields, spots, normals[0, :, None, None, :], 1, p)
+    columns, share = np.arange(p.points), np.linspace(-0.44, 0.44, p.points)
+    leaning = []
+    for tilt in TILTS:
+        rows = np.clip(np.arange(reach + 1)[:, None] + np.rint(tilt * share).astype(int), 0, reach)
+        leaning.append(speaks(step[:, rows, columns].mean(axis=2), seam[:, rows, columns].mean(axis=2), p))
+    strength, tilts = np.max(leaning, axis=0), np.array(TILTS)[np.argmax(leaning, axis=0)]
+    room = [_outer_places(one, reach, p) for one in strength]
+    chosen = np.array(list(product(*room)))
+    lean = np.where(chosen < reach, tilts[np.arange(4), chosen] / 2, 0)
+    shifts = np.stack([chosen - reach - lean, chosen - reach + lean], axis=2)
+    wider = moved(np.repeat(quad[None], len(chosen), axis=0), shifts)
+    inside = (wider > -3).all(axis=(1, 2)) & (wider < np.array(fields.size) + 2).all(axis=(1, 2))
+    share_of_frame = np.clip(areas(wider) / (fields.size[0] * fields.size[1]), 0, 1)
+    rated = of_sides(np.minimum(strength[np.arange(4), chosen], p.outward_most)) * share_of_frame**0.25 * inside
+    return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.outward_keep]])
+
+
+def seen_across(
+    fields: Fields, spots: Floats, normals: Floats, axis: int, p: OutlineParameters
+) -> tuple[Floats, Floats]:
+    """Return step and seam across `normals` at the spots (…×points×2 px), which run along `axis` a px at a time."""
+    both = cv2.merge([fields.gx, fields.gy])
+    grid = spots.reshape(-1, spots.shape[-2], 2).astype(np.float32)
+    seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(spots.shape)
+    n = normals.astype(np.float32) / LEVEL
+    return step_and_seam(seen[..., 0] * n[..., 0] + seen[..., 1] * n[..., 1], axis, p)
 
 
 def step_and_seam(across: Floats, axis: int, p: OutlineParameters) -> tuple[Floats, Floats]:
@@ -61,6 +96,22 @@ def step_and_seam(across: Floats, axis: int, p: OutlineParameters) -> tuple[Floa
     found = (np.clip(step / p.line_step, -1, 1), np.clip(seam / p.line_seam, -1, 1))
     step, seam = (np.moveaxis(one, -1, axis) for one in found)
     return step, seam
+
+
+def speaks(step: Floats, seam: Floats, p: OutlineParameters) -> Floats:
+    """Return how much speaks for a side, 0 to 1, of its mean step and seam; a seam is never certain."""
+    return np.asarray(np.maximum(np.abs(step), p.seam_most * seam))
+
+
+def _outer_places(strength: Floats, reach: int, p: OutlineParameters) -> list[int]:
+    """Return where a side may lie: as it is, and at the strongest places outside that are apart."""
+    found: list[int] = []
+    for place in np.argsort(-strength[: reach - OUTER_PX], kind="stable"):
+        if len(found) == p.outward_peaks or strength[place] < p.outward_least:
+            break
+        if all(abs(int(place) - one) > PEAK_PX for one in found):
+            found.append(int(place))
+    return [reach, *found]
 
 
 def _places(strength: Floats, reach: int, p: OutlineParameters) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,25 +19,43 @@ STEP_PX = 3  # between samples along a line
 GAP, BEYOND = 2, 7  # samples after a corner; over which a side might go on
 
 
-def rate(fields: Fields, lines: Floats, quads: Quads, sides: Sides, p: OutlineParameters) -> tuple[Floats, Floats]:
+class Table(NamedTuple):
+    """Each line's foot and direction (n×2 each), and sums of step and seam along it: n×(samples + 1)×offsets×2."""
+
+    foot: Floats
+    along: Floats
+    sums: Floats
+
+    def place(self, sides: Sides, spots: Floats) -> Floats:
+        """Return how far along their lines the spots (…×2 px) lie."""
+        return np.asarray(((spots - self.foot[sides]) * self.along[sides]).sum(axis=-1))
+
+    def mean(self, sides: Sides, low: Floats, high: Floats) -> Floats:
+        """Return the means over stretches of lines, …×offsets×2."""
+        half = (self.sums.shape[1] - 1) // 2
+        first, last = (np.clip(np.rint(v / STEP_PX).astype(int) + half, 0, 2 * half - 1) for v in (low, high))
+        last = np.maximum(last, first)
+        return np.asarray((self.sums[sides, last + 1] - self.sums[sides, first]) / (last + 1 - first)[..., None, None])
+
+    def strength(self, sides: Sides, start: Floats, stop: Floats, p: OutlineParameters) -> Floats:
+        """Return how much speaks for stretches between spots (n×2 px each), the best of all offsets."""
+        ends = np.sort(np.stack([self.place(sides, start), self.place(sides, stop)]), axis=0)
+        own = self.mean(sides, ends[0], ends[1])
+        return np.asarray(np.maximum(np.abs(own[..., 0]), p.seam_most * own[..., 1]).max(axis=-1))
+
+
+def rate(
+    fields: Fields, lines: Floats, table: Table, quads: Quads, sides: Sides, p: OutlineParameters
+) -> tuple[Floats, Floats]:
     """Return how much speaks for each quadrilateral (n, 0 to 1) and how far inward its sides lie (n×4 px).
 
     `quads` n×4×2 px clockwise on screen, `sides` the lines (rows nx, ny, d of `lines`) after each corner.
     """
-    foot, along, sums = _sums(fields, lines, p)
     reach = p.line_reach
-    stop = np.roll(quads, -1, 1)
-    base, way = foot[sides], along[sides]
-    at = np.sort(np.stack([((spots - base) * way).sum(axis=2) for spots in (quads, stop)]), axis=0)
+    base = table.foot[sides]
+    at = np.sort(np.stack([table.place(sides, spots) for spots in (quads, np.roll(quads, -1, 1))]), axis=0)
     trim = 0.06 * (at[1] - at[0])
-    half = (sums.shape[1] - 1) // 2
-
-    def mean(low: Floats, high: Floats) -> Floats:
-        first, last = (np.clip(np.rint(v / STEP_PX).astype(int) + half, 0, 2 * half - 1) for v in (low, high))
-        last = np.maximum(last, first)
-        return np.asarray((sums[sides, last + 1] - sums[sides, first]) / (last + 1 - first)[..., None, None])
-
-    own = mean(at[0] + trim, at[1] - trim)
+    own = table.mean(sides, at[0] + trim, at[1] - trim)
     strength = np.maximum(np.abs(own[..., 0]), p.seam_most * own[..., 1])
     best = strength.argmax(axis=2)
     strength = strength.max(axis=2)
@@ -43,7 +63,7 @@ def rate(fields: Fields, lines: Floats, quads: Quads, sides: Sides, p: OutlinePa
     steps = STEP_PX * np.array([GAP, GAP + BEYOND])
     goes_on = []
     for low, high in ((at[0] - steps[1], at[0] - steps[0]), (at[1] + steps[0], at[1] + steps[1])):
-        other = np.take_along_axis(mean(low, high), best[..., None, None], axis=2)[:, :, 0]
+        other = np.take_along_axis(table.mean(sides, low, high), best[..., None, None], axis=2)[:, :, 0]
         goes_on.append(np.clip((kept * other).sum(axis=2) / ((kept * kept).sum(axis=2) + 0.02), 0, 1))
     beyond = np.sort(np.concatenate(goes_on, axis=1), axis=1)[:, :-1].sum(axis=1)
     share = np.clip(areas(quads) / (fields.size[0] * fields.size[1]), 0, 1)
@@ -54,11 +74,8 @@ def rate(fields: Fields, lines: Floats, quads: Quads, sides: Sides, p: OutlinePa
     return rated, (best - float(reach)) * inward
 
 
-def _sums(fields: Fields, lines: Floats, p: OutlineParameters) -> tuple[Floats, Floats, Floats]:
-    """Return each line's foot and direction (n×2 each), and sums along it: n×(samples + 1)×offsets×2.
-
-    Summed are step and seam.
-    """
+def build_table(fields: Fields, lines: Floats, p: OutlineParameters) -> Table:
+    """Return what lies along each line (rows nx, ny, d), from one end of the frame to the other."""
     width, height = fields.size
     reach = p.line_reach
     half = int(np.hypot(width, height) / STEP_PX) + 1
@@ -74,4 +91,4 @@ def _sums(fields: Fields, lines: Floats, p: OutlineParameters) -> tuple[Floats, 
     n = lines[:, :2].astype(np.float32) / LEVEL
     across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
     found = np.stack(step_and_seam(across, 2, p), axis=3)
-    return foot, along, np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0), (0, 0))), axis=1)
+    return Table(foot, along, np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0), (0, 0))), axis=1))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Quads, gradients
-from devices.imaging.line_table import rate
+from devices.imaging.line_table import Table, build_table, rate
 from devices.imaging.quads import apart, areas, crossings, moved, plausible
 
 Floats = npt.NDArray[np.float64]
@@ -46,15 +46,30 @@ class Votes(NamedTuple):
         return [(self.x[cut], self.y[cut], self.weight[cut]) for cut in cuts]
 
 
-def from_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Quads:
-    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
+class Lined(NamedTuple):
+    """Straight edges (n×3, best first), pairs of them that may be opposite sides, and what lies along each."""
+
+    lines: Floats
+    pairs: npt.NDArray[np.intp]
+    table: Table
+
+
+def find_lined(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Lined | None:
+    """Return the straight edges with what lies along them, or None where too few are for a page."""
     p = parameters
     lines = find_lines(fields, p)
-    if len(lines) < 4:
-        return NONE
+    if len(lines) < 3:
+        return None
     pairs = _parallel_pairs(lines, 0.1 * min(fields.size), p.line_pairs)
-    if len(pairs) < 2:
+    return Lined(lines, pairs, build_table(fields, lines, p)) if len(pairs) else None
+
+
+def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
+    p = parameters
+    if lined is None or len(lined.pairs) < 2:
         return NONE
+    lines, pairs, along = lined
     one, two = np.triu_indices(len(pairs), 1)
     angles = np.arctan2(lines[:, 1], lines[:, 0])
     turn = np.abs(angles[pairs[one, 0]] - angles[pairs[two, 0]]) % np.pi
@@ -70,7 +85,7 @@ def from_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Qu
     quads, sides = quads[fit], sides[fit]
     if not len(quads):
         return NONE
-    rated, shift = rate(fields, lines, quads, sides, p)
+    rated, shift = rate(fields, lines, along, quads, sides, p)
     best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
     quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
     return quads[apart(quads, TWIN_PX)[: p.line_quads]]

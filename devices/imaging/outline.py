@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
+from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
-from devices.imaging.evidence import Scores, edges, ends, of_sides, steadiness
+from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
-from devices.imaging.grow import grown
-from devices.imaging.lines import from_lines
+from devices.imaging.grow import grown, outward
+from devices.imaging.lines import find_lined, from_lines
 from devices.imaging.quads import apart, areas, clockwise, common_area, moved, normals_of, plausible
 from devices.imaging.values import Outline
 
@@ -50,31 +50,57 @@ def find_outline(
 
     if changed is not None:
         judge(from_difference(changed))
-    for propose in (from_contours, from_segments, from_lines):
-        judge(propose(fields, parameters), parameters.line_reach if propose is from_lines else 2)
-        if len(scores) and scores.max() > parameters.good_score:
-            break
-    else:
-        for quad in _best_apart(quads, scores, parameters.grow):
-            judge(grown(fields, quad, parameters), 3)
-    if not len(scores) or scores.max() < parameters.least_score:
+    least = parameters.least_score
+    judge(from_contours(fields, parameters))
+    if not _reaches(scores, parameters.good_score):
+        judge(from_segments(fields, parameters))
+        if _reaches(scores, parameters.good_score):
+            judge(grown(fields, quads[scores.argmax()], parameters), 3)  # it may be a picture printed on a page
+    if not _reaches(scores, parameters.good_score):
+        lined = find_lined(fields, parameters)
+        judge(from_lines(fields, lined, parameters), parameters.line_reach)
+        if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
+            three, anywhere = completed(fields, lined, parameters)
+            judge(three, parameters.line_reach)
+            judge(relaxed(fields, _best_apart(quads, scores, parameters.relax), parameters))
+            for one in _best_apart(quads, scores, parameters.grow):
+                judge(grown(fields, one, parameters), 3)
+            for one in _best_apart(quads, scores, parameters.outward):
+                judge(outward(fields, one, parameters), 3)
+            least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
+    winner = _winner(fields, quads, scores, least, parameters)
+    if winner is None:
         return None
-    winner = _outermost(quads, scores, parameters)
     full = (quads[winner] + 0.5) * fields.factor - 0.5
     points = [(float(x), float(y)) for x, y in full]
     others = _others(quads, scores, winner, fields, parameters)
     return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(scores[winner])), others)
 
 
-def _best_apart(quads: Quads, scores: Scores, count: int) -> list[npt.NDArray[np.float64]]:
-    """Return the best candidates, none nearly another."""
-    found: list[npt.NDArray[np.float64]] = []
+def _reaches(scores: Scores, score: float) -> bool:
+    return len(scores) > 0 and bool(scores.max() > score)
+
+
+def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
+    """Return the best candidates, at most `count`, none nearly another."""
+    found: list[int] = []
     for number in np.argsort(-scores, kind="stable"):
         if len(found) == count:
             break
-        if all(np.abs(quads[number] - one).max() > APART_PX for one in found):
-            found.append(quads[number])
-    return found
+        if all(np.abs(quads[number] - quads[one]).max() > APART_PX for one in found):
+            found.append(int(number))
+    return quads[found]
+
+
+def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int | None:
+    """Return the number of the paper, or None where none reaches `least`: round things are none."""
+    if not len(scores) or scores.max() < least:
+        return None
+    winner = _outermost(quads, scores, p)
+    if not bows(fields, quads[winner : winner + 1], p)[0]:
+        return winner
+    straight = np.where(bows(fields, quads, p), 0, scores)
+    return None if straight.max() < least else _outermost(quads, straight, p)
 
 
 def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:

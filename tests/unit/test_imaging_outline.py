@@ -10,7 +10,11 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks import frames
-from devices.imaging.fields import shrink, shrink_factor
+from devices.imaging.complete import completed
+from devices.imaging.evidence import bows
+from devices.imaging.fields import PARAMETERS, prepare, shrink, shrink_factor
+from devices.imaging.line_table import Table
+from devices.imaging.lines import Lined, find_lined
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import clockwise, common_area, moved, overlap
 from devices.imaging.refine import refine_outline
@@ -125,6 +129,56 @@ def test_a_paper_as_white_as_its_desk_is_found_by_the_shadow_of_its_edge() -> No
     quad = found(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
     assert quad is not None
     assert overlap(quad, corners.astype(np.float64)) > 0.97
+
+
+def test_a_frame_printed_on_a_faint_paper_does_not_win() -> None:
+    corners = np.array([[150, 60], [700, 75], [690, 465], [140, 445]])
+    picture = np.full((540, 960, 3), 214, np.uint8)
+    cv2.polylines(picture, [corners], True, (204, 204, 204), 2, cv2.LINE_AA)
+    for at in np.linspace(0.2, 0.9, 6):
+        left, right = (corners[a] + at * (corners[b] - corners[a]) for a, b in ((0, 3), (1, 2)))
+        ends = np.rint([left + 0.1 * (right - left), left + 0.7 * (right - left)]).astype(int)
+        cv2.line(picture, tuple(ends[0]), tuple(ends[1]), (40, 40, 40), 2, cv2.LINE_AA)
+    for along in (0.1, 0.7):
+        top, bottom = (a + along * (b - a) for a, b in ((corners[0], corners[1]), (corners[3], corners[2])))
+        ends = np.rint([top + 0.2 * (bottom - top), top + 0.9 * (bottom - top)]).astype(int)
+        cv2.line(picture, tuple(ends[0]), tuple(ends[1]), (40, 40, 40), 2, cv2.LINE_AA)
+    quad = found(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
+    assert quad is not None
+    assert overlap(quad, corners.astype(np.float64)) > 0.95
+
+
+def test_a_fourth_side_is_looked_for_where_three_lie_on_lines() -> None:
+    corners = np.array([[230, 110], [720, 130], [700, 440], [215, 415]], np.float64)
+    picture = np.full((540, 960, 3), 214, np.uint8)
+    cv2.polylines(picture, [corners.astype(int)], True, (202, 202, 202), 2, cv2.LINE_AA)
+    fields = prepare(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
+    small = (corners + 0.5) / fields.factor - 0.5
+    lined = find_lined(fields)
+    assert lined is not None
+    bottom = [np.abs(lined.lines[:, :2] @ small[at] - lined.lines[:, 2]) for at in (2, 3)]
+    others = np.flatnonzero(np.maximum(*bottom) > 20)  # the bottom has no line
+    pairs = np.array([pair for pair in lined.pairs if np.isin(pair, others).all()])
+    numbers = np.searchsorted(others, pairs)
+    table = Table(lined.table.foot[others], lined.table.along[others], lined.table.sums[others])
+    quads, _ = completed(fields, Lined(lined.lines[others], numbers, table))
+    assert max(overlap(quad, small) for quad in quads) > 0.9
+
+
+def test_a_reflection_of_a_lamp_is_no_paper() -> None:
+    x, y = np.meshgrid(np.arange(960), np.arange(540))
+    swell = np.clip(3.4 - 3 * np.hypot((x - 500) / 90, (y - 260) / 62), 0, 1)
+    picture = np.repeat((190 + 65 * swell).astype(np.uint8)[:, :, None], 3, axis=2)
+    assert find_outline(desk.add_noise(picture, 2.0, 5)) is None
+
+
+def test_what_is_round_is_told_from_what_is_straight() -> None:
+    """The same box around both: a round thing's edge lies within it at the ends of every side."""
+    box = np.array([[[90, 60], [270, 60], [270, 180], [90, 180]]], np.float64)
+    round_one, straight = (np.full((270, 360, 3), 90, np.uint8) for _ in range(2))
+    cv2.ellipse(round_one, (180, 120), (90, 60), 0, 0, 360, (200, 200, 200), -1, cv2.LINE_AA)
+    cv2.fillPoly(straight, [box[0].astype(int)], (200, 200, 200), cv2.LINE_AA)
+    assert [bool(bows(prepare(one), box, PARAMETERS)[0]) for one in (round_one, straight)] == [True, False]
 
 
 def test_a_grid_on_the_desk_is_no_paper() -> None:
