@@ -17,8 +17,10 @@ from devices.imaging.quads import areas
 FRAMES = 16  # a mean of so many has a quarter of one frame's noise
 BORDER_PX = 8  # of the small picture: what the mat's rim and the camera's place show
 BORDER_LEVELS = 10.0  # a border that differs by more, gain taken out, is another view of the desk
-CHANGED_SPREADS = 4.0  # so many spreads off is not noise
-LEAST_SPREAD = 2.0  # levels: rounding, JPEG
+MEAN_PX = 5  # averaged with their sign, so that noise cancels: a faint paper is a steady difference
+CHANGED_LEVELS = 2.5  # of that mean
+CHANGED_SPREADS = 4.0  # of that mean's own noise, where it is more
+LEAST_SPREAD = 2.0  # levels: rounding, JPEG; of 5×5 px a fifth is left
 OPEN_PX = 5
 LEAST_SHARE = 0.015  # of the frame, as the outline search has it
 GAIN_AT_MOST = 1.6  # lamps drift; beyond that the light was switched
@@ -74,9 +76,9 @@ def changed_mask(reference: DeskReference, frame: Picture) -> Picture:
     now = shrink(frame, reference.factor).astype(np.float32)
     rim = np.ones(now.shape[:2], bool)
     rim[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = False
-    off = cv2.absdiff(now, reference.mean * np.float32(_gain(reference, now, rim)))
-    smooth = cv2.blur(off / reference.spread, (3, 3)).max(axis=2)
-    mask = np.where(smooth > CHANGED_SPREADS, 255, 0).astype(np.uint8)
+    off = cv2.blur(now - reference.mean * np.float32(_gain(reference, now, rim)), (MEAN_PX, MEAN_PX))
+    least = np.maximum(CHANGED_LEVELS, CHANGED_SPREADS / MEAN_PX * cv2.blur(reference.spread, (MEAN_PX, MEAN_PX)))
+    mask = np.where((np.abs(off) > least).any(axis=2), 255, 0).astype(np.uint8)
     kernel = np.ones((OPEN_PX, OPEN_PX), np.uint8)
     return np.asarray(cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel))
 
