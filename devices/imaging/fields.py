@@ -89,6 +89,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     line_seam: float = 2.0  # and a full seam
     line_pairs: int = 220
     line_quads: int = 40
+    line_least: float = 0.2  # must speak for a quadrilateral of lines: most empty desks have none
     line_reach: int = 4  # px that a line of half the size may be off: the far rim of a shadow
 
 

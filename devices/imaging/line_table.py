@@ -78,7 +78,7 @@ def build_table(fields: Fields, lines: Floats, p: OutlineParameters) -> Table:
     """Return what lies along each line (rows nx, ny, d), from one end of the frame to the other."""
     width, height = fields.size
     reach = p.line_reach
-    half = int(np.hypot(width, height) / STEP_PX) + 1
+    half = int(np.hypot(width, height) / 2 / STEP_PX) + 3
     t = np.arange(-half, half + 1) * STEP_PX
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     foot = middle + lines[:, :2] * (lines[:, 2] - lines[:, :2] @ middle)[:, None]

@@ -87,6 +87,7 @@ def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameter
         return NONE
     rated, shift = rate(fields, lines, along, quads, sides, p)
     best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
+    best = best[rated[best] > p.line_least]
     quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
     return quads[apart(quads, TWIN_PX)[: p.line_quads]]
 

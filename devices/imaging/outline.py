@@ -97,7 +97,7 @@ def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: Outli
     if not len(scores) or scores.max() < least:
         return None
     winner = _outermost(quads, scores, p)
-    if not bows(fields, quads[winner : winner + 1], p)[0]:
+    if scores[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
         return winner
     straight = np.where(bows(fields, quads, p), 0, scores)
     return None if straight.max() < least else _outermost(quads, straight, p)
