@@ -25,7 +25,18 @@ from kiosk.station.texts import own_texts
 from tests.fixtures.reader import wait_until
 
 K = DeviceKind
-PATIENT = {"reader": {"answer_s": 5}, "printer": {"answer_s": 15}}  # a far end on a busy machine may take its time
+PATIENT = {
+    "reader": {"answer_s": 5},
+    "printer": {"answer_s": 15},
+    "auxiliaries": {"answer_s": 5},
+}  # a far end on a busy machine may take its time
+USUAL = {
+    "reader": "reader-samv",
+    "printer": "printer-escpos",
+    "camera": "camera-http",
+    "auxiliaries": "auxiliaries-modbus",
+}
+Options = dict[str, dict[str, int]]
 
 
 @pytest.fixture
@@ -41,12 +52,11 @@ def far(tmp_path) -> Iterator[Callable[..., SimProcess]]:
         one.stop()
 
 
-def doctor_for(tmp_path: Path, is_held: bool = False, **links: str) -> DeviceDoctor:
+def doctor_for(tmp_path: Path, is_held: bool = False, options: Options | None = None, **links: str) -> DeviceDoctor:
     base = load_config(DEFAULT_CONFIG)
-    drivers = {"reader": "reader-samv", "printer": "printer-escpos", "camera": "camera-http"}
     devices = DevicesConfig(
         **{
-            kind: DeviceConfig(driver=drivers[kind], link=link, options=PATIENT.get(kind, {}))
+            kind: DeviceConfig(driver=USUAL[kind], link=link, options=(options or PATIENT).get(kind, {}))
             for kind, link in links.items()
         }
     )
@@ -159,6 +169,21 @@ def test_what_a_device_can_do_and_has_done_is_told(tmp_path, far):
     assert found.details["identifier"] == "05.01-20200115-0000123456-0305419896"
     assert "card_R" in found.details["features"].split()
     assert "card_Y" in found.details["provisional"].split()
+
+
+def test_a_relay_board_that_is_well_passes_its_test(tmp_path, far):
+    found = doctor_for(tmp_path, auxiliaries=far("auxiliaries").link).test(K.AUXILIARIES)
+    assert (found.state, found.code, found.details) == ("good", "", {"state": "online"})
+    assert found.text == "状态 online，没有更多可测"
+
+
+def test_a_mistake_of_the_program_in_one_device_loses_no_word_of_the_others(tmp_path, far):
+    """An option that the driver does not know stands for any defect: `config check` refuses it long before."""
+    options = {"reader": {"nobody": 1}}
+    doctor = doctor_for(tmp_path, options=options, reader="tcp:127.0.0.1:9", auxiliaries=far("auxiliaries").link)
+    broken, well = doctor.look(K.READER), doctor.look(K.AUXILIARIES)
+    assert (broken.state, broken.code, well.state) == ("fault", "defect", "good")
+    assert broken.text.startswith("程序自己出错：TypeError at ")
 
 
 def test_a_test_of_what_is_no_device_is_refused(capsys):
