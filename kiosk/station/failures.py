@@ -36,6 +36,9 @@ DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
 SLIPS = "Printer"  # what paper means there it does not mean for a scanner's feeder or an A4 tray
+LEFT = {"part": "SlipHalf", "unknown": "SlipUnsure"}
+"""What a slip's error has left on the paper → kind word, where that is more than nothing."""
+
 CHIP_CLOSED = ("no_access", "access_denied", "no_application")
 """What the chip of a travel document says that opens to nothing we know."""
 
@@ -89,6 +92,8 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
     Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
+    Failure("F19", ("SlipHalf",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.slip_left"),
+    Failure("F19", ("SlipUnsure",), (), Move.ATTENDANT, "failures.slip_unsure", True, "remedies.slip_left"),
     Failure(
         "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
     ),
