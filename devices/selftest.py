@@ -86,9 +86,13 @@ def _judge(page: Page) -> Tested:
         "streaks": found.streaks,
         "largest": found.largest_mm,
         "dpi": page.dpi,
+        "white": found.white,
+        "dark": round(found.dark * 100),
     }
-    return Tested(
-        "selftest.page_clean" if found.is_clean else "selftest.page_dirty", "" if found.is_clean else "dirty", facts
+    if not found.is_white:
+        return Tested("selftest.page_dark", "dark", facts)
+    return (
+        Tested("selftest.page_clean", facts=facts) if found.is_clean else Tested("selftest.page_dirty", "dirty", facts)
     )
 
 
