@@ -24,6 +24,7 @@ from kiosk.station.texts import Texts
 
 OPEN_S = 8.0  # a reader is tried at five speeds
 STATUS_S = 2.0
+GRAVE = ("tampered", "battery_low")  # alarms that keep a terminal from opening
 REPLY_S = 5.0  # a lane answers at once after its deadline and grace; this is for a machine that is very busy
 
 
@@ -81,10 +82,16 @@ class DeviceDoctor:
         if status.is_ready and not status.sensors.alarm:
             spoken = f"{status.driver} · {told.line}" if told.line else status.driver
             return self._find(kind, "good", "doctor.online", {"driver": spoken}, details=details)
-        is_empty = status.supply in ("out", "jammed")
-        word = ALARMS.get(status.code, _word(kind))
-        row = failure_of("SupplyOut" if is_empty else "", "paper_out" if is_empty else status.code, word)
-        return self._away(kind, status.code or status.device.value, row.remedy, details)
+        word = _word(kind)
+        if status.is_ready:
+            return self._alarm(kind, status.sensors.alarm, details)
+        return self._away(kind, status.code or status.device.value, failure_of("", status.code, word).remedy, details)
+
+    def _alarm(self, kind: DeviceKind, alarm: str, details: dict[str, str]) -> Finding:
+        """Return what a board feels that is well itself."""
+        state: Verdict = "fault" if alarm in GRAVE else "care"
+        remedy = failure_of("", alarm, ALARMS[alarm]).remedy
+        return self._find(kind, state, f"doctor.alarm_{alarm}", remedy=remedy, code=alarm, details=details)
 
     def _test(self, kind: DeviceKind) -> Finding:
         device = self._config.devices.of(kind)

@@ -26,6 +26,11 @@ class DeviceError(Exception):
         self.code = code
         self.detail = detail
 
+    @property
+    def how(self) -> str:
+        """Return the name of the type of this module that it is, whatever a driver made of that."""
+        return next(kind.__name__ for kind in type(self).__mro__ if kind.__module__ == __name__)
+
 
 class NotReady(DeviceError):
     """The device is not there or not switched on (XFS deviceNotReady)."""

@@ -60,6 +60,14 @@ READER_FAULTS = (  # and for what is its own; a result nobody documented keeps i
     (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
     (("usb_endpoints",), "remedies.reader_usb"),
 )
+PRINTER_FAULTS = (  # the receipt printer's words: devices/drivers/printer_escpos.py
+    (("jammed",), "remedies.printer_jam"),
+    (("cover_open",), "remedies.printer_cover"),
+    (("overheated",), "remedies.printer_hot"),
+    (("printer_error",), "remedies.printer_error"),
+    (("answer_garbled",), "remedies.printer_garbled"),
+    (("paper_out",), "remedies.paper_out"),
+)
 CODE_CODES = ("code_cut", "code_charset", "code_too_long")
 """What a code scanner's driver says of a code that did not come through whole, or is none for us."""
 
@@ -97,9 +105,8 @@ FAILURES: tuple[Failure, ...] = (
     Failure(
         "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
     ),
-    Failure(
-        "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
-    ),
+    Failure("F19", ("SupplyOut",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS),
+    Failure("F19", ("Jammed",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.printer_jam", SLIPS),
     Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
     Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
     Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
@@ -111,6 +118,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F04", ("NotReady",), ("noService",), Move.TECHNICIAN, "chips.away", True, "remedies.card_service"),
     Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
+    *(
+        Failure("F18", ("Printer",), codes, Move.ATTENDANT, "failures.printer_away", True, remedy)
+        for codes, remedy in PRINTER_FAULTS
+    ),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
     Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
     Failure("F00", ("Tampered",), (), Move.TECHNICIAN, "failures.tampered", False, "remedies.tampered"),
