@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.code_hash import PARTS, code_folder, code_hash
-from app.commands.doctor import run_doctor
+from app.commands.doctor import run_doctor, written
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.report import RECIPE, write_report
 from app.findings import Finding
@@ -245,6 +245,39 @@ def test_a_mistake_of_the_program_in_one_device_loses_no_word_of_the_others(tmp_
 def test_a_test_of_what_is_no_device_is_refused(capsys):
     assert run_doctor(None, False, ("toaster",)) == 2
     assert "'toaster' — all or one of reader" in capsys.readouterr().err
+
+
+def one_board(tmp_path: Path, link: str) -> Path:
+    """Return the configuration of a terminal that has nothing but a relay board."""
+    config = tmp_path / "kiosk.toml"
+    text = re.sub(r"\[devices\.[^[]*", "", DEFAULT_CONFIG.read_text("utf-8"))
+    text = text.replace('"~/.local/state/jinban"', f'"{tmp_path}/state"').replace("= true", "= false")
+    device = f"[devices.auxiliaries]\ndriver = 'auxiliaries-modbus'\nlink = '{link}'\noptions = {{answer_s = 5}}\n"
+    config.write_text(text + device, "utf-8")
+    return config
+
+
+def test_the_command_succeeds_only_when_every_test_was_passed(tmp_path, board_processes, capsys):
+    config = one_board(tmp_path, board_processes("tcp").link)
+    assert run_doctor(config, False, ("auxiliaries",)) == 0
+    assert "✓ 指示灯和传感器：" in capsys.readouterr().out.replace(": ", "：")
+    assert run_doctor(config, True, ("auxiliaries", "printer")) == 1  # not configured: nothing was proven
+    assert [one["state"] for one in json.loads(capsys.readouterr().out)] == ["good", "care"]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(tmp_path, capsys):
+    config = one_board(tmp_path, "serial:/nowhere/tty")
+    assert run_doctor(config, False, ("auxiliaries",), tmp_path / "none" / "r.pdf") == 2
+    told = capsys.readouterr()
+    assert (told.out, "a file that can be written" in told.err) == ("", True)
+    assert run_doctor(config, False, ("auxiliaries",), tmp_path) == 2
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_a_report_that_fails_at_the_end_is_one_line(tmp_path, capsys):
+    broken = (Finding("no such part of a terminal", "good", ""),)
+    assert not written(tmp_path / "r.pdf", load_config(DEFAULT_CONFIG), own_texts(), broken, ())
+    assert capsys.readouterr().err == "报告没有写成：KeyError at texts.py:64\n"
 
 
 # ── the report, and the hash of the code ─────────────────────────────────────────────────
