@@ -54,7 +54,7 @@ REMEDIES = {
 }
 LEFT = {
     Left.NOTHING: "not printed",
-    Left.PART: "half of it may have come out, throw that away; what hangs in the printer is cut off by itself",
+    Left.PART: "half of it may have come out, throw that away; what hangs inside is cut off before the next slip",
     Left.UNKNOWN: "unknown whether it was printed, look at the paper",
 }
 PRINTED = {Left.NOTHING: False, Left.PART: False, Left.UNKNOWN: None}  # null: nobody knows
