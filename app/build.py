@@ -15,6 +15,7 @@ import msgspec
 from app import VERSION
 from app.cabinet import Cabinet
 from app.pulse import CentralLane
+from app.sides import join_sides
 from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import POLL_S, DeviceLane
@@ -45,7 +46,7 @@ from kiosk.trust.identity import Device, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.rotation import tidy
 from kiosk.trust.time import load_floor
-from offline_queue.api import Change, Line, PauseReason, QueueError
+from offline_queue.api import Change, Line, PauseReason, QueueError, State
 from offline_queue.plan import build_plan
 from offline_queue.store import Limits, QueueStore
 from offline_queue.sync import SyncLoop
@@ -196,6 +197,7 @@ class Kiosk:
                 on_end=eye.forget,
                 on_stuck=on_stuck,
                 self_tests=selftest_of,
+                join_sides=join_sides,
                 pin=ready.config.technician.pin,
             )
         )
@@ -268,6 +270,8 @@ class Kiosk:
 
     def _queue_changed(self, change: Change) -> None:
         self.runner.queue_changed(change)
+        if change.new is State.DELIVERED:
+            self.central.heard()  # a receipt is the platform's signature
         self.work.submit(self._drain_audit)
 
     def _line_changed(self, is_online: bool) -> None:
@@ -278,6 +282,7 @@ class Kiosk:
     def _pause_changed(self, line: Line) -> None:
         """The queue stands still for a reason, or goes on: show it, and write it down once a change."""
         paused, self._paused = self._paused, line.pause
+        self.central.queue_line(line)
         if line.pause is not paused:
             self.work.submit(lambda: self._record_pause(line.pause))
         self.runner.line_changed()

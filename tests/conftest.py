@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fixtures import zygote
+from tests.fixtures.compiled import compile_for_workers
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
@@ -17,6 +19,7 @@ os.environ.setdefault("QT_QUICK_BACKEND", "software")
 HERE = Path(__file__).parent
 AREAS = (
     "queue",
+    "queue_rig",
     "platform",
     "postgres",
     "s3",
@@ -44,7 +47,7 @@ UNMEASURED = (  # whole processes and screens: coverage asks what the direct tes
     # and what is not of the measured packages. Nothing that is the first to load a driver: its lines would be missed
     *("contract/test_platform_document", "unit/test_pinyin", "unit/test_sandbox_", "unit/test_console_"),
 )
-pytest_plugins = ["tests.skips", *(f"tests.fixtures.{area}" for area in AREAS)]
+pytest_plugins = ["tests.skips", "tests.counts", *(f"tests.fixtures.{area}" for area in AREAS)]
 
 
 class _Warnings(logging.Handler):
@@ -87,8 +90,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Import and collect without looking for garbage: nearly all of it stays, in every worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
     config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
+    compile_for_workers(config)
     zygote.install()

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from devices.sim import desk
 from devices.sim.control import ControlServer, announce, end_signal
-from devices.sim.scene import FAULTS, SPECIAL, Scene
-from devices.sim.sheets import DRAWERS
+from devices.sim.scene import FAULTS, KINDS, Picture, Scene
 
 FRAMES_PER_S = 12.0
 BOUNDARY = "frame"
 WIRE_FAULTS = frozenset({"freeze", "refuse", "truncated", "garbage"})
 STREAM_QUALITY, STILL_QUALITY = 82, 92
+KEEPS = 48  # pictures of desks at rest: a still has 1.1 MB, a frame of the stream 0.2
+kept: dict[str, bytes] = {}
+"""By what is seen: whatever camera looks at a desk at rest, it is drawn once."""
 
 
 class Film:
@@ -29,8 +31,6 @@ class Film:
         self.faults: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self._frames: dict[str, bytes] = {}
-        self._still: tuple[str, bytes] = ("", b"")
         self.closed_times = 0
         self.watchers = 0
         self.is_over = False
@@ -40,10 +40,7 @@ class Film:
         with self._lock:
             now = time.monotonic()
             key = self.scene.stream_key(now, number)
-            data = self._frames.get(key)
-            if data is None:
-                data = bytes(desk.encode(self.scene.stream_picture(now, number), STREAM_QUALITY))
-                self._frames = {**(self._frames if len(self._frames) < 8 else {}), key: data} if key else {}
+            data = _kept(key, lambda: desk.encode(self.scene.stream_picture(now, number), STREAM_QUALITY))
         return self._spoilt(data)
 
     def still(self) -> bytes:
@@ -51,9 +48,7 @@ class Film:
         with self._lock:
             now = time.monotonic()
             key = self.scene.stream_key(now, 0)
-            if not key or self._still[0] != key:
-                self._still = (key, bytes(desk.encode(self.scene.still_picture(now), STILL_QUALITY)))
-            data = self._still[1]
+            data = _kept(key and f"still {key}", lambda: desk.encode(self.scene.still_picture(now), STILL_QUALITY))
         return self._spoilt(data)
 
     def change(self, faults: frozenset[str]) -> None:
@@ -84,6 +79,18 @@ class Film:
         if "truncated" in self.faults:
             return data[: len(data) * 6 // 10]
         return b"HTTP is not a picture" if "garbage" in self.faults else data
+
+
+def _kept(key: str, draw: Callable[[], Picture]) -> bytes:
+    """Return what was drawn under the key, drawn now where it was not; what moves has no key."""
+    data = kept.get(key)
+    if data is None:
+        data = bytes(draw())
+        if len(kept) >= KEEPS:
+            kept.clear()
+        if key:
+            kept[key] = data
+    return data
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,8 +159,8 @@ class CameraSim:
 
     def lay(self, kind: str, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper down in place of what lies there, `at_once` without a hand. Raises: ValueError."""
-        if kind not in DRAWERS and kind not in SPECIAL:
-            raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted({*DRAWERS, *SPECIAL}))}")
+        if kind not in KINDS:
+            raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted(KINDS))}")
         self.film.scene.lay(kind, time.monotonic(), seed, at_once)
 
     def take(self, at_once: bool = False) -> None:

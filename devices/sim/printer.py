@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         wire = _wire(options)
         stack.callback(wire.close)
-        printer = _Printer(FarEnd(out, 0.0 if options.instant else options.mm_per_s), wire)
+        far_end = FarEnd(out, 0.0 if options.instant else options.mm_per_s, not options.undrawn)
+        printer = _Printer(far_end, wire)
         control = ControlServer(options.control or out / "printer.sock", printer.handlers())
         control.start()
         stack.callback(control.stop)
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder for the slips")
     parser.add_argument("--mm-per-s", type=float, default=150.0, help="speed of the paper")
     parser.add_argument("--instant", action="store_true", help="print at once")
+    parser.add_argument("--undrawn", action="store_true", help="leave no picture of a slip")
     parser.add_argument("--control", type=Path, help="path of the control socket")
     parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
     return parser
