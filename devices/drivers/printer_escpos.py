@@ -18,6 +18,7 @@ from contextlib import suppress
 from enum import Enum, auto
 
 from devices.api import (
+    Cancelled,
     Capabilities,
     Deadline,
     DeviceError,
@@ -148,6 +149,8 @@ class EscposPrinter:
         except DeviceError as fault:
             fault.left = self._left
             self._break_off(SILENT_CLEAR_S if isinstance(fault, TimedOut) else CLEAR_S)
+            if isinstance(fault, Cancelled):  # the printer is well, and who calls off may be about to end
+                self.status(Deadline(self._answer_s + CLEAR_S))
             raise
         return Printed(
             lines=sum(one.rows for one in slices),
