@@ -69,13 +69,16 @@ def print_ruler(printer: ReceiptPrinter, deadline: Deadline) -> Tested:
     return Tested("selftest.printer_good", facts={"seconds": round(done.ms / 1000, 1), "paper": done.supply.value})
 
 
-def look_at_blank_page(camera: Camera, deadline: Deadline) -> Tested:
-    """Wait for a sheet, take it and count what is on it. Raises: UserFault with the gate when none came in time."""
+def look_at_blank_page(camera: Camera, deadline: Deadline, look_s: float = LOOK_S) -> Tested:
+    """Wait for a sheet, take it and count what is on it. Raises: UserFault with the gate when none came in time.
+
+    No look begins with less than `look_s` left.
+    """
     while True:
         try:
             return _judge(_take_blank(camera, deadline))
         except UserFault as fault:
-            if fault.code not in NO_SHEET or deadline.left_s() < LOOK_S:
+            if fault.code not in NO_SHEET or deadline.left_s() < look_s:
                 raise
         deadline.wait(AGAIN_S)
 

@@ -26,7 +26,7 @@ from devices.api import (
 from devices.drivers.camera_eye import empty_desk
 from devices.imaging.eye import Eye
 from devices.registry import DRIVERS, make_device
-from devices.selftest import LOOK_S, look_at_blank_page
+from devices.selftest import look_at_blank_page
 from tests.fixtures.camera import CameraBench, watch_until
 
 Still = Callable[..., bytes]
@@ -238,4 +238,4 @@ def test_its_self_test_waits_for_a_sheet(desk: Desk) -> None:
 def test_its_self_test_says_in_time_that_no_sheet_came(desk: Desk) -> None:
     desk.camera.open(Deadline(10))
     with pytest.raises(UserFault, match="page"):
-        look_at_blank_page(desk.camera, Deadline(LOOK_S + 1))
+        look_at_blank_page(desk.camera, Deadline(45), look_s=46)
