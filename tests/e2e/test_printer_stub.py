@@ -24,11 +24,18 @@ PICTURE = encode_strip(Strip((StripPicture(576, 16, bytes(72 * 16)),)), rasteriz
 TEST_ROWS = sum(one.rows for one in encode_strip(TEST_STRIP, rasterize))
 
 
-@pytest.fixture
-def paced(tmp_path) -> Iterator[PrinterRig]:
-    """A far end whose paper takes its time."""
-    with spawn("printer", "--tcp", "--mm-per-s", "200", "--out", str(tmp_path), folder=tmp_path) as process:
+@pytest.fixture(scope="module")
+def paced_printer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrinterRig]:
+    place = tmp_path_factory.mktemp("paced")
+    with spawn("printer", "--tcp", "--mm-per-s", "200", "--out", str(place), folder=place) as process:
         yield PrinterRig(process)
+
+
+@pytest.fixture
+def paced(paced_printer: PrinterRig) -> PrinterRig:
+    """A far end whose paper takes its time, as from the box."""
+    paced_printer.call("reset")
+    return paced_printer
 
 
 def while_printing(rig: PrinterRig, act: Callable[[], object]) -> threading.Thread:
