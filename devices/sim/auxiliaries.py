@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.starting import Name
 from devices.wire import modbus
 from devices.wire.modbus import Answer, Function, Refusal, Request, RequestDecoder
 
@@ -127,7 +128,7 @@ class _Line:
 
     def __init__(self, tcp: str, symlink: Path | None) -> None:
         self._listener = self._client = None
-        self._symlink = symlink
+        self._name: Name | None = None
         self._ends: list[int] = []
         if tcp:
             host, _, port = tcp.rpartition(":")
@@ -138,11 +139,8 @@ class _Line:
         for end in self._ends:
             tty.setraw(end)
         os.set_blocking(self._ends[0], False)
-        path = os.ttyname(self._ends[1])
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}"
+        self._name = Name(symlink, os.ttyname(self._ends[1]))
+        self.link = f"serial:{self._name.path}"
 
     _listener: socket.socket | None
     _client: socket.socket | None
@@ -181,8 +179,8 @@ class _Line:
                 taken.close()
         for end in self._ends:
             os.close(end)
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        if self._name is not None:
+            self._name.close()
 
 
 class _Board:

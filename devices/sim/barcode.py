@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.starting import Name
 from devices.wire import barcode
 
 FLOOD = bytes(range(0x20, 0x7F))  # letters and signs without an end
@@ -29,7 +30,7 @@ class _Line:
     def __init__(self, tcp: str, symlink: Path | None) -> None:
         self._client: socket.socket | None = None
         self._listener: socket.socket | None = None
-        self._symlink = symlink
+        self._name: Name | None = None
         self._master = self._slave = -1
         if tcp:
             host, _, port = tcp.rpartition(":")
@@ -41,11 +42,8 @@ class _Line:
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        path = os.ttyname(self._slave)
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}?baud=9600"
+        self._name = Name(symlink, os.ttyname(self._slave))
+        self.link = f"serial:{self._name.path}?baud=9600"
 
     def send(self, data: bytes) -> int:
         """Send bytes and return how many went; nobody listening is how a real scanner loses a code."""
@@ -73,8 +71,8 @@ class _Line:
         for fd in (self._master, self._slave):
             if fd >= 0:
                 os.close(fd)
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        if self._name is not None:
+            self._name.close()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # closed: the simulator ends
@@ -137,15 +135,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     ended = end_signal(options.tethered)
-    try:
-        line = _Line(options.tcp, options.symlink)
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"sim barcode: {error}\n")
-        return 2
-    control = ControlServer(options.control, _Scanner(line, options.suffix, options.charset).handlers())
-    control.start()
-    announce(line.link, control.address)
-    ended.wait()
-    control.stop()
-    line.close()
+    with contextlib.ExitStack() as stack:
+        try:
+            line = _Line(options.tcp, options.symlink)
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"sim barcode: {error}\n")
+            return 2
+        stack.callback(line.close)
+        control = ControlServer(options.control, _Scanner(line, options.suffix, options.charset).handlers())
+        control.start()
+        stack.callback(control.stop)
+        announce(line.link, control.address)
+        ended.wait()
     return 0

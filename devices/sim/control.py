@@ -20,11 +20,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from devices.sim import SIMULATORS
+from devices.sim.starting import clear, reachable, told
 
 READY_S = 60.0  # a cold interpreter on a busy machine
 END_S = 5.0
@@ -47,7 +48,7 @@ class Control:
         """Ask the simulator to do something and return what it answers. Raises: ControlError."""
         line = json.dumps({"do": do, **arguments}, ensure_ascii=False).encode() + b"\n"
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn, _reachable(self._path) as path:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn, reachable(self._path) as path:
                 conn.settimeout(self._timeout_s)
                 conn.connect(path)
                 conn.sendall(line)
@@ -65,8 +66,8 @@ class ControlServer:
     def __init__(self, path: Path, handlers: Mapping[str, Callable[..., object]]) -> None:
         self._path = path
         self.address = f"unix:{path}"
-        path.unlink(missing_ok=True)  # left by a process that was killed
-        with _reachable(path) as name:
+        clear(path)  # left by a process that was killed
+        with told(path), reachable(path) as name:
             self._server = _Server(name, _Request)
         self._server.handlers = dict(handlers)
         path.chmod(0o600)
@@ -110,16 +111,6 @@ def _answer(handlers: Mapping[str, Callable[..., object]], line: bytes) -> dict[
         return {"ok": True, "value": handler(**request)}
     except Exception as error:  # whatever it is, the asker must hear of it
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-
-
-@contextlib.contextmanager
-def _reachable(path: Path) -> Iterator[str]:
-    """Give a name of at most 108 bytes (the kernel's limit for sockets) for a path of any length."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 # ── outside: its process ───────────────────────────────────────────────────────────────────

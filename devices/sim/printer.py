@@ -23,6 +23,7 @@ from typing import Any
 
 from devices.sim.control import ControlServer, announce, end_signal
 from devices.sim.printer_far_end import FarEnd, as_json
+from devices.sim.starting import Name
 
 TICK_S = 0.02
 LINE_CHUNK = 64  # bytes read at once from a line with a speed
@@ -128,12 +129,9 @@ class _Serial(_Wire):
         tty.setraw(self._master)
         tty.setraw(self._slave)
         path = os.ttyname(self._slave)
-        self._symlink = symlink
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
+        self._name = Name(symlink, path)
         speed = f"?baud={baud}" if baud and not is_node else ""
-        self.link = f"{'pipe' if is_node else 'serial'}:{symlink.absolute() if symlink else path}{speed}"
+        self.link = f"{'pipe' if is_node else 'serial'}:{self._name.path}{speed}"
         self._byte_s = 10 / baud if baud else 0.0
         self._arriving = b""
         self._due_at = 0.0
@@ -157,8 +155,7 @@ class _Serial(_Wire):
         os.write(self._master, data)
 
     def close(self) -> None:
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        self._name.close()
         os.close(self._master)
         os.close(self._slave)
 

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from devices.api import WireFault
+from devices.sim.starting import Name, clear
 from devices.wire import samv_hid
 from devices.wire.samv_usb import Framing, Ways, choose_ways, decode_transfer, encode_packets
 
@@ -59,13 +60,8 @@ class Pty(Wire):
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        path = os.ttyname(self._slave)
-        self._path = path
-        self._symlink = symlink
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}"
+        self._name = Name(symlink, os.ttyname(self._slave))
+        self.link = f"serial:{self._name.path}"
 
     def receive(self, wait_s: float) -> tuple[bytes, int]:
         """Return what has come, and the speed the other side has set."""
@@ -81,8 +77,7 @@ class Pty(Wire):
 
     def close(self) -> None:
         """Take the terminal and its name away."""
-        if self._symlink is not None and self._symlink.is_symlink() and str(self._symlink.readlink()) == self._path:
-            self._symlink.unlink()
+        self._name.close()
         os.close(self._master)
         os.close(self._slave)
 
@@ -153,7 +148,7 @@ class _Bus(_Served):
     """Packets with their endpoints in front, on a UNIX socket."""
 
     def __init__(self, path: Path, kind: str, endpoints: tuple[int, ...]) -> None:
-        path.unlink(missing_ok=True)  # left by a process that was killed
+        clear(path)  # left by a process that was killed
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             listener.bind(str(path))
