@@ -360,15 +360,12 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument(
-    "kind", type=click.Choice(["reader", "camera", "printer", "barcode", "rtsp", "auxiliaries", "line", "card"])
-)
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def sim(**options: Any) -> None:
-    """Serve a simulator on a pty or a socket, for training and for other people's clients."""
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def sim(words: tuple[str, ...]) -> None:
+    """Serve a simulator on a pty or a socket, for training and for other people's clients (sim --help names them)."""
     from app.commands.sim import run_sim
 
-    _exit(run_sim(**options))
+    _exit(run_sim(words))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A request is one line of JSON over a UNIX socket, `{"do": "put", "card": {…}}`; the answer is one line too,
 `{"ok": true, "value": …}` or `{"ok": false, "error": "…"}`. One request a connection, so that a client survives the
-simulator's being killed and started again at the same path.
+simulator's being killed and started again at the same path. `{"do": "help"}` tells what can be asked for.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from devices.sim import SIMULATORS
-from devices.sim.starting import clear, reachable, told
+from devices.sim.starting import CannotServe, clear, reachable, told
 
 READY_S = 60.0  # a cold interpreter on a busy machine
 END_S = 5.0
+Controls = Mapping[str, tuple[str, str]]
+"""What can be asked of a simulator: word → its arguments as people write them, and what it does."""
+
 MAX_LINE = 16 * 1024 * 1024  # a page to lay under a camera travels as base64
 
 
@@ -218,6 +221,28 @@ def spawn(kind: str, *arguments: str, folder: Path | None = None, ready_s: float
 
 
 # ── inside a simulator's process ───────────────────────────────────────────────────────────
+
+
+def serve_controls(
+    kind: str,
+    path: Path | None,
+    handlers: Mapping[str, Callable[..., object]],
+    controls: Controls,
+    stack: contextlib.ExitStack,
+) -> str:
+    """Answer controls at `path`, or where there is room, until the stack unwinds; return the address.
+
+    Raises: CannotServe.
+    """
+    if odd := sorted(set(handlers) ^ set(controls)):
+        raise CannotServe(f"controls {odd}: have either no handler or no words")
+    if path is None:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{kind}-"))) / f"{kind}.sock"
+    told_words = {word: " — ".join(filter(None, words)) for word, words in controls.items()}
+    server = ControlServer(path, {**handlers, "help": lambda: told_words})
+    server.start()
+    stack.callback(server.stop)
+    return server.address
 
 
 def announce(link: str, control: str) -> None:

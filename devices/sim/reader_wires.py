@@ -9,19 +9,15 @@ import contextlib
 import os
 import select
 import socket
-import termios
 import tty
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from devices.api import WireFault
-from devices.sim.starting import Name, clear
+from devices.sim.starting import Name, clear, listen, speed_of
 from devices.wire import samv_hid
 from devices.wire.samv_usb import Framing, Ways, choose_ways, decode_transfer, encode_packets
 
-SPEEDS = {
-    getattr(termios, f"B{baud}"): baud for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800)
-}
 ENDPOINTS = {Framing.SPLIT: (0x02, 0x06, 0x81, 0x85), Framing.WHOLE: (0x02, 0x81)}  # §4.8
 REPORTS = (0x01, 0x81)
 
@@ -68,7 +64,7 @@ class Pty(Wire):
         ready, _, _ = select.select([self._master], [], [], wait_s)
         if not ready:
             return b"", 0
-        return os.read(self._master, 4096), SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
+        return os.read(self._master, 4096), speed_of(self._master)
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -135,10 +131,9 @@ class Tcp(_Served):
     has_speed = True
 
     def __init__(self, address: str) -> None:
-        """Listen on HOST:PORT. Raises: ValueError, OSError."""
-        host, _, port = address.rpartition(":")
-        listener = socket.create_server((host, int(port)))
-        super().__init__(listener, f"tcp:{host}:{listener.getsockname()[1]}")
+        """Listen on HOST:PORT. Raises: CannotServe."""
+        listener = listen(address)
+        super().__init__(listener, f"tcp:{address.rpartition(':')[0]}:{listener.getsockname()[1]}")
 
     def _greet(self, newcomer: socket.socket) -> None:
         newcomer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -12,6 +12,7 @@ import os
 import socket
 import stat
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -19,10 +20,15 @@ from typing import NoReturn
 CANNOT_START = 2
 SPEEDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 ANY_PORT = "127.0.0.1:0"
+_SPEEDS = {getattr(termios, f"B{speed}"): speed for speed in SPEEDS}
 
 
 class CannotServe(ValueError):
     """A simulator that cannot start; the text says what stands in its way."""
+
+
+class NotAllowed(argparse.ArgumentTypeError, ValueError):
+    """A word that a simulator does not take; the text says what it takes."""
 
 
 class Words(argparse.ArgumentParser):
@@ -33,10 +39,22 @@ class Words(argparse.ArgumentParser):
         self.add_argument("--control", type=Path, metavar="FILE", help="path of the control socket")
         self.add_argument("--tethered", action="store_true", help="end when standard input closes")
 
+    def rows(self) -> list[tuple[str, str]]:
+        """Return each word as people write it, and what it does."""
+        told = [action for action in self._actions if action.dest != "help"]
+        return [(_written(action), (action.help or "").replace("|", "or")) for action in told]
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the words, and end."""
         sys.stderr.write(f"{self.prog}: {message}; {self.prog} --help names all words\n")
         sys.exit(CANNOT_START)
+
+
+def _written(action: argparse.Action) -> str:
+    choices = ",".join(map(str, action.choices or ())) or str(action.metavar or "")
+    name = action.option_strings[0] if action.option_strings else ""
+    value = f"[{choices}]" if action.nargs == "?" else choices if action.nargs != 0 else ""
+    return " ".join(filter(None, (name, value)))
 
 
 # ── words ──────────────────────────────────────────────────────────────────────────────────
@@ -48,7 +66,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} — a whole number from {least} to {most}")
+            raise NotAllowed(f"{text!r} — a whole number from {least} to {most}")
         return int(text)
 
     return read
@@ -61,7 +79,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
         with contextlib.suppress(ValueError):
             if least <= float(text) <= most:
                 return float(text)
-        raise argparse.ArgumentTypeError(f"{text!r} — a number from {least:g} to {most:g}")
+        raise NotAllowed(f"{text!r} — a number from {least:g} to {most:g}")
 
     return read
 
@@ -69,7 +87,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
 def baud(text: str) -> int:
     """Return the speed of a line; 0 carries bytes at once."""
     if text != "0" and text not in map(str, SPEEDS):
-        raise argparse.ArgumentTypeError(f"{text!r} — 0 or one of {', '.join(map(str, SPEEDS))}")
+        raise NotAllowed(f"{text!r} — 0 or one of {', '.join(map(str, SPEEDS))}")
     return int(text)
 
 
@@ -77,15 +95,16 @@ def address(text: str) -> str:
     """Return HOST:PORT as it is; port 0 takes a free one."""
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} — HOST:PORT with a port from 0 to 65535")
+        raise NotAllowed(f"{text!r} — HOST:PORT with a port from 0 to 65535")
     return text
 
 
 def target(text: str) -> str:
     """Return HOST:PORT as it is, where something may listen."""
-    if address(text).endswith(":0"):
-        raise argparse.ArgumentTypeError(f"{text!r} — HOST:PORT with a port from 1 to 65535")
-    return text
+    with contextlib.suppress(NotAllowed):
+        if int(address(text).rpartition(":")[2]):
+            return text
+    raise NotAllowed(f"{text!r} — HOST:PORT with a port from 1 to 65535")
 
 
 # ── names and places ───────────────────────────────────────────────────────────────────────
@@ -98,6 +117,11 @@ def listen(place: str) -> socket.socket:
         return socket.create_server((host.strip("[]"), int(port)), family=_family(host))
 
 
+def speed_of(terminal: int) -> int:
+    """Return the speed that the other side of a pseudo terminal has set; 0 for one we do not know."""
+    return _SPEEDS.get(termios.tcgetattr(terminal)[5], 0)
+
+
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
@@ -107,8 +131,8 @@ def told(what: object) -> Iterator[None]:
     """Tell a refusal of the system as one sentence about `what`. Raises: CannotServe."""
     try:
         yield
-    except (OSError, OverflowError) as error:
-        raise CannotServe(f"{what}: {getattr(error, 'strerror', '') or error}") from error
+    except OSError as error:
+        raise CannotServe(f"{what}: {os.strerror(error.errno) if error.errno else error}") from error
 
 
 def clear(path: Path) -> None:
