@@ -1,4 +1,4 @@
-"""Words of the command lines: a number is finite and in range, a path says something, a mistake names what is allowed."""
+"""Words of the command lines: a number is in range, a path says something, a refusal names what is allowed."""
 
 from __future__ import annotations
 
