@@ -67,6 +67,14 @@ def _device_mistakes(config: Config) -> Iterator[str]:
                 yield f"{where}.{key}: {text}"
 
 
+def driver_of(kind: DeviceKind, device: DeviceConfig) -> str:
+    """Return the driver in force: the one that is named, else the link's usual one; "" where there is none."""
+    from devices.registry import DEFAULTS
+
+    link = SIMULATED.get(kind, "") if device.link.startswith("sim:") else device.link
+    return device.driver or DEFAULTS.get((kind, link.partition(":")[0]), "")
+
+
 def _platform_mistakes(config: Config) -> Iterator[str]:
     platform = config.platform
     for at, url in enumerate(platform.urls):

@@ -115,11 +115,13 @@ def device_mistakes(
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
 _SETTABLE: dict[str, tuple[tuple[type, ...], str]] = {
-    "float": ((int, float), "a number above 0"),
-    "int": ((int,), "a whole number above 0"),
+    "float": ((int, float), "a number above 0 and at most {most}"),
+    "int": ((int,), "a whole number above 0 and at most {most}"),
     "str": ((str,), "a text"),
     "bool": ((bool,), "true or false"),
 }
+LONGEST_S = 3600  # an option in seconds: nobody waits longer for a device
+MOST = 1_000_000
 
 
 def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -130,9 +132,11 @@ def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[
             yield f"options.{name}", f"unknown key — known are {', '.join(kinds) or 'none'}"
             continue
         types, allowed = _SETTABLE[kinds[name]]
+        most = LONGEST_S if name.endswith("_s") and not name.endswith("_per_s") else MOST
         is_kind = isinstance(value, types) and isinstance(value, bool) == (bool in types)
-        if not is_kind or (isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0):
-            yield f"options.{name}", f"{value!r} — {allowed}"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_kind or (is_number and not 0 < cast("float", value) <= most):  # nan is not above 0
+            yield f"options.{name}", f"{value!r} — {allowed.format(most=most)}"
 
 
 def _named(options: Mapping[str, object], fault: ValueError) -> tuple[str, str]:

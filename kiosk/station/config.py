@@ -116,11 +116,11 @@ class ScreenConfig(Section, frozen=True, kw_only=True):
 
 
 class DeviceConfig(Section, frozen=True, kw_only=True):
-    """One device: its driver, the link it hangs on, and what only that driver knows."""
+    """One device: the link it hangs on, its driver where the link's usual one is wrong, and what only that knows."""
 
-    driver: Driver
+    driver: Driver = ""
     link: Link
-    options: dict[str, str | int | bool] = {}
+    options: dict[str, str | int | float | bool] = {}
 
 
 class DevicesConfig(Section, frozen=True, kw_only=True):
