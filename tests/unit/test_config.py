@@ -158,6 +158,40 @@ def test_a_state_folder_that_is_a_file_is_a_mistake(tmp_path, capsys):
     assert "state.folder: 'state' — a folder" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("folder", ["/proc/nobody/state", "kiosk.toml/state", "/dev/null"])
+def test_a_state_folder_that_cannot_be_made_is_a_mistake(tmp_path, capsys, folder):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL.replace('"state"', f'"{folder}"'), "utf-8")
+    assert command.check(path) == 2
+    assert f"state.folder: '{folder}' — a folder, or a path where this user can make" in capsys.readouterr().out
+    assert run_doctor(path, as_json=False) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_devices_on_one_port_are_a_mistake_by_whatever_name(tmp_path, capsys):
+    port, name = tmp_path / "ttyUSB0", tmp_path / "reader"
+    port.touch()
+    name.symlink_to(port)
+    path = tmp_path / "kiosk.toml"
+    links = f"[devices.reader]\nlink = 'serial:{port}'\n[devices.barcode]\nlink = 'serial:{name}?baud=9600'\n"
+    path.write_text(MINIMAL + links, "utf-8")
+    assert command.check(path) == 2
+    said = f"devices.barcode.link: 'serial:{name}?baud=9600' — a port of its own: devices.reader has this one\n"
+    assert capsys.readouterr().out == said
+    path.write_text(MINIMAL + "[devices.reader]\nlink = 'tcp:H:1'\n[devices.printer]\nlink = 'tcp:h:1'\n", "utf-8")
+    assert command.check(path) == 2
+    assert "devices.printer.link: 'tcp:h:1' — a port of its own" in capsys.readouterr().out
+
+
+def test_a_mark_in_front_is_read_past_and_a_mistake_names_the_path_as_given(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL, "utf-8-sig")
+    assert command.check(path) == 0
+    assert command.check(Path("gone/kiosk.toml")) == 2
+    assert "gone/kiosk.toml: cannot be read — " in capsys.readouterr().out
+
+
 def test_all_mistakes_are_named_at_once(tmp_path):
     found = mistakes_of(tmp_path, "foo = 1\n[station]\nsite = 'x'\n[screen]\nscale = 'big'\n")
     assert len(found) == 12  # foo, eight missing keys of station, site, state, scale
