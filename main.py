@@ -14,6 +14,7 @@ import click
 from app.words import Number, Place
 
 CONFIG = click.option("--config", type=Place(), default=None, help="Configuration (TOML).")
+KINDS = ("reader", "camera", "printer", "card", "document_printer", "scanner", "barcode", "auxiliaries")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -115,8 +116,10 @@ def devices() -> None:
 
 @devices.command("find")
 @click.option("--write", type=Place(), default=None, metavar="FILE", help="Put it into FILE.")
-@click.option("--replace", "replacing", multiple=True, metavar="KIND", help="Overwrite this device in FILE.")
-@click.option("--port", "ports", multiple=True, metavar="PATH", help="Look at this port too, such as a pty.")
+@click.option(
+    "--replace", "replacing", multiple=True, type=click.Choice(KINDS), metavar="KIND", help="Overwrite it in FILE."
+)
+@click.option("--port", "ports", type=Place(), multiple=True, metavar="PATH", help="Look at this port too (a pty).")
 @click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
 @click.option("--patience", type=Number(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer.")
 @JSON
@@ -124,7 +127,11 @@ def devices_find(**options: Any) -> None:
     """Propose a configuration from what answers; nothing is printed, switched or read, and nothing written unasked."""
     from app.commands.devices import run_find
 
-    _exit(run_find(**options))
+    if options["only_ports"] and not options["ports"]:
+        raise click.UsageError("--only-ports looks at the ports that --port PATH names: name one")
+    if options["replacing"] and not options["write"]:
+        raise click.UsageError("--replace KIND is for --write FILE")
+    _exit(run_find(**{**options, "ports": tuple(map(str, options["ports"]))}))
 
 
 @cli.command("read-card")
