@@ -153,8 +153,7 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
     from app.commands.read_chip import ask_keys
 
     keys = ask_keys(ask)
-    words = {"true": True, "false": False}
-    named = {name: words.get(text, text) for name, _, text in (setting.partition("=") for setting in settings)}
+    named = {name: text for name, _, text in (setting.partition("=") for setting in settings)}
     _exit(run_read_card(**options, keys=keys, options=named))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, cast
 
@@ -124,9 +125,35 @@ LONGEST_S = 3600  # an option in seconds: nobody waits longer for a device
 MOST = 1_000_000
 
 
-def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def read_options(kind: DeviceKind, driver: str, address: str, texts: Mapping[str, str]) -> dict[str, object]:
+    """Return options written on a command line as configuration would hold them; a text that fits no kind stays one."""
+    name = driver or DEFAULTS.get((kind, address.partition(":")[0]), "")
+    kinds = _option_kinds(load_driver(name)) if name in DRIVERS else {}
+    return {option: _READ.get(kinds.get(option, ""), str)(text) for option, text in texts.items()}
+
+
+def _number(text: str) -> object:
+    with suppress(ValueError):
+        return int(text)
+    with suppress(ValueError):
+        return float(text)
+    return text
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "float": _number,
+    "int": _number,
+    "bool": lambda text: {"true": True, "false": False}.get(text, text),
+}
+
+
+def _option_kinds(cls: type[Any]) -> dict[str, str]:
     found = inspect.signature(cls).parameters.values()
-    kinds = {one.name: one.annotation for one in found if one.kind is one.KEYWORD_ONLY and one.annotation in _SETTABLE}
+    return {one.name: one.annotation for one in found if one.kind is one.KEYWORD_ONLY and one.annotation in _SETTABLE}
+
+
+def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    kinds = _option_kinds(cls)
     for name, value in options.items():
         if name not in kinds:
             yield f"options.{name}", f"unknown key — known are {', '.join(kinds) or 'none'}"
