@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import tty
@@ -27,6 +28,7 @@ from devices.sim.control import SimProcess, spawn
 from kiosk.station.config import load_config
 from kiosk.station.errors import ConfigError
 from main import KINDS, cli
+from tests.fixtures.reader import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 10.0  # a far end on a busy machine; only silence costs it
@@ -299,6 +301,30 @@ def test_the_test_scanners_of_sane_are_found(tmp_path, monkeypatch):
     sights = find_sane(Scope(patience=PATIENCE))
     assert [one.where for one in sights] == ["sane test:0", "sane test:1"]
     assert {one.kind for one in sights} == {DeviceKind.SCANNER}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_is_asked_ends_with_us(tmp_path, number):
+    told = tmp_path / "pid"
+    slow = tmp_path / "scanimage"
+    slow.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nexec sleep 600\n")
+    slow.chmod(0o700)
+    command = [sys.executable, str(ROOT / "main.py"), "devices", "find"]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        wait_until(told.exists, "the program")
+        process.send_signal(number)
+        process.communicate(timeout=45)
+    assert process.returncode == (1 if number == signal.SIGINT else 143)
+    pid = int(told.read_text())
+    wait_until(lambda: not is_running(pid), "the program's end")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_bus_that_is_not_served_is_named_and_hides_no_other(nobody, monkeypatch):
