@@ -45,7 +45,7 @@ from kiosk.trust.identity import Device, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.rotation import tidy
 from kiosk.trust.time import load_floor
-from offline_queue.api import Change, Line, PauseReason, QueueError
+from offline_queue.api import Change, Line, PauseReason, QueueError, State
 from offline_queue.plan import build_plan
 from offline_queue.store import Limits, QueueStore
 from offline_queue.sync import SyncLoop
@@ -268,6 +268,8 @@ class Kiosk:
 
     def _queue_changed(self, change: Change) -> None:
         self.runner.queue_changed(change)
+        if change.new is State.DELIVERED:
+            self.central.heard()  # a receipt is the platform's signature
         self.work.submit(self._drain_audit)
 
     def _line_changed(self, is_online: bool) -> None:
@@ -278,6 +280,7 @@ class Kiosk:
     def _pause_changed(self, line: Line) -> None:
         """The queue stands still for a reason, or goes on: show it, and write it down once a change."""
         paused, self._paused = self._paused, line.pause
+        self.central.queue_line(line)
         if line.pause is not paused:
             self.work.submit(lambda: self._record_pause(line.pause))
         self.runner.line_changed()

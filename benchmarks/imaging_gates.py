@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from benchmarks import frames
 from benchmarks.frames import Frame
 from devices.imaging import dewarp, quality
+from devices.imaging.cut import runs_out
 from devices.imaging.fields import shrink_factor
 from devices.imaging.glare import glare_percent
 from devices.imaging.outline import find_outline
@@ -25,6 +25,7 @@ from devices.imaging.values import Limits, Outline
 PLAIN, BLURRED, SHINING, CUT, BLANK = 120, 80, 60, 60, 40  # frames of each slice
 FAR = 10_000  # between the indices of two slices
 BLANKS = ("blank", "a5blank")
+REPORTING_SEED = 3301  # named before it was ever run; 11 and 2611 are what the limits were chosen on
 HIT_IOU = 0.9  # what is not found is the outline's matter, not a gate's
 FALSE_SHARE = 0.05
 Picture = npt.NDArray[np.uint8]
@@ -43,11 +44,11 @@ class Seen(NamedTuple):
     ink: float = 0.0
     dark: float = 0.0
     refused: str = ""  # by the outline's own gates
-    preview_ms: float = 0.0
+    spent_ms: tuple[float, float, float] = (0.0, 0.0, 0.0)  # of a preview: the page's gates, `whole`, Canny
 
 
-def run(seed: int = frames.REPORTING_SEED) -> dict[str, dict[str, object]]:
-    """Return the figures; with the tuning seed they are those that the limits were chosen on."""
+def run(seed: int = REPORTING_SEED) -> dict[str, dict[str, object]]:
+    """Return the figures; with a tuning seed they are those that the limits were chosen on."""
     cv2.setNumThreads(1)
     seen = [look_at(frame) for frame in _frames(seed)]
     return {**_blur(seen, seed), **_glare(seen, seed), **_cut(seen, seed), **_blank(seen, seed), **_cost(seen)}
@@ -80,7 +81,7 @@ def look_at(frame: Frame) -> Seen:
         ink=quality.ink_percent(flat.picture),
         dark=100 * float((grey[20:-20, 20:-20] < 0.6 * np.median(grey)).mean()),
         refused=refused,
-        preview_ms=_preview_ms(picture, quad),
+        spent_ms=_preview_cost(picture, quad),
     )
 
 
@@ -171,8 +172,17 @@ def _dark(one: Seen) -> float:
 
 
 def _cost(seen: Sequence[Seen]) -> dict[str, dict[str, object]]:
-    middle = statistics.median(one.preview_ms for one in seen if one.is_hit)
-    return {"preview_cost": _figure("ms of processor time a frame", middle, "", "", "<= 2", middle <= 2)}
+    """Processor time, which other work on the machine inflates, and its ratio to a known cost, which it does not."""
+    spent = np.array([one.spent_ms for one in seen if one.is_hit])
+    page, whole, canny = np.median(spent, axis=0).tolist()
+    ratio, whole_ratio = np.median(spent[:, :2] / spent[:, 2:], axis=0).tolist()
+    peer = "cv2.Canny on the same frame of 960×540, in turn"
+    return {
+        "preview_cost": _figure("ms of processor time a frame", page, canny, peer, "<= 2", page <= 2),
+        "preview_ratio": _figure("times Canny", ratio, 1.0, peer),
+        "preview_whole_cost": _figure("ms of processor time a frame", whole, canny, peer),
+        "preview_whole_ratio": _figure("times Canny", whole_ratio, 1.0, peer),
+    }
 
 
 def _figure(
@@ -208,15 +218,32 @@ def _white_percent(page: Picture) -> float:
     return 100.0 * int(stats[1:, cv2.CC_STAT_AREA].max()) / bright.size if count > 1 else 0.0
 
 
-def _preview_ms(picture: Picture, quad: npt.NDArray[np.float64]) -> float:
-    """Return what the gates that the preview did not have cost on its frame: sharp, glare, blank."""
+def _preview_cost(picture: Picture, quad: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return what a preview of a still paper costs, ms: its light, glare, ink and sharpness; `whole`; Canny."""
     small = np.asarray(cv2.resize(picture, (960, 540), interpolation=cv2.INTER_AREA), np.uint8)
     half = (quad + 0.5) / 2 - 0.5
     wide, high = dewarp.mean_sides(half)
     scale = min(1.0, 520 / max(wide, high))
     page = dewarp.straighten(small, half, (max(8, int(wide * scale)), max(8, int(high * scale))))
+    limits = Limits()
+
+    def gates() -> None:
+        quality.judge_light(page, limits)
+        quality.judge_ink(page, limits.ink_percent)
+        quality.judge_preview_sharp(small, half)
+
+    def whole() -> None:
+        runs_out(small, half)
+
+    def canny() -> None:
+        cv2.Canny(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 60, 160)
+
+    spent = np.array([[_spent_ms(work) for work in (gates, whole, canny)] for _ in range(3)])
+    first, second, third = spent.min(axis=0).tolist()
+    return first, second, third
+
+
+def _spent_ms(work: Callable[[], None]) -> float:
     started = time.process_time()
-    quality.judge_preview_sharp(small, half)
-    quality.judge_ink(page, 0.1)
-    glare_percent(page)
+    work()
     return 1000 * (time.process_time() - started)

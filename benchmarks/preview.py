@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from benchmarks.main_thread import MainThread, gaps_ms, median, percentile
 if TYPE_CHECKING:
     from app.build import Kiosk
     from app.stage import Stage
+    from kiosk.session.session import Session
 
 SECONDS = 60.0
 ITEM = "SIM-MZ-0008"
@@ -31,16 +33,25 @@ PAPERS = ("register", "card", "text", "birth")
 LIES_S = 4.5  # a paper is laid, lies still long enough to be taken, and goes
 KEEP_PAGES = 3  # taken pages shown beside the preview; then the last one is taken back
 Figure = dict[str, object]
+Span = tuple[float, float]
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def run(seconds: float = SECONDS) -> dict[str, Figure]:
     """Return the figures. Raises: RuntimeError where the visit does not come to the scan screen."""
+    stills: list[Span] = []
     with MainThread() as thread:
-        _preview(thread, seconds)
+        eye_ms = _preview(thread, seconds, stills)
     calls = [took for calls in thread.calls.values() for took in calls]
     wall, cpu = [took.wall for took in calls], [took.cpu for took in calls]
     free = [took.less_queue for took in calls]
     gaps = gaps_ms(thread.frames)
+    live = [
+        gap
+        for gap, began, ended in zip(gaps, thread.frames, thread.frames[1:], strict=False)
+        if not any(began < over and ended > start for start, over in stills)
+    ]
+    spans = [1000 * (over - start) for start, over in stills]
     worst = sorted(((max(one.less_queue for one in took), name) for name, took in thread.calls.items()), reverse=True)[
         :4
     ]
@@ -56,6 +67,11 @@ def run(seconds: float = SECONDS) -> dict[str, Figure]:
         "frame_gap_p50": _figure(median(gaps), "ms", f"{len(thread.frames)} frames"),
         "frame_gap_p99": _figure(percentile(gaps, 0.99), "ms", f"{len(thread.frames)} frames"),
         "frame_gap_max": _figure(max(gaps, default=0.0), "ms", f"{len(thread.frames)} frames"),
+        "live_gap_p99": _figure(percentile(live, 0.99), "ms", f"{len(live)} gaps in which no still was taken"),
+        "live_gap_max": _figure(max(live, default=0.0), "ms", f"{len(live)} gaps in which no still was taken"),
+        "still_p50": _figure(median(spans), "ms", f"{len(spans)} stills, from asked for to the page"),
+        "still_max": _figure(max(spans, default=0.0), "ms", f"{len(spans)} stills, from asked for to the page"),
+        "eye_cpu": _figure(eye_ms, "ms of processor a second", "the eye's process, stills and all"),
     }
 
 
@@ -64,9 +80,10 @@ def _figure(value: float, unit: str, beside: str, goal: str = "", holds: bool = 
     return {"value": shown, "unit": unit, "ours": shown, "theirs": "", "peer": beside, "goal": goal, "holds": holds}
 
 
-def _preview(thread: MainThread, seconds: float) -> None:
+def _preview(thread: MainThread, seconds: float, stills: list[Span]) -> float:
+    """Play the visit; add when each still was taken, and return what the eye used, ms of processor a second."""
     from app.build import Kiosk, load_texts, prepare
-    from app.player import settle, until
+    from app.player import until
     from app.setting import enrol_if_blank, for_visit, load_setting, on_stage
     from app.stage import Stage
     from app.waking import LateFrames, waking_view
@@ -103,28 +120,60 @@ def _preview(thread: MainThread, seconds: float) -> None:
         until(lambda: all(lane.status.is_ready for lane in kiosk.lanes.values()), 60)
         _walk_to_desk(kiosk, stage)
         thread.watch(terminal.window)
-        over = threading.Event()
+        _note_stills(kiosk, stills)
+        used = _used_ms(eye.pid)
+        _lay_papers(thread, kiosk, stage, terminal.post, seconds)
+        return (_used_ms(eye.pid) - used) / seconds
 
-        def lay() -> None:
-            camera, number = stage.sims["camera"].control, 0
-            while not over.is_set():
-                camera.call("lay", kind=PAPERS[number % len(PAPERS)], seed=number)
-                over.wait(LIES_S)
-                camera.call("take")
-                over.wait(1.5)
-                number += 1
-                if len(kiosk.runner.session.pages) >= KEEP_PAGES:
-                    terminal.post(lambda: kiosk.runner.intent("retake"))
 
-        hand = threading.Thread(target=lay, name="hand", daemon=True)
-        hand.start()
-        thread.is_counting = True
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            settle(0.5)
-        thread.is_counting = False
-        over.set()
-        hand.join(30)
+def _lay_papers(
+    thread: MainThread, kiosk: Kiosk, stage: Stage, post: Callable[[Callable[[], None]], None], seconds: float
+) -> None:
+    """Lay papers down and take them away for so long, while the calls are counted."""
+    from app.player import settle
+
+    over = threading.Event()
+
+    def lay() -> None:
+        camera, number = stage.sims["camera"].control, 0
+        while not over.is_set():
+            camera.call("lay", kind=PAPERS[number % len(PAPERS)], seed=number)
+            over.wait(LIES_S)
+            camera.call("take")
+            over.wait(1.5)
+            number += 1
+            if len(kiosk.runner.session.pages) >= KEEP_PAGES:
+                post(lambda: kiosk.runner.intent("retake"))
+
+    hand = threading.Thread(target=lay, name="hand", daemon=True)
+    hand.start()
+    thread.is_counting = True
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        settle(0.5)
+    thread.is_counting = False
+    over.set()
+    hand.join(30)
+
+
+def _note_stills(kiosk: Kiosk, stills: list[Span]) -> None:
+    """Add to `stills` from when to when each was taken."""
+    asked: list[float] = []
+
+    def note(session: Session) -> None:
+        now = time.perf_counter()
+        if session.is_capturing and not asked:
+            asked.append(now)
+        elif asked and not session.is_capturing:
+            stills.append((asked.pop(), now))
+
+    kiosk.runner.listeners.append(note)
+
+
+def _used_ms(pid: int) -> float:
+    """Return the processor time a process has used, ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def _walk_to_desk(kiosk: Kiosk, stage: Stage) -> None:

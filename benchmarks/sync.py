@@ -75,18 +75,23 @@ def measure_upload(state: Path, announced: dict[str, str]) -> Figure:
 
 
 def measure_drain(state: Path, announced: dict[str, str]) -> Figure:
-    """A queue of forms drained by the loop, against the same PUTs from a bare client with one open connection."""
+    """A queue of forms drained by the loop, against the same PUTs from a bare client.
+
+    Both have a token and an open connection before the clock runs, and send one form at a time. Per form the bare
+    client writes the same JSON, sends it and reads the answer's; it keeps nothing, verifies nothing, gives no turns.
+    """
     ours: list[float] = []
     theirs: list[float] = []
     terminal = Terminal(state / "ours", announced)
     bare = Terminal(state / "theirs", announced)
-    bare.link.delivery.probe()
+    wire, token = BareClient(announced), bare.token()
+    terminal.link.delivery.probe()
     for at in range(FORMS // ROUND):
         for _ in range(ROUND):
             terminal.put()
             bare.put()
         items = bare.take_all()
-        sides = [(ours, terminal.drain), (theirs, lambda items=items: put_bare(bare.token(), items, announced))]
+        sides = [(ours, terminal.drain), (theirs, lambda items=items: wire.put_all(token, items))]
         for times, side in sides if at % 2 else reversed(sides):
             started = time.perf_counter()
             side()
@@ -94,23 +99,33 @@ def measure_drain(state: Path, announced: dict[str, str]) -> Figure:
         terminal.forget()
     terminal.close()
     bare.close()
+    wire.close()
     ratio = statistics.median(theirs) / statistics.median(ours)
     rates = (f"{ROUND / statistics.median(side):.0f}/s" for side in (ours, theirs))
-    return figure(ratio, *rates, f"a bare client, {FORMS} forms, one connection kept open", ">= 0.7")
+    return figure(ratio, *rates, f"a bare client, {FORMS} forms, one open connection each", ">= 0.7")
 
 
-def put_bare(token: str, items: list[Consignment], announced: dict[str, str]) -> None:
-    """Send everything with the standard library alone; what it needs was read beforehand."""
-    trust = ssl.create_default_context(cafile=announced["ca"])
-    connection = http.client.HTTPSConnection(announced["url"].removeprefix("https://"), context=trust, timeout=30)
-    for item in items:
-        wire = {"envelope": encode_wire(item.envelope), "manifest": to_base64url(item.manifest)}
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request("PUT", f"/v1/submissions/{item.sid}", json.dumps(wire).encode(), headers)
-        reply = connection.getresponse()
-        said = json.loads(reply.read())
-        assert reply.status == 201, said
-    connection.close()
+class BareClient:
+    """The standard library and one connection, opened beforehand."""
+
+    def __init__(self, announced: dict[str, str]) -> None:
+        trust = ssl.create_default_context(cafile=announced["ca"])
+        self._wire = http.client.HTTPSConnection(announced["url"].removeprefix("https://"), context=trust, timeout=30)
+        self._wire.connect()
+
+    def put_all(self, token: str, items: list[Consignment]) -> None:
+        """Send everything; what it needs was read beforehand."""
+        for item in items:
+            value = {"envelope": encode_wire(item.envelope), "manifest": to_base64url(item.manifest)}
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            self._wire.request("PUT", f"/v1/submissions/{item.sid}", json.dumps(value).encode(), headers)
+            reply = self._wire.getresponse()
+            said = json.loads(reply.read())
+            assert reply.status == 201, said
+
+    def close(self) -> None:
+        """Hang up."""
+        self._wire.close()
 
 
 class Terminal:

@@ -16,8 +16,9 @@ echo "Installing emvtool into $place (once for each lock file)"
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 rm -rf "$place"
-"$python" -m venv "$place"
-pip="$place/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes"
+"$python" -m venv --without-pip "$place"
+pip=".venv/bin/python -m pip --python $place/bin/python install --no-compile -qq --disable-pip-version-check --no-deps --require-hashes"
+# with the pip that is there: one of its own costs as much as all it installs
 # what comes as source alone is built with the lock's own setuptools, never with one looked up on the way
 awk '/^setuptools==/ { on = 1 } on { print } on && !/\\$/ { exit }' $lock | $pip -r /dev/stdin
 $pip --no-build-isolation -r $lock

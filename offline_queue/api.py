@@ -411,6 +411,10 @@ class Verifier(Protocol):
         """Return the receipt if signature and all four facts agree. Raises: AnswerFault."""
 
 
+def idle() -> None:
+    """Do nothing with a wait."""
+
+
 class Delivery(Protocol):
     """The wire to the platform. Never retries inside; raises the delivery errors of this module."""
 
@@ -421,8 +425,11 @@ class Delivery(Protocol):
         and after every acknowledged PATCH; its caller writes it down. Raises: delivery errors.
         """
 
-    def put(self, consignment: Consignment) -> Answer:
-        """PUT envelope and manifest; the commit point. Raises: delivery errors."""
+    def put(self, consignment: Consignment, meanwhile: Callable[[], None] = idle) -> Answer:
+        """PUT envelope and manifest; the commit point. Raises: delivery errors.
+
+        `meanwhile()` may be called while the answer, or a connection, is awaited: any number of times, in this thread.
+        """
 
     def status(self, sid: str) -> Answer:
         """Ask what the platform knows of `sid`; state `unknown` = send it. Raises: delivery errors."""

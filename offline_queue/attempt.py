@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from offline_queue.ahead import Ahead, Brought
 from offline_queue.api import (
     CODES,
     Action,
@@ -84,8 +85,7 @@ class Courier:
         self._rng = rng
         self._tell = tell
         self._must_yield = must_yield
-        self._next_turn = next_turn
-        self._leased: Consignment | None = None
+        self._ahead = Ahead(store, delivery, next_turn=next_turn, tell=tell, on_defect=self._defect)
         self._bad_receipts: dict[str, int] = {}
         self._estimate = LinkEstimate(store.note(LINK_BPS))
         self._state = State.READY  # of the submission in hand
@@ -97,9 +97,12 @@ class Courier:
         return self._plan.is_thin(self._estimate.bps)
 
     def take_leased(self) -> Consignment | None:
-        """Return the submission that was leased together with the last receipt; whoever takes it answers for it."""
-        leased, self._leased = self._leased, None
-        return leased
+        """Return the submission that was leased ahead; whoever takes it answers for it."""
+        return self._ahead.take_leased()
+
+    def write_receipt(self) -> None:
+        """Write down a receipt that waits for the next form to leave. Raises: DiskFull, StoreCorrupt; it is kept."""
+        self._ahead.write_receipt()
 
     def attempt(self, item: Consignment) -> None:
         """Deliver one claimed submission and write down how it went, whatever happens.
@@ -134,9 +137,7 @@ class Courier:
         except _UploadGone as error:
             self._release(item, Cause.WAITING, wait_s=self._pace.busy_s, status=error.status, code="upload_gone")
         except Exception as error:  # a blob that cannot be read, or a defect: this item waits, the rest goes on
-            code = error.code if isinstance(error, QueueError) else type(error).__name__
-            log.error("defect at %s: %s", item.sid, code)
-            self._release(item, Cause.DEFECT, self._jitter(item), is_counted=True, code=code)
+            self._defect(item, error)
 
     def ask_late(self, letter: Consignment) -> bool:
         """Ask about one dead letter: its receipt may have come late. Return whether to ask on about others."""
@@ -169,7 +170,7 @@ class Courier:
         for _ in range(PUT_ROUNDS):
             self._upload_all(item, needed)
             self._mark_sending(item)
-            answer = self._delivery.put(item)
+            answer = self._ahead.put(item)
             needed = self._missing(item, answer, ())
             if not needed:
                 break
@@ -178,7 +179,7 @@ class Courier:
     def _announce(self, item: Consignment) -> None:
         """PUT before the parts: the platform keeps it and says what it lacks. They go at its next turn."""
         self._mark_sending(item)
-        answer = self._delivery.put(item)
+        answer = self._ahead.put(item)
         if answer.state != "parts_missing":
             return self._take(item, answer)
         self._gate.answered()
@@ -214,14 +215,12 @@ class Courier:
             raise AnswerFault("no_receipt")
         device = self._store.device_id
         receipt = self._verifier.verify_receipt(signed, item.sid, device, item.seq, item.manifest_sha256)
-        is_late = self._state is State.DEAD
-        turn = None if is_late else self._next_turn()
-        if turn is None:
-            outcome = self._store.settle_delivered(item.sid, signed, receipt)
-        else:
-            outcome, self._leased = self._store.settle_and_claim(item.sid, signed, receipt, turn)
         self._bad_receipts.pop(item.sid, None)
-        self._tell(self._state, outcome, Cause.LATE_RECEIPT if is_late else Cause.RECEIPT)
+        if self._state is State.DEAD:
+            outcome = self._store.settle_delivered(item.sid, signed, receipt)
+            self._tell(State.DEAD, outcome, Cause.LATE_RECEIPT)
+        else:
+            self._ahead.accept(Brought(item, signed, receipt))
 
     def _ask_status(self, item: Consignment) -> Answer:
         try:
@@ -306,6 +305,11 @@ class Courier:
             self._release(item, Cause.UNREACHABLE, wait_s, status=error.status, code=code)
         else:
             self._release(item, Cause.UNREACHABLE, self._jitter(item), is_counted=True, status=error.status, code=code)
+
+    def _defect(self, item: Consignment, error: Exception) -> None:
+        code = error.code if isinstance(error, QueueError) else type(error).__name__
+        log.error("defect at %s: %s", item.sid, code)
+        self._release(item, Cause.DEFECT, self._jitter(item), is_counted=True, code=code)
 
     def _jitter(self, item: Consignment) -> float:
         return full_jitter(item.attempts, self._rng)

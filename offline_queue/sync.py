@@ -77,7 +77,7 @@ class SyncLoop:
             must_yield=self._must_yield,
             next_turn=self._next_turn,
         )
-        self._leased: Consignment | None = None  # together with the last receipt, and not yet begun
+        self._leased: Consignment | None = None  # ahead, and not yet begun
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._changed = threading.Condition()
@@ -151,8 +151,11 @@ class SyncLoop:
             self._store.release(self._held, Cause.RECOVERED)
             self._held = ""
         self._leased = self._courier.take_leased() or self._leased
+        if self._leased is None or self._next_turn() is None:
+            self._courier.write_receipt()
         wait_s, is_back = self._gate.wait_s()
-        if wait_s > 0 or is_back or self._is_urgent:
+        is_wanted = self._leased is not None and self._leased.sid == self._preferred
+        if wait_s > 0 or is_back or (self._is_urgent and not is_wanted):
             self._give_back()
         if is_back:
             self._store.hasten()
@@ -184,6 +187,7 @@ class SyncLoop:
 
     def _give_back(self) -> None:
         """Let go of what was leased and not begun. It was marked as sending: it counts as *may have been sent*."""
+        self._courier.write_receipt()
         if self._leased is not None:
             self._store.release(self._leased.sid, Cause.INTERRUPTED)
             self._leased = None

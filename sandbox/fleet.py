@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ class Pace:
     heartbeat_s: float = 60.0
     speedup: float = 1.0
     submissions_max: int = 1_000_000
-    probe_s: float = 0.0  # 0: terminals ask for the time only with their heartbeats
+    look_s: float = 5.0  # how often a terminal looks whether it still knows that it has a line; 0: never
+    quiet_s: float = (
+        30.0  # how long it goes by the last signed answer before it asks for the time; 0: it asks each time
+    )
     at_once: int = KIOSKS_MAX  # submissions under way in the whole fleet: beyond what is served, more is only a jam
 
 
@@ -82,9 +86,10 @@ class Fleet:
         beat_s = pace.heartbeat_s / pace.speedup
         submission_s = pace.day_hours * 3600 / max(pace.submissions_per_day, 1e-9) / pace.speedup
         beating = [asyncio.create_task(self._repeat(one.beat, beat_s, until)) for one in self._terminals]
-        if pace.probe_s:
-            probe_s = pace.probe_s / pace.speedup
-            beating += [asyncio.create_task(self._repeat(one.probe, probe_s, until)) for one in self._terminals]
+        if pace.look_s:
+            look_s, quiet_s = pace.look_s / pace.speedup, pace.quiet_s / pace.speedup
+            looks = [partial(one.look, quiet_s) for one in self._terminals]
+            beating += [asyncio.create_task(self._repeat(look, look_s, until)) for look in looks]
         gate = asyncio.Semaphore(pace.at_once)
         handing = [asyncio.create_task(self._submit(one, submission_s, until, load, gate)) for one in self._terminals]
         _, late = await asyncio.wait(handing, timeout=pace.minutes * 60 + LAST_S)
@@ -210,7 +215,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(list(arguments))
     pace = Pace(
         options.minutes, options.submissions_per_day, options.day_hours, options.heartbeat_s, options.speedup,
-        options.submissions_max, options.probe_s, options.at_once,
+        options.submissions_max, options.look_s, options.quiet_s, options.at_once,
     )  # fmt: skip
     load = make_load(options.parts, options.part_kb, options.repeat)
     try:
@@ -256,7 +261,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--heartbeat-s", type=number(0.1, 86_400), default=60.0)
     parser.add_argument(
-        "--probe-s", type=number(0, 86_400), default=0.0, help="each terminal asks for the time so often; 0: never"
+        "--look-s", type=number(0, 86_400), default=5.0, help="how often each sees to its line; 0: never"
+    )
+    parser.add_argument(
+        "--quiet-s", type=number(0, 86_400), default=30.0, help="without a signed answer, before it asks the time"
     )
     parser.add_argument(
         "--speedup", type=number(0.001, 1_000_000), default=1.0, help="heartbeats and submissions so much more often"

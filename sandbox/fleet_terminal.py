@@ -88,6 +88,7 @@ class Terminal:
         self._serial = ""
         self._seq = 0
         self._beat_n = 0
+        self._heard_at = 0.0  # when the platform's signature was last seen
 
     def hurry(self, speedup: float) -> None:
         """Let tokens age so much faster, as the rest of the day does."""
@@ -175,13 +176,17 @@ class Terminal:
             return self._send("POST", "/v1/heartbeat", wire, is_known=True)
 
         await self._settle("heartbeat", 200, once)
+        self._heard_at = time.monotonic()
         self._tally.beats += 1
         self._tally.beat_s.append(time.perf_counter() - begun)
 
-    async def probe(self) -> None:
-        """Ask for the signed time, as a terminal does to know whether it has a line. Raises: GaveUp."""
+    async def look(self, quiet_s: float) -> None:
+        """Ask for the signed time, as a terminal does that has heard nothing for a while. Raises: GaveUp."""
+        if time.monotonic() - self._heard_at < quiet_s:
+            return
         path = f"/v1/time?nonce={secrets.token_hex(16)}"
         await self._settle("time", 200, lambda: self._line.ask("GET", path, {}))
+        self._heard_at = time.monotonic()
         self._tally.probes += 1
 
     async def submit(self, load: Load) -> None:
@@ -196,6 +201,7 @@ class Terminal:
         body = {"envelope": wire, "manifest": encode_b64url(manifest)}
         receipt = await self._put(sid, body)
         self._check(receipt, envelope)
+        self._heard_at = time.monotonic()
         self._tally.submissions += 1
         self._tally.submission_s.append(time.perf_counter() - begun)
         if self._rng.random() < load.repeat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from pathlib import Path
@@ -17,6 +18,7 @@ os.environ.setdefault("QT_QUICK_BACKEND", "software")
 HERE = Path(__file__).parent
 AREAS = (
     "queue",
+    "queue_rig",
     "platform",
     "postgres",
     "s3",
@@ -44,7 +46,7 @@ UNMEASURED = (  # whole processes and screens: coverage asks what the direct tes
     # and what is not of the measured packages. Nothing that is the first to load a driver: its lines would be missed
     *("contract/test_platform_document", "unit/test_pinyin", "unit/test_sandbox_", "unit/test_console_"),
 )
-pytest_plugins = ["tests.skips", *(f"tests.fixtures.{area}" for area in AREAS)]
+pytest_plugins = ["tests.skips", "tests.counts", *(f"tests.fixtures.{area}" for area in AREAS)]
 
 
 class _Warnings(logging.Handler):
@@ -85,6 +87,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(HERE).as_posix().startswith(UNMEASURED):
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Import and collect without looking for garbage: nearly all of it stays, in every worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -107,6 +107,7 @@ class Terminal:
         self._keyboard = Keyboard(pinyin_path)
         self._dock = DockBridge(dock)
         self._eye = Eye(frames)
+        self._pages = Pages(page_jpeg)
         self._timers: dict[int, QTimer] = {}
         self._numbers = itertools.count()
         self._connect_keyboard()
@@ -114,7 +115,7 @@ class Terminal:
         for name, provider in (
             ("icon", Icons()),
             ("eye", self._eye),
-            ("page", Pages(page_jpeg)),
+            ("page", self._pages),
             ("code", Codes()),
         ):
             self._engine.addImageProvider(name, provider)
@@ -150,6 +151,8 @@ class Terminal:
         if view.screen == "attract" and self._bridge.view.screen != "attract":
             self._app.clipboard().clear()
         self._bridge.show(view)
+        if view.screen == "attract":
+            self._pages.forget()
         if view.screen == "scan" and view.scan.is_live:
             if not self._eye_timer.isActive():
                 self._eye_timer.start()
@@ -230,3 +233,4 @@ class Terminal:
         self.first_frame_ms = (time.monotonic() - self._started) * 1000
         self.window.frameSwapped.disconnect(self._note_first_frame)
         log.info("first frame")  # benchmarks/start.py times a terminal by this line
+        self._pages.warm()

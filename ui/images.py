@@ -142,18 +142,39 @@ class Eye(QQuickImageProvider):
 
 
 class Pages(QQuickImageProvider):
-    """`image://page/<material>/<index>`: a page just taken, as a thumbnail."""
+    """`image://page/<material>/<index>`: a page just taken, as a thumbnail; decoded once, forgotten with the visit."""
 
     def __init__(self, page_jpeg: Callable[[str], bytes | None]) -> None:
         super().__init__(QQuickImageProvider.ImageType.Image)
         self._page_jpeg = page_jpeg
+        self._decoded: dict[str, tuple[bytes, QSize, QImage]] = {}
         QImageReader.setAllocationLimit(DECODE_LIMIT_MB)
+
+    def warm(self) -> None:
+        """Load what decodes a page: the first one in a visit would wait 10 ms for it."""
+        buffer = QBuffer()
+        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+        _grey().save(buffer, "JPEG")
+        self._decode(bytes(buffer.data().data()), QSize())
+
+    def forget(self) -> None:
+        """Keep no picture: the visit is over."""
+        self._decoded = {}
 
     def requestImage(self, id_: str, size: QSize, requested: QSize) -> QImage:  # noqa: N802  Qt's name
         """Return the page, decoded no larger than it is shown."""
         jpeg = self._page_jpeg(unquote(id_))
         if not jpeg:
+            self._decoded.pop(id_, None)
             return _grey()
+        known = self._decoded.get(id_)
+        if known is not None and known[0] is jpeg and known[1] == requested:  # a page taken anew is other bytes
+            return known[2]
+        image = self._decode(jpeg, requested)
+        self._decoded[id_] = (jpeg, QSize(requested), image)
+        return image
+
+    def _decode(self, jpeg: bytes, requested: QSize) -> QImage:
         buffer = QBuffer()
         buffer.setData(QByteArray(jpeg))
         buffer.open(QIODevice.OpenModeFlag.ReadOnly)

@@ -70,6 +70,7 @@ class Page(msgspec.Struct, frozen=True):
     pdf: Private[bytes] = Private(b"")
     looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
     codes: tuple[Code, ...] = ()  # what stands on it in code, read where the material may have one
+    thumbnail: Private[bytes] = Private(b"")  # a small JPEG for a list of pages, empty where none was made
 
     @property
     def stored(self) -> Private[bytes]:

@@ -52,6 +52,7 @@ SLOT_BYTES = 960 * 540 * 3
 START_S = 20.0  # importing cv2 on a busy, cold machine
 LOOK_S = 5.0  # a frame takes 0.05; on a machine busy with everything else a hundred times that
 TAKE_S = 20.0
+THUMBNAIL_PX = 320  # long side; the screen shows 288 at most, and decodes it in under a millisecond
 MOST_SEEN = 64  # pages of a visit that a further one is compared with
 STALE_S = 2.0  # a picture older than that is not what the camera sees: nothing is shown, and nobody's page stays
 _ROOT = Path(__file__).resolve().parents[2]
@@ -178,7 +179,9 @@ class Eye:
             others = {key: mark for key, mark in self._marks.items() if key != (material, index)}
             others = dict(list(others.items())[-MOST_SEEN:])
             seen, is_coded = tuple(others.values()), material in self.coded
-            request = TakeRequest(self.limits, accepts, keep, seen=seen, reads_codes=is_coded)
+            request = TakeRequest(
+                self.limits, accepts, keep, seen=seen, reads_codes=is_coded, thumbnail_px=THUMBNAIL_PX
+            )
             examined = self._examine(still, request, deadline)
             if visit != self._visit:
                 raise Cancelled("forgotten")
@@ -355,9 +358,10 @@ def worker_environment() -> dict[str, str]:
 
 def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
     """Return the page an answer tells of. Raises: HardwareFault where it is none."""
-    at = answer.picture_bytes or len(output)
-    picture, pdf = output[:at], output[at:]
-    if not (picture.startswith(b"\xff\xd8\xff") and picture.endswith(b"\xff\xd9")):
+    end = len(output) - answer.thumbnail_bytes
+    at = answer.picture_bytes or end
+    picture, pdf, thumbnail = output[:at], output[at:end], output[end:]
+    if not _is_jpeg(picture) or (thumbnail and not _is_jpeg(thumbnail)):
         raise HardwareFault("eye_answer", "a page that is no JPEG")
     if pdf and not (pdf.startswith(b"%PDF-") and pdf.endswith(b"%%EOF\n")):
         raise HardwareFault("eye_answer", "a page that is no PDF")
@@ -373,7 +377,12 @@ def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
         sha256=hashlib.sha256(pdf or picture).hexdigest(),
         is_kept_despite=answer.is_kept_despite,
         codes=_codes(answer.codes),
+        thumbnail=Private(thumbnail),
     )
+
+
+def _is_jpeg(data: bytes) -> bool:
+    return data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")
 
 
 def _codes(found: tuple[FoundCode, ...]) -> tuple[Code, ...]:

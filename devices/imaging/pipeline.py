@@ -14,13 +14,22 @@ from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header
 from devices.imaging.direction import find_direction
-from devices.imaging.fields import Picture, shrink, shrink_factor
+from devices.imaging.fields import Picture, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
 from devices.imaging.quads import clockwise
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
-from devices.imaging.values import FoundCode, Limits, LookAnswer, LookRequest, Outline, TakeAnswer, TakeRequest
+from devices.imaging.unchanged import blocks_of, looked_at, reusable
+from devices.imaging.values import (
+    FoundCode,
+    Limits,
+    LookAnswer,
+    LookRequest,
+    Outline,
+    TakeAnswer,
+    TakeRequest,
+)
 
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
@@ -40,14 +49,8 @@ def look(data: bytes, request: LookRequest) -> tuple[LookAnswer, bytes]:
     height, width = frame.shape[:2]
     factor = shrink_factor(width, height)
     shrunk = shrink(frame, factor)
-    outline = find_outline(frame, small=shrunk)
-    if outline is not None:  # 3 ms that end the jitter of the coarse grid: a dark page would never count as still
-        outline = refine_outline(frame, outline, factor)
-    quad = None if outline is None else np.array(outline.corners)
-    small = track.small_frame(frame)
-    moved = track.moved_percent(request.track.small, small, quad, width, height)
-    gate, mark = _preview_gate(frame, shrunk, outline, moved, request)
-    sight = track.Sight(outline, gate, small, moved, mark)
+    sight = _see(frame, shrunk, request)
+    outline = sight.outline
     state, shown, is_ready = track.follow(request.track, sight, request.limits, float(np.hypot(width, height)))
     answer = LookAnswer(
         width_px=width,
@@ -60,6 +63,28 @@ def look(data: bytes, request: LookRequest) -> tuple[LookAnswer, bytes]:
         track=state,
     )
     return answer, bytes(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).tobytes())
+
+
+def _see(frame: Picture, shrunk: Picture, request: LookRequest) -> track.Sight:
+    """Return what a frame shows (`shrunk`: for the outline search), searched where it was not seen before."""
+    height, width = frame.shape[:2]
+    blocks = blocks_of(shrunk)
+    known = reusable(request.track, blocks, request.accepts, request.limits)
+    if known is None:
+        outline = find_outline(frame, small=shrunk)
+        if outline is not None:  # 3 ms that end the jitter of the coarse grid: a dark page would never count as still
+            outline = refine_outline(frame, outline, shrink_factor(width, height))
+    else:
+        outline = known.outline
+    quad = None if outline is None else np.array(outline.corners)
+    small = track.small_frame(shrunk)
+    moved = track.moved_percent(request.track.small, small, quad, width, height)
+    if known is None:
+        gate, mark = _preview_gate(frame, shrunk, outline, moved, request)
+        known = looked_at(request.track.looked, blocks, request.accepts, (outline, gate, mark))
+    else:
+        known = msgspec.structs.replace(known, reused_frames=known.reused_frames + 1)
+    return track.Sight(outline, known.gate, small, moved, known.fingerprint, known)
 
 
 def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
@@ -114,6 +139,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             page, capture, request.quality, is_paper=is_paper, as_pdf=request.as_pdf
         )
         watch.lap("encode")
+    thumbnail = b""
+    if body and request.thumbnail_px:
+        thumbnail = output.encode_jpeg(fit_long(page, request.thumbnail_px), max(1, flat.dpi // 8))
     answer = TakeAnswer(
         width_px=header.width_px,
         height_px=header.height_px,
@@ -132,8 +160,9 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         codes=found,
         picture_bytes=picture_bytes,
         side=seen.side.value,
+        thumbnail_bytes=len(thumbnail),
     )
-    return answer, body
+    return answer, body + thumbnail
 
 
 def _turn(flat: dewarp.Flat) -> int:

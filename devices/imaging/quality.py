@@ -16,7 +16,12 @@ from devices.imaging.values import GATES, Limits, Outline
 
 PREVIEW_SHARP = 0.36  # of a preview 960 px wide: blurred by 1.4 of its px; a sharp card with round corners has 0.43
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
-INK_PX = 920  # long side of what is inside the margin, where ink is looked for
+INK_PX = 1000  # long side on which ink is looked for
+INK_STEP = 24  # levels between ink and what is around it: faint print out of focus has no more
+INK_REACH = 51  # px around it
+DARK_PAPER = 110  # below it writing may be lighter than its paper
+RIM_PX = 2
+FINGER_SHARE = 0.2  # of the page's short side
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 
 
@@ -44,8 +49,9 @@ def judge_outline(outline: Outline | None, frame: Picture, limits: Limits) -> tu
 
 
 def edge_margin(corners: Corners, width_px: int, height_px: int) -> float:
-    """Return how far the nearest corner is from the frame's edge, as a share of that side."""
-    return min(min(x / width_px, 1 - x / width_px, y / height_px, 1 - y / height_px) for x, y in corners)
+    """Return how far the nearest corner is from the frame's edge, as a share of the frame's long side: a millimetre
+    of desk is as many px across as down."""
+    return min(min(x, width_px - x, y, height_px - y) for x, y in corners) / max(width_px, height_px)
 
 
 def judge_page(flat: Flat, accepts: str, limits: Limits) -> tuple[Verdict, ...]:
@@ -84,8 +90,7 @@ def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
 
 def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     """Return the verdicts dark, bright and glare of a page (h×w×3 BGR)."""
-    v = lightest(page)
-    middle = float(np.median(v[::4, ::4]))
+    middle = float(np.median(lightest(np.ascontiguousarray(page[::4, ::4]))))
     shine = glare_percent(page)
     return (
         Verdict("dark", middle, limits.dark_v, middle >= limits.dark_v),
@@ -101,15 +106,38 @@ def judge_ink(page: Picture, least_percent: float) -> Verdict:
 
 
 def ink_percent(page: Picture) -> float:
-    """Return the share of ink inside a 4 % margin, in percent: clearly darker than its surroundings."""
-    h, w = page.shape[:2]
-    part = page[int(0.04 * h) : h - int(0.04 * h), int(0.04 * w) : w - int(0.04 * w)]
-    if part.size == 0:
-        return 0.0
-    small = fit_long(part, INK_PX)
-    ink = darkest(small)  # red ink is dark in green and blue
-    around = cv2.blur(ink, (51, 51), borderType=cv2.BORDER_REFLECT)
-    return 100.0 * cv2.countNonZero(cv2.inRange(cv2.subtract(around, ink), 29, 255)) / int(ink.size)
+    """Return the share of ink inside a 4 % margin, in percent: clearly darker than its surroundings, or on a dark
+    paper lighter. What lies across the page's edge is a hand or a shadow, and no ink."""
+    small = fit_long(page, INK_PX)
+    height, width = small.shape[:2]
+    tone = darkest(small)  # red ink is dark in green and blue
+    around = cv2.blur(tone, (INK_REACH, INK_REACH), borderType=cv2.BORDER_REFLECT)
+    ink = cv2.inRange(cv2.subtract(around, tone), INK_STEP, 255)
+    is_dark = cv2.inRange(around, 0, DARK_PAPER)
+    if cv2.countNonZero(is_dark):
+        light = cv2.inRange(cv2.subtract(tone, around), INK_STEP, 255)
+        ink = cv2.bitwise_or(ink, cv2.bitwise_and(light, is_dark))
+    top, left = int(0.04 * height), int(0.04 * width)
+    inside = _without_intruders(np.asarray(ink, np.uint8))[top : height - top, left : width - left]
+    return 100.0 * cv2.countNonZero(inside) / max(1, int(inside.size))
+
+
+def _without_intruders(ink: Picture) -> Picture:
+    """Return the ink (h×w, 0 or 255) without what is joined to the page's edge and no further in than a finger."""
+    rim = ink.copy()
+    rim[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX] = 0
+    if not cv2.countNonZero(rim):
+        return ink
+    height, width = ink.shape
+    bridge = 1 + 2 * round(max(height, width) / 500)  # two fingers are one, and a finger and its shadow
+    joined = cv2.dilate(ink, np.ones((bridge, bridge), np.uint8))[::2, ::2]
+    count, labels = cv2.connectedComponents(np.ascontiguousarray(joined))
+    is_kept = np.full(count, 255, np.uint8)
+    is_kept[labels[cv2.dilate(rim, np.ones((2, 2), np.uint8))[::2, ::2] > 0]] = 0
+    kept = cv2.resize(is_kept[labels], (width, height), interpolation=cv2.INTER_NEAREST)
+    reach = int(FINGER_SHARE * min(height, width))
+    kept[reach : height - reach, reach : width - reach] = 255
+    return np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
 
 
 def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:

@@ -13,7 +13,7 @@ Quad = npt.NDArray[np.float64]
 
 SEGMENTS = 8  # of a side, each judged alone: a finger, a curl or a shadow spoils one of them
 MOST_ROWS = 40  # profiles of a segment that are averaged
-PREVIEW_ROWS = 12
+PREVIEW_ROWS = 8
 REACH_PX = 10.0  # of a profile to both sides of the edge
 STEP_PX = 0.5
 OFF_PX = 3.0  # how far the outline may be beside the edge
@@ -64,34 +64,42 @@ def edge_blur(frame: Picture, quad: Quad, rows: int = MOST_ROWS) -> float:
 
     Source: the slanted-edge method (ISO 12233), by the slopes after two blurs instead of a whole transfer function.
     """
-    axes: list[list[float]] = [[], []]
-    for number in range(4):
-        axes[number % 2] += segment_ratios(frame, quad[number], quad[(number + 1) % 4], rows)
+    ratios = segment_ratios(frame, quad, rows)
+    axes = [ratios[0] + ratios[2], ratios[1] + ratios[3]]
     if min(len(one) for one in axes) < LEAST_SEGMENTS:
         return UNSEEN
     return max(blur_of(float(np.median(one))) for one in axes)
 
 
-def segment_ratios(frame: Picture, start: Quad, stop: Quad, most_rows: int = MOST_ROWS) -> list[float]:
-    """Return the score of every segment of one side that has an edge to speak of."""
-    along = stop - start
-    length = float(np.hypot(*along))
-    if length < 8 * SEGMENTS:
-        return []
-    normal = np.array([-along[1], along[0]]) / length
-    rows = int(np.clip(length * 0.8 / SEGMENTS, 8, most_rows))
+def segment_ratios(frame: Picture, quad: Quad, most_rows: int = MOST_ROWS) -> list[list[float]]:
+    """Return the scores of each side's segments that have an edge to speak of. All sides are seen at once."""
+    ends = np.roll(quad, -1, 0)
+    along = ends - quad
+    lengths = np.hypot(along[:, 0], along[:, 1])
+    sides = np.flatnonzero(lengths >= 8 * SEGMENTS)
+    found: list[list[float]] = [[], [], [], []]
+    if not len(sides):
+        return found
+    along, lengths = along[sides], lengths[sides, None]
+    normal = np.stack([-along[:, 1], along[:, 0]], 1) / lengths
+    rows = int(np.clip(lengths.max() * 0.8 / SEGMENTS, 8, most_rows))
     at = (np.arange(SEGMENTS * rows) + 0.5) / (SEGMENTS * rows) * 0.8 + 0.1
     offsets = np.arange(-REACH_PX, REACH_PX + STEP_PX / 2, STEP_PX)
-    points = start + at[:, None] * along
-    x = (points[:, :1] + offsets * normal[0]).astype(np.float32)
-    y = (points[:, 1:] + offsets * normal[1]).astype(np.float32)
+    points = quad[sides, None] + at[:, None] * along[:, None]  # sides × rows × 2
+    x, y = (
+        (points[:, :, axis, None] + offsets * normal[:, None, axis, None]).astype(np.float32).reshape(-1, len(offsets))
+        for axis in (0, 1)
+    )
     profiles = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    means = profiles.reshape(SEGMENTS, rows, len(offsets), 3).mean(axis=1, dtype=np.float32)
-    return _ratios(means)
+    profiles = profiles.reshape(len(sides) * SEGMENTS, rows, len(offsets) * 3).astype(np.float32)
+    means = (np.full((1, rows), 1 / rows, np.float32) @ profiles).reshape(-1, len(offsets), 3)
+    for number, ratio in _ratios(means):
+        found[sides[number // SEGMENTS]].append(ratio)
+    return found
 
 
-def _ratios(profiles: Floats) -> list[float]:
-    """Return the scores of mean profiles (m×n×3), each of its channel with the largest step; none without an edge."""
+def _ratios(profiles: Floats) -> list[tuple[int, float]]:
+    """Return number and score of the mean profiles (m×n×3) that have an edge, by the channel with the largest step."""
     count, length, _ = profiles.shape
     columns = np.ascontiguousarray(profiles.transpose(1, 0, 2).reshape(length, count * 3))
     fine, coarse = (cv2.GaussianBlur(columns, (1, 0), 0.01, sigmaY=width / STEP_PX) for width in (FINE_PX, COARSE_PX))
@@ -108,7 +116,7 @@ def _ratios(profiles: Floats) -> list[float]:
     height = soft[where, each]
     peak = np.where(apart <= 3, slope, 0).max(axis=0)
     is_edge = (height >= np.maximum(LEAST_STEP * noise, 0.2)) & (peak > 0)
-    return [float(1 - h / p) for h, p, ok in zip(height, peak, is_edge, strict=True) if ok]
+    return [(int(at), float(1 - height[at] / peak[at])) for at in np.flatnonzero(is_edge)]
 
 
 def ink_ratio(page: Picture) -> float:

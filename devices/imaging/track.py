@@ -11,7 +11,7 @@ import numpy.typing as npt
 from devices.api import Corners
 from devices.imaging.quads import overlap
 from devices.imaging.sameness import is_same_page
-from devices.imaging.values import Limits, Outline, Stage, Track
+from devices.imaging.values import Limits, Looked, Outline, Stage, Track
 
 ALPHA = 0.4  # exponential mean of the corners
 RESTART_IOU = 0.8  # below it the paper is another one, or was moved
@@ -35,13 +35,14 @@ class Sight(NamedTuple):
     small: bytes
     moved_percent: float
     fingerprint: bytes
+    looked: Looked | None = None
 
 
 def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tuple[Track, str, bool]:
     """Return the next state, the gate that speaks and whether capture may fire.
 
     Beside the gates: "" good, "taken" done already, "again" it looks like the page taken last, "unclear" something
-    lies there whose edges are not seen.
+    lies there whose edges are not seen, "several" another paper certainly lies beside it.
     """
     corners, past, stable = _steady(track, sight.outline, limits, diagonal_px)
     missed = track.missed_frames + 1 if sight.outline is None else 0
@@ -56,6 +57,8 @@ def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tu
         gate = "unclear"
     elif (gate == "" or gate in ON_STILL_PAGES) and not is_still:
         gate = "still"
+    elif (gate == "" or gate in ON_STILL_PAGES) and sight.outline is not None and sight.outline.others:
+        gate = "several"  # which of them is judged is not known to the person
     is_same = bool(taken) and sight.outline is not None and is_same_page(taken, sight.fingerprint)
     after = _after_capture(track, taken, is_same, corners if is_still else None, diagonal_px)
     if is_same and is_still:
@@ -75,6 +78,7 @@ def follow(track: Track, sight: Sight, limits: Limits, diagonal_px: float) -> tu
         stage=_stage(gate),
         shown=shown,
         shown_frames=shown_frames,
+        looked=sight.looked,
     )
     return state, shown, gate == ""
 

@@ -60,6 +60,18 @@ class Outline(msgspec.Struct, frozen=True):
     others: int = 0
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """The frame that was searched last, and what was found: equal frames need not be searched (unchanged.py)."""
+
+    blocks: bytes  # the frame in blocks, BGR, about 120 across: no character can be read
+    accepts: str
+    outline: Outline | None
+    gate: str
+    fingerprint: bytes
+    empty_looks: int = 0  # in a row before it that found nothing in the same picture
+    reused_frames: int = 0  # since then that were not searched
+
+
 class Track(msgspec.Struct, frozen=True):
     """What one preview frame leaves for the next. Starts empty; nothing in it can be read as a text."""
 
@@ -76,6 +88,7 @@ class Track(msgspec.Struct, frozen=True):
     stage: Stage = "empty"
     shown: str = "page"  # the gate that speaks
     shown_frames: int = 8  # since when, in frames: no sentence flickers
+    looked: Looked | None = None
 
 
 def remember(track: Track, fingerprint: bytes) -> Track:
@@ -120,6 +133,7 @@ class TakeRequest(msgspec.Struct, frozen=True, tag="take"):
     as_pdf: bool = False
     seen: tuple[bytes, ...] = ()  # fingerprints of the visit's other pages
     reads_codes: bool = False
+    thumbnail_px: int = 0  # long side of the small picture that is wanted beside the page, 0 for none
 
 
 class SheetRequest(msgspec.Struct, frozen=True, tag="sheet"):
@@ -176,6 +190,7 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     codes: tuple[FoundCode, ...] = ()  # corners in px of the page
     picture_bytes: int = 0
     side: str = ""  # front or back of a resident ID card, "" for any other paper
+    thumbnail_bytes: int = 0  # so many bytes at the end of what follows are a small JPEG of the page
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

@@ -181,7 +181,8 @@ def _fetch(client: AuthorisedClient, path: str, etag: str) -> tuple[dict[str, An
     check(reply, wire.clock, 200, *((304,) if etag else ()))
     if reply.status == 304:
         return None, etag
-    return decode_json(reply.body), reply.headers.get("etag", "")
+    fresh = reply.headers.get("etag", "")
+    return decode_json(reply.body), fresh if fresh.isprintable() else ""  # it goes back as a header of ours
 
 
 def _decode_files(listed: Any) -> tuple[CatalogueFile, ...]:

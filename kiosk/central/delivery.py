@@ -6,6 +6,7 @@ queue does. Nothing here decides that a thing is delivered: the sync loop verifi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ from offline_queue.api import (
     PartUpload,
     Refused,
     SignedObject,
+    idle,
 )
 
 PUT_LIMIT = 1024 * 1024  # §9.1
@@ -53,7 +55,7 @@ class PlatformDelivery:
         """Bring one sealed part to the platform, resuming where it stands. Raises: delivery errors."""
         self._uploads.upload(sid, part, progress)
 
-    def put(self, consignment: Consignment) -> Answer:
+    def put(self, consignment: Consignment, meanwhile: Callable[[], None] = idle) -> Answer:
         """PUT envelope and manifest; the commit point. Raises: delivery errors."""
         body = msgspec.json.encode(
             {"envelope": encode_wire(consignment.envelope), "manifest": to_base64url(consignment.manifest)}
@@ -61,7 +63,7 @@ class PlatformDelivery:
         if len(body) > PUT_LIMIT:
             raise Refused("too_large")
         headers = {"Content-Type": "application/json", "Idempotency-Key": consignment.sid}
-        reply = self._client.send("PUT", self._submission(consignment.sid), headers, body)
+        reply = self._client.send("PUT", self._submission(consignment.sid), headers, body, meanwhile=meanwhile)
         if reply.status == 409 and not is_portal(reply):
             raise Busy(
                 problem_code(reply) or "in_progress", retry_after_s(reply, self._clock, CONFLICT_WAIT_S), reply.status

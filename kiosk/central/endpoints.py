@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections.abc import Callable
 
 import msgspec
 
@@ -22,7 +23,7 @@ from kiosk.central.client import PlatformClient
 from kiosk.central.now import ask_time
 from kiosk.central.token import AuthorisedClient
 from kiosk.trust.time import TrustedTime
-from offline_queue.api import AnswerFault, Busy, PauseReason, QueueError, Unreachable
+from offline_queue.api import AnswerFault, Busy, PauseReason, QueueError, Unreachable, idle
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class Endpoints(AuthorisedClient):
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
         limit: int = JSON_LIMIT,
+        *,
+        meanwhile: Callable[[], None] = idle,
     ) -> Reply:
         """Return the answer to one authorised request at the address that `url` belongs to.
 
@@ -84,7 +87,7 @@ class Endpoints(AuthorisedClient):
         """
         way = self._way_of(url)
         try:
-            reply = way.client.send(method, url, headers, body, limit)
+            reply = way.client.send(method, url, headers, body, limit, meanwhile=meanwhile)
         except Busy as error:
             self._let_rest(way, error.retry_after_s)
             raise

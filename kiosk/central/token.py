@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from kiosk.central.answers import JSON_LIMIT, Reply, check, decode_json, is_portal, problem_code
@@ -17,7 +18,7 @@ from kiosk.trust.identity import DeviceSigner
 from kiosk.trust.ring import is_integer
 from kiosk.trust.signed import encode_canonical, to_base64url
 from kiosk.trust.time import TrustedTime
-from offline_queue.api import AnswerFault, Unauthorised
+from offline_queue.api import AnswerFault, Unauthorised, idle
 
 ASSERTION_LIFE_S = 60  # §9.2: life ≤ 60 s
 MARGIN_S = 30  # a token is renewed before the longest request could outlive it
@@ -105,6 +106,8 @@ class AuthorisedClient:
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
         limit: int = JSON_LIMIT,
+        *,
+        meanwhile: Callable[[], None] = idle,
     ) -> Reply:
         """Return the answer to one authorised request.
 
@@ -113,7 +116,7 @@ class AuthorisedClient:
 
         def once(token: str) -> Reply:
             carried = {**(headers or {}), "Authorization": f"Bearer {token}"}
-            return self._client.exchange(method, url, carried, body, limit)
+            return self._client.exchange(method, url, carried, body, limit, meanwhile=meanwhile)
 
         token = self._tokens.bearer()
         reply = once(token)

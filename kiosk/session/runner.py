@@ -106,10 +106,10 @@ class SessionRunner:
         self.dispatch(evt.Intent(name, Private(value), at_wall_s=wall, fresh_id=uuid7(wall)))
 
     def page_jpeg(self, key: str) -> bytes | None:
-        """Return the picture `material/index` of this visit, or None."""
+        """Return the picture `material/index` of this visit, the small one where there is one, or None."""
         for page in self.session.pages:
             if f"{page.material}/{page.index}" == key:
-                return page.jpeg.reveal()
+                return page.thumbnail.reveal() or page.jpeg.reveal()
         return None
 
     def device_changed(self, status: Status) -> None:

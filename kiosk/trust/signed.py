@@ -9,10 +9,14 @@ import base64
 import binascii
 import json
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from kiosk.station.errors import KioskError
 from offline_queue.api import SignedObject
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 SIGNATURE_BYTES = 64  # r‖s of P-256; DER is refused on the wire
 OBJECT_LIMIT = 8 * 1024 * 1024  # a bundle, security.md §8; other objects are capped by the client before
@@ -125,8 +129,8 @@ def verify(signed: SignedObject, purpose: Purpose, spki: bytes) -> dict[str, Any
 def verify_signature(message: bytes, signature: bytes, spki: bytes) -> None:
     """Return if the 64-byte signature covers the message. Raises: TrustFault."""
     # late: 160 ms of import that the first frame does not pay
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, utils
 
     if len(signature) != SIGNATURE_BYTES:
@@ -134,16 +138,27 @@ def verify_signature(message: bytes, signature: bytes, spki: bytes) -> None:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < ORDER and 0 < s < ORDER):
         raise TrustFault
+    key = _load_key(spki)
+    try:
+        key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as fault:
+        raise TrustFault from fault
+
+
+@lru_cache(maxsize=64)
+def _load_key(spki: bytes) -> EllipticCurvePublicKey:
+    """Return the P-256 key of DER bytes; the platform's few keys are loaded once. Raises: TrustFault."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     try:
         key = serialization.load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as fault:
         raise TrustFault from fault
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise TrustFault
-    try:
-        key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature as fault:
-        raise TrustFault from fault
+    return key
 
 
 def to_base64url(data: bytes) -> str:

@@ -22,7 +22,8 @@ from offline_queue.api import Cause, DiskFull, PlainPart, QueueError, State, Sto
 from offline_queue.retention import Retention
 from offline_queue.store import Limits, QueueStore
 from tests.chaos.disk import FAIL_SYNC, FAIL_WRITE, ROOT, Disk, Helper, report, rounds, say, started_helper
-from tests.fixtures.queue import SMALL, Bench, build_manifest, find_plaintext, make_facts, make_parts, make_sid
+from tests.fixtures.queue import SMALL, Bench, build_manifest, make_facts, make_parts, make_sid
+from tests.fixtures.queue_looks import find_plaintext
 
 EVERY = {FAIL_WRITE: rounds(7, 1), FAIL_SYNC: rounds(2, 1)}  # every single call fails in the long form
 SMALL_DISK = 4 * 2**20

@@ -14,22 +14,24 @@ import random
 import signal
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offline_queue.api import Answer, Consignment, PartUpload, PlainPart, State
+from offline_queue.api import Answer, Consignment, PartUpload, PlainPart, State, idle
 from offline_queue.store import QueueStore
 from offline_queue.sync import SyncLoop
 from tests.chaos.disk import Disk, Helper, report, rounds, say, started_helper
-from tests.fixtures.queue import Bench, PinnedVerifier, Platform, build_manifest, find_plaintext, make_facts, make_sid
+from tests.fixtures.queue import Bench, PinnedVerifier, Platform, build_manifest, make_facts, make_sid
+from tests.fixtures.queue_looks import find_plaintext
 
 RANDOM_ROUNDS = rounds(40, 500)
 FRESH_EVERY = 10  # rounds in one state folder
 NEVER = 10**9
-FEWEST_POINTS = 60  # a put, its delivery and its shredding have at least this many steps to die at
+FEWEST_POINTS = 300  # puts, deliveries and the shredding of the first have at least this many steps to die at
+WHOLE = 4  # submissions once through: one with scans, delivered and shredded, then forms delivered in a row
 WORDS = ("欧阳建国", "330402194503121234")
 CLEAR = "，".join(WORDS).encode()
 
@@ -48,9 +50,9 @@ class LastingPlatform(Platform):
         super().upload(sid, part, progress)
         self._keep()
 
-    def put(self, consignment: Consignment) -> Answer:
+    def put(self, consignment: Consignment, meanwhile: Callable[[], None] = idle) -> Answer:
         self._disk.step()  # both ends of the PUT are moments to die at, too
-        answer = super().put(consignment)
+        answer = super().put(consignment, meanwhile)
         self._keep()
         self._disk.step()
         return answer
@@ -77,18 +79,24 @@ def open_all(bench: Bench, disk: Disk, folder: str) -> tuple[LastingPlatform, Qu
 
 
 def work(bench: Bench, disk: Disk, folder: str, first: int, die_at: int) -> None:
-    """Put, deliver and shred; without end, or once through and dying by itself at step `die_at`."""
+    """Put, deliver and shred; without end, or once through and dying by itself at step `die_at`.
+
+    One of four has scans; the others are forms in a row, whose receipts are written while the next one travels.
+    """
     disk.root(f"{folder}/state")
     disk.kill(die_at)
     _, store, loop = open_all(bench, disk, folder)
-    for number in range(first, first + (1 if die_at else 100_000)):
-        parts = tuple(PlainPart(f"scan-{n}", CLEAR + bytes([n]) * size) for n, size in enumerate((600, 60)))
+    for number in range(first, first + (WHOLE if die_at else 100_000)):
+        sizes = (600, 60) if number % 4 == 1 else ()
+        parts = tuple(PlainPart(f"scan-{n}", CLEAR + bytes([n]) * size) for n, size in enumerate(sizes))
         manifest = build_manifest(CLEAR.decode())
         ticket = store.put(make_sid(number), parts, manifest, make_facts(), bench.opener.keys)
         say(ticket=[ticket.sid, ticket.intake_number])
-        if die_at or number % 3 == 0:
+        if number == first or (not die_at and number % 3 == 0):
             loop.step()
             loop.step()
+    for _ in range(WHOLE):
+        loop.step()
     say(through=disk.steps())
 
 
@@ -171,11 +179,11 @@ def test_a_kill_at_each_single_step_loses_no_promise(helper, tmp_path):
     assert code == 0
     last = said[-1]["through"]
     assert last > FEWEST_POINTS
-    points = range(1, last + 1, rounds(6, 1))
+    points = range(1, last + 1, rounds(11, 1))
     for step in points:
         folder = fresh_folder(tmp_path, str(step))
         helper.start(work, folder=str(folder), first=1, die_at=step)
         said, code = helper.finish()
         assert code == -signal.SIGKILL
         helper.run(check, folder=str(folder), promised=tickets(said))
-    report(f"chaos kill: died at {len(points)} of {last} steps from first creation to shredding, 0 lost, 0 twice")
+    report(f"chaos kill: died at {len(points)} of {last} steps from creation to the last of a row, 0 lost, 0 twice")

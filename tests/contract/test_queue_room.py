@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,29 +16,11 @@ from offline_queue.api import Cause, DiskFull, PauseReason, SealFault, State, St
 from offline_queue.migrations import Schema, m001_tables
 from offline_queue.peek import is_sound
 from offline_queue.retention import DAY_S, Retention
-from offline_queue.store import Limits, QueueStore
-from tests.fixtures.queue import SMALL, Bench, make_sid
+from offline_queue.store import Limits
+from tests.fixtures.queue import SMALL, make_sid
+from tests.fixtures.queue_looks import deliver, files_bounded
 
 BALLAST = SMALL.ballast_bytes
-
-
-def deliver(bench: Bench, store: QueueStore, number: int) -> None:
-    claimed = store.claim(make_sid(number))
-    store.mark_sending(claimed.sid)
-    signed = bench.platform.make_receipt(claimed.sid, claimed.seq, claimed.manifest_sha256)
-    receipt = bench.verifier.verify_receipt(signed, claimed.sid, store.device_id, claimed.seq, claimed.manifest_sha256)
-    store.settle_delivered(claimed.sid, signed, receipt)
-
-
-@contextmanager
-def files_bounded(size: int) -> Iterator[None]:
-    """Let no file of this process grow past a size: a write beyond it fails inside SQLite as an I/O error."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # ── ballast ─────────────────────────────────────────────────────────────────────────────────

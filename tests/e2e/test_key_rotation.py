@@ -263,6 +263,11 @@ class Lane:
             on_rotated=self.rotated.append,
         )
 
+    def look(self) -> None:
+        """Look when everything is due."""
+        self.lane._beat_at_s = self.lane._refresh_at_s = 0.0
+        self.lane.look()
+
     def take(self, terminal: Terminal) -> Callable[[PauseReason], None]:
         def stand(reason: PauseReason) -> None:
             self.standings.append(reason)
@@ -274,11 +279,11 @@ class Lane:
 def test_a_suspended_terminal_drains_takes_nobody_and_is_let_in_again(new_terminal, platform) -> None:
     terminal = new_terminal()
     lane = Lane(terminal)
-    lane.lane._ask(0)
+    lane.look()
     assert (lane.standings, terminal.store.stats().is_accepting) == ([PauseReason.NONE], True)
     sid = terminal.put()
     set_device_state(platform, terminal.device.device_id, "suspended")
-    lane.lane._ask(0)
+    lane.look()
     stats = terminal.store.stats()
     assert (lane.standings[-1], stats.pause, stats.is_accepting) == (
         PauseReason.SUSPENDED,
@@ -288,7 +293,7 @@ def test_a_suspended_terminal_drains_takes_nobody_and_is_let_in_again(new_termin
     assert terminal.drive(sid, State.DELIVERED).case_number, "a suspended terminal still brings what it holds"
     assert terminal.store.stats().pause is PauseReason.SUSPENDED
     set_device_state(platform, terminal.device.device_id, "active")
-    lane.lane._ask(12)
+    lane.look()
     assert (lane.standings[-1], terminal.store.stats().is_accepting) == (PauseReason.NONE, True)
     assert lane.lines == [True]
 
@@ -304,7 +309,7 @@ def test_a_running_terminal_exchanges_its_key_by_itself_and_once(new_terminal) -
     terminal = new_terminal()
     old, lane = aged(terminal), Lane(terminal)
     for _ in range(3):
-        lane.lane._ask(0)
+        lane.look()
     (fresh,) = lane.rotated
     assert fresh.serial != old.serial
     assert terminal.link.signer.device == load_device(terminal.state / "trust") == fresh
@@ -318,7 +323,7 @@ def test_an_exchange_that_has_to_wait_takes_nobody_out_of_service(new_terminal, 
     another.create()
     rotation_of(terminal)._ask(old, another)  # a key that was lost after the platform had certified it
     caplog.set_level("INFO", "app.pulse")
-    lane.lane._ask(0)
+    lane.look()
     assert (lane.rotated, lane.lines, lane.standings) == ([], [True], [PauseReason.NONE])
     assert "key rotation waits: rotation_pending" in caplog.text
     assert terminal.drive(terminal.put(), State.DELIVERED).case_number
@@ -329,7 +334,7 @@ def test_a_revoked_terminal_sends_nothing_more_and_says_why(new_terminal, platfo
     lane = Lane(terminal)
     sid = terminal.put()
     set_device_state(platform, terminal.device.device_id, "revoked")
-    lane.lane._ask(0)
+    lane.look()
     assert (lane.standings, lane.lines) == ([PauseReason.REVOKED], [False])
     terminal.sync.nudge(sid)
     terminal.sync.step()

@@ -22,7 +22,7 @@ from tests.fixtures.platform import LivePlatform, running_platform
 
 IS_LONG = os.environ.get("JINBAN_CHAOS") == "1"
 KIOSKS, SUBMISSIONS = (40, 400) if IS_LONG else (4, 16)
-BUSY = fleet.Pace(minutes=5, submissions_per_day=50, heartbeat_s=60, speedup=600, submissions_max=SUBMISSIONS)
+BUSY = fleet.Pace(look_s=0, minutes=5, submissions_per_day=50, heartbeat_s=60, speedup=600, submissions_max=SUBMISSIONS)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,24 @@ def test_a_fleet_on_flaky_lines_loses_nothing_and_sends_nothing_twice(platform: 
     assert {platform.case_number(sid) for sid in held} == simulated.tally.case_numbers
     assert all(platform.commits(sid) == 1 for sid in held)
     sys.stdout.write(f"fleet: {KIOSKS} terminals, {seen['cuts']} cuts, {len(held)} submissions, 0 lost, 0 twice\n")
+
+
+def test_a_terminal_that_has_just_heard_of_the_platform_does_not_ask_for_the_time(platform: LivePlatform) -> None:
+    simulated = fleet.Fleet(platform.base_url, platform.ca_path, 1)
+    (terminal,) = simulated._terminals
+
+    async def live() -> list[int]:
+        try:
+            await simulated.enrol(codes_of(platform, 1))
+            asked = []
+            for quiet_s in (300.0, 0.0, 300.0):
+                await terminal.look(quiet_s)
+                asked.append(simulated.tally.probes)
+            return asked
+        finally:
+            simulated.close()
+
+    assert asyncio.run(live()) == [0, 1, 1], "the heartbeat's answer will do, and so will the first to the question"
 
 
 def test_the_command_says_what_it_saw_or_why_it_cannot_start(

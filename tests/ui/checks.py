@@ -71,7 +71,7 @@ def faults(window: QQuickWindow, view: View, *, target: float, key: float) -> li
     return [
         *_text_faults(window, texts, view),
         *_overlaps(every, texts),
-        *_control_faults(window, _controls_of(every), target=target, key=key),
+        *_control_faults(window, _controls_of(every), every, target=target, key=key),
     ]
 
 
@@ -155,8 +155,11 @@ def _overlaps(every: list[QQuickItem], texts: list[QQuickItem]) -> list[str]:
     return found
 
 
-def _control_faults(window: QQuickWindow, controls: list[QQuickItem], *, target: float, key: float) -> list[str]:
+def _control_faults(
+    window: QQuickWindow, controls: list[QQuickItem], every: list[QQuickItem], *, target: float, key: float
+) -> list[str]:
     found = []
+    solid = [item for item in every if item.property("isTapTarget") or item.property("isShield")]
     for item in controls:
         name = probe.name_of(item)
         if not name:
@@ -169,7 +172,7 @@ def _control_faults(window: QQuickWindow, controls: list[QQuickItem], *, target:
                 f"small: “{name}” is {item.width():.0f}×{item.height():.0f}, not {least[0]:.0f}×{least[1]:.0f}"
             )
         if item.isEnabled():
-            reason = probe.why_not(window, item)
+            reason = probe.why_not(window, item, solid)
             if reason:
                 found.append(f"“{name}” is {reason}")
     boxes = [(item, rect_of(item)) for item in controls]

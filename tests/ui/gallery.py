@@ -612,6 +612,36 @@ def _papers(say: Say) -> dict[str, View]:
                 Action("done", say("这份扫完了", "This paper is done"), "primary"),
             ),
         ),
+        "scan-refused": View(
+            screen="scan",
+            title=say("请放上：居民户口簿", "Lay down: Household register"),
+            lead=say("一次一页，正面朝上", "One page at a time, face up"),
+            steps=_steps("materials", say),
+            notes=(
+                Note(
+                    "refused",
+                    say(
+                        "这一页不清楚：请转一点，避开反光",
+                        "This page is not clear: Turn it a little, away from the light",
+                    ),
+                    "care",
+                ),
+            ),
+            scan=msgspec.structs.replace(
+                live,
+                sentence=say("这一页拍好了，请拿开或换下一页", "This page is taken. Take it away or put the next one"),
+                thumbnails=("M-BOOK/0",),
+                page=2,
+                page_limit=6,
+            ),
+            actions=(
+                *_around(say)[:2],
+                Action("keep", say("就用这一页", "Use this page")),
+                Action("retake", say("重拍上一页", "Retake the last page")),
+                Action("shoot", say("拍下这一页", "Take this page")),
+                Action("done", say("这份扫完了", "This paper is done"), "primary"),
+            ),
+        ),
         "scan-kept": View(
             screen="scan",
             title=say("拍好了，清楚吗？", "Taken. Is it clear?"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from pathlib import Path
 
 import cv2
@@ -51,6 +53,36 @@ def test_a_thumbnail_is_decoded_no_larger_than_it_is_shown(qapp):
     image = pages.requestImage("M-BANK/0", QSize(), QSize(144, 192))
     assert asked == ["M-BANK/0"]
     assert (image.width(), image.height()) == (144, 108)
+
+
+def test_a_page_is_decoded_once_for_as_long_as_it_is_the_same(qapp):
+    light, dark = (cv2.imencode(".jpg", np.full((320, 240, 3), level, np.uint8))[1].tobytes() for level in (200, 60))
+    taken = [light]
+    pages = images.Pages(lambda key: taken[-1])
+    first = pages.requestImage("M-BANK/0", QSize(), QSize(144, 192))
+    assert pages.requestImage("M-BANK/0", QSize(), QSize(144, 192)).cacheKey() == first.cacheKey()
+    assert pages.requestImage("M-BANK/0", QSize(), QSize(72, 96)).width() == 72
+    taken.append(dark)  # taken anew under the same name
+    assert pages.requestImage("M-BANK/0", QSize(), QSize(72, 96)).pixelColor(0, 0).red() < 100
+
+
+def test_no_page_stays_when_the_visit_is_over(open_screen):
+    jpeg = cv2.imencode(".jpg", np.full((320, 240, 3), 230, np.uint8))[1].tobytes()
+
+    def held() -> tuple[int, int]:
+        """How many hold the page's bytes, and how many pictures Python keeps."""
+        gc.collect()
+        return sys.getrefcount(jpeg), sum(isinstance(one, QImage) for one in gc.get_objects())
+
+    screen = open_screen((1080, 1920), page_jpeg=lambda key: jpeg)
+    screen.show(views("zh")["attract"])
+    before = held()
+    screen.show(views("zh")["scan-kept"])
+    while_there = held()
+    assert min(now - then for now, then in zip(while_there, before, strict=True)) >= 2  # two pages are shown
+    screen.show(views("zh")["farewell"])
+    screen.show(views("zh")["attract"])
+    assert held() == before
 
 
 def test_no_picture_is_asked_for_on_another_thread():

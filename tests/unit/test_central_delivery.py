@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import threading
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,23 @@ class Progress:
 
 
 # ── PUT and status ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_put_gives_the_wait_for_its_answer_away(link, server, signer, consignment):
+    used = threading.Semaphore(0)
+
+    def answer_late(asked: Asked) -> Say:
+        assert used.acquire(timeout=45), "the answer waits for whoever uses the wait"
+        return answer(201, signer.receipt())
+
+    server.say("PUT", "submissions", answer_late)
+    assert link.delivery.put(consignment, used.release).state == "committed"
+    while used.acquire(blocking=False):
+        pass  # while the connection was made, too
+    assert link.delivery.put(consignment, used.release).state == "committed"
+    server.say("GET", "submissions", problem(404, "unknown_submission"))
+    assert link.delivery.status(SID).state == "unknown"
+    assert not used.acquire(blocking=False), "once for an answer, and not for somebody else's"
 
 
 @pytest.mark.parametrize("status", [200, 201])

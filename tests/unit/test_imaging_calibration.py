@@ -166,12 +166,12 @@ def test_pictures_in_a_folder_make_a_calibration(
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for number in range(6):
-        (folder / f"a4-{number}.jpg").write_bytes(desk_still("register"))
-        (folder / f"card-{number}.jpg").write_bytes(desk_still("card"))
+    (folder / "a4-0.jpg").write_bytes(desk_still("register"))
     config_of(tmp_path)
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "on", as_json=True) == 1
     assert "too_few" in capsys.readouterr().err
+    for number in range(1, 12):
+        (folder / f"card-{number}.jpg").write_bytes(desk_still("card"))
     for number in range(8):
         (folder / f"spoilt-{number}.jpg").write_bytes(desk_still("blurred"))
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "off", as_json=True) == 0
@@ -180,9 +180,9 @@ def test_pictures_in_a_folder_make_a_calibration(
     kept = load_calibration(tmp_path / "state" / FILE)
     assert kept is not None
     assert kept.px_per_mm == pytest.approx(7.41, rel=0.01)
-    (folder / "card-9.jpg").write_bytes(desk_still("register"))
+    (folder / "a4-0.jpg").rename(folder / "card-0.jpg")
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "on", as_json=False) == 1
-    assert "card-9.jpg" in capsys.readouterr().err
+    assert "card-0.jpg" in capsys.readouterr().err
     assert load_calibration(tmp_path / "state" / FILE) == kept  # a failed one leaves the former
 
 

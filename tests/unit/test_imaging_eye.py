@@ -107,6 +107,10 @@ def test_a_page_is_made_of_a_still_and_known_again_in_the_preview(
     page = camera_eye.take(desk_still("register"), "household_register", 2, Deadline(30))
     assert (page.material, page.index, page.is_kept_despite) == ("household_register", 2, False)
     assert "•••" in repr(page)
+    whole, small = (Image.open(io.BytesIO(one.reveal())) for one in (page.jpeg, page.thumbnail))
+    assert max(small.size) == 320
+    whole = whole.resize(small.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(whole, np.int16) - np.asarray(small, np.int16)).mean() < 8
     gates = [camera_eye.look(frame, Deadline(20)).gate for _ in range(12)]
     assert gates[-1] == "taken"
 
@@ -184,8 +188,9 @@ def test_nothing_but_pixels_of_a_file_comes_out_again(camera_eye: Eye, frame: by
         output = camera_eye.examine(data, Deadline(45), keep=True, as_pdf=True).output
         assert output.startswith(b"%PDF")
         assert not any(word in part for part in (output, *unpacked(output)) for word in (mark, b"Exif"))
-        page = camera_eye.take(data, "m", 0, Deadline(45), keep=True).jpeg.reveal()
-        assert not any(word in page for word in (mark, b"Exif"))
+        page = camera_eye.take(data, "m", 0, Deadline(45), keep=True)
+        pictures = (page.jpeg.reveal(), page.thumbnail.reveal())
+        assert not any(word in one for one in pictures for word in (mark, b"Exif"))
 
 
 def unpacked(pdf: bytes) -> list[bytes]:

@@ -184,6 +184,45 @@ def test_a_highlight_is_told_from_a_page_that_is_bright_as_a_whole(written: npt.
     assert glare_percent(bright) == 0
 
 
+def test_strong_light_from_one_side_is_no_glare_and_a_reflection_in_it_is(written: npt.NDArray[np.uint8]) -> None:
+    height, width = written.shape[:2]
+    lit = np.linspace(0.7, 1.45, width)[None, :, None] * np.linspace(1.1, 0.9, height)[:, None, None]
+    slope = np.clip(written * lit, 0, 255).astype(np.uint8)
+    shaded = written.copy()  # in the shadow of a head, beside a bright lamp
+    shaded[:, : width // 2] = np.clip(1.3 * shaded[:, : width // 2].astype(np.float32), 0, 255).astype(np.uint8)
+    assert (slope.min(axis=2) > 250).mean() > 0.1
+    assert (glare_percent(slope), glare_percent(shaded)) == (0, 0)
+    desk.add_glare(slope, 0.3 * width, 0.5 * height, 100, 200)
+    assert glare_percent(slope) > 1
+
+
+def test_a_reflection_on_a_dark_card_hides_its_writing_before_it_is_white() -> None:
+    card = np.full((540, 856, 3), (40, 30, 150), np.uint8)
+    assert glare_percent(card) == 0
+    desk.add_glare(card, 400, 260, 120, 210)
+    assert card.min(axis=2).max() < 248
+    assert glare_percent(card) > 0.5
+
+
+def test_fingers_on_a_blank_page_are_no_ink_and_take_none_from_a_written_one(written: npt.NDArray[np.uint8]) -> None:
+    held = []
+    for page in (np.full_like(written, 205), written.copy()):
+        for across in (400, 480):
+            cv2.line(page, (across, 0), (across, 130), (80, 104, 160), 70)
+        held.append(quality.ink_percent(page))
+    assert held[0] == 0
+    assert held[1] > 0.9 * quality.ink_percent(written)
+
+
+def test_light_writing_on_a_dark_card_and_faint_writing_on_paper_are_ink(written: npt.NDArray[np.uint8]) -> None:
+    card = np.full((540, 856, 3), (12, 10, 120), np.uint8)
+    assert quality.ink_percent(card) == 0
+    cv2.putText(card, "6200 0000 4054 9790", (80, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (100, 100, 190), 2)
+    assert quality.ink_percent(card) > 0.5
+    faint = np.asarray(cv2.GaussianBlur(cv2.convertScaleAbs(written, alpha=0.4, beta=60), (0, 0), 1.5), np.uint8)
+    assert quality.ink_percent(faint) > 5 * Limits().ink_percent
+
+
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
 @pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
 def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
@@ -222,6 +261,32 @@ def test_a_page_that_runs_out_of_the_frame_is_not_whole_wherever_corners_are_see
     assert quality.first_refusal(verdicts) == "whole"
     verdicts = quality.judge_outline(Outline(corners, 0.9), whole, Limits())  # type: ignore[arg-type]
     assert quality.first_refusal(verdicts) == ""
+
+
+def refused(frame: npt.NDArray[np.uint8], quad: Quad) -> str:
+    """The outline's own gate that speaks."""
+    corners = tuple((float(x), float(y)) for x, y in quad)
+    return quality.first_refusal(quality.judge_outline(Outline(corners, 0.9), frame, Limits()))  # type: ignore[arg-type]
+
+
+def test_a_page_closed_across_just_inside_the_frame_is_not_whole() -> None:
+    frame = np.full((600, 800, 3), 90, np.uint8)
+    frame[200:, 250:550] = 220  # it goes on below, by too little to be followed
+    cut = np.array([[249.5, 199.5], [549.5, 199.5], [549.5, 586], [249.5, 586]], np.float64)
+    assert refused(frame, cut) == "whole"
+    frame[587:] = 90
+    assert refused(frame, cut) == ""
+
+
+def test_two_faint_edges_that_go_on_together_are_a_page_that_is_cut() -> None:
+    rng = np.random.default_rng(3)
+    frame = np.full((600, 800, 3), 200, np.uint8)
+    frame[200:, 250:550] = 202
+    frame = np.clip(frame + rng.normal(0, 1, frame.shape), 0, 255).astype(np.uint8)
+    quad = np.array([[249.5, 199.5], [549.5, 199.5], [549.5, 560], [249.5, 560]], np.float64)
+    assert refused(frame, quad) == "whole"
+    frame[561:] = np.clip(200 + rng.normal(0, 1, frame[561:].shape), 0, 255).astype(np.uint8)
+    assert refused(frame, quad) == ""
 
 
 @pytest.mark.parametrize("file", sorted(PICTURES.glob("*.jpg")), ids=lambda file: file.stem)

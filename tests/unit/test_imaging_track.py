@@ -163,6 +163,18 @@ def test_a_light_that_changes_as_a_whole_puts_nothing_on_the_desk() -> None:
     assert differs_percent(desk_with(), desk_with(paper=20)) == pytest.approx(100 * 20 * 30 / (120 * 68))
 
 
+def test_a_second_paper_is_named_before_the_first_is_judged_and_stops_nothing_that_is_done() -> None:
+    two = Outline(at(100, 50).corners, 0.9, others=1)
+    state, gates, ready = run(Track(), *[sight(two, "format")] * 20)
+    assert (gates[0], gates[-1], any(ready)) == ("still", "several", False)
+    _, gates, _ = run(state, *[sight(two, "whole")] * (SPEAK_FRAMES + 1))
+    assert gates[-1] == "whole"
+    _, _, ready = run(state, sight(at(100, 50)))
+    assert ready == [True]  # the other was taken away
+    _, gates, _ = run(remember(state, PAGE_A), *[sight(two)] * 12)
+    assert gates[-1] == "taken"
+
+
 @pytest.mark.parametrize("gate", ["dark", "glare", "sharp", "blank", "format"])
 def test_a_page_is_judged_only_when_it_lies_still(gate: str) -> None:
     _, gates, ready = run(Track(), *[sight(at(100, 50), gate)] * 20)

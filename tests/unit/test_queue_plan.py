@@ -10,9 +10,8 @@ from offline_queue.api import Busy, Cause, Kind, Line, PauseReason, Refused, Sta
 from offline_queue.line import Pace
 from offline_queue.plan import LinkEstimate, Plan, Window, build_plan
 from tests.fixtures.queue import WALL_S, build_manifest, make_facts, make_parts, make_sid
-from tests.unit.test_queue_sync import Rig, rig
+from tests.fixtures.queue_rig import Rig
 
-__all__ = ["rig"]
 DAY_S = 86_400
 LARGE = 300_000
 
@@ -349,10 +348,10 @@ def test_a_poison_item_never_blocks_the_rest(rig):
     poison = rig.put(1)
     inner = rig.platform.put
 
-    def put_(item):
+    def put_(item, meanwhile):
         if item.sid == poison:
             raise Unreachable("timeout")
-        return inner(item)
+        return inner(item, meanwhile)
 
     rig.platform.put = put_
     for number in range(2, 20):

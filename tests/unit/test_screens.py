@@ -167,6 +167,15 @@ def test_the_outline_is_told_in_parts_of_the_picture(catalogue):
     assert walk.view.scan.outline == ()
 
 
+@pytest.mark.parametrize(
+    ("gate", "label"), [("hands", "拍下这一页"), ("again", "就要这一页"), ("several", "就拍大的这张")]
+)
+def test_the_button_says_which_picture_it_takes(catalogue, gate, label):
+    walk = Walk(catalogue).go(State.SCAN)
+    walk.tell(evt.PreviewChanged(walk.session.turn, preview_of(gate)))
+    assert [action.label for action in walk.view.actions if action.id == "shoot"] == [label]
+
+
 def test_a_screen_without_its_matter_shows_nothing_of_one(catalogue):
     walk = Walk(catalogue)
     assert filling.form_screen(scene_of(walk)).fields == ()

@@ -122,7 +122,7 @@ def scan(scene: Scene) -> View:
         own.append(Action(id="keep", label=say("gate.blank_keep" if is_blank else "scan.keep")))
     if taken:
         own.append(Action(id="retake", label=say("scan.retake")))
-    label = say("gate.again_keep" if gate == "again" else "scan.shoot")
+    label = say(f"gate.{gate}_keep" if gate in ("again", "several") else "scan.shoot")
     own.append(Action(id="shoot", label=label, is_enabled=not session.is_capturing))
     if state is not None and len(taken) >= max(1, state.min_pages):
         own.append(Action(id="done", label=say("scan.done"), role="primary"))

@@ -12,13 +12,20 @@ Item {
     readonly property bool isUpright: Theme.isPortrait
     readonly property real panel: isUpright ? width : Math.max(width * 0.32, Theme.px(Theme.isElder ? 520 : 420))
 
+    // What is said must be read whole: lying, notes stand below the live desk, which is wide; it leaves them the room.
+    readonly property real words: spaced(said.height) + spaced(notes.height) + (Kiosk.view.scanPageLimit > 1 ? spaced(count.implicitHeight) : 0)
+
+    function spaced(tall: real): real {
+        return tall > 0 ? tall + Theme.space : 0;
+    }
+
     ScanPreview {
         id: preview
 
         x: screen.isUpright ? -Theme.margin : screen.panel + Theme.space // upright from edge to edge
         y: screen.isUpright ? head.height + Theme.space : 0
         width: screen.isUpright ? parent.width + 2 * Theme.margin : parent.width - x
-        height: screen.isUpright ? Math.min(width / Kiosk.view.scanAspect, parent.height * 0.5) : parent.height
+        height: screen.isUpright ? Math.min(width / Kiosk.view.scanAspect, parent.height * 0.5, parent.height - y - screen.words) : parent.height - screen.spaced(notes.height)
     }
 
     Heading {
@@ -60,8 +67,9 @@ Item {
             id: taken
 
             // What is left below the words; too little shows none.
-            readonly property real room: screen.height - side.y - notes.height - said.height - count.height - 3 * Theme.space
-            readonly property real tall: Math.min(Theme.px(screen.isUpright ? 288 : 192), room)
+            readonly property real room: screen.height - side.y - screen.words + (screen.isUpright ? 0 : screen.spaced(notes.height))
+            readonly property real most: Theme.px(screen.isUpright ? 288 : 192)
+            readonly property real tall: Math.min(most, room)
 
             spacing: Theme.gap
             visible: tall >= Theme.px(80)
@@ -75,7 +83,7 @@ Item {
                     width: height * 0.75
                     height: Math.max(1, taken.tall)
                     fillMode: Image.PreserveAspectFit
-                    sourceSize: Qt.size(width, height)
+                    sourceSize: Qt.size(taken.most * 0.75, taken.most) // one size, so that it is decoded once
                     source: "image://page/" + text
                     cache: false
                     asynchronous: false // Qt's image thread must never wait for Python (adr 29)
@@ -84,17 +92,19 @@ Item {
                 }
             }
         }
+    }
 
-        Notes {
-            id: notes
+    Notes {
+        id: notes
 
-            width: parent.width
-        }
+        x: screen.isUpright ? 0 : preview.x
+        y: screen.isUpright ? side.y + side.height + Theme.space : screen.height - height
+        width: screen.isUpright ? screen.panel : preview.width
     }
 
     Picture {
         name: Kiosk.view.picture.length > 0 ? Kiosk.view.picture : Kiosk.view.scanOutline.length === 0 ? "paper" : ""
-        y: side.y + side.height + Theme.space
+        y: side.y + side.height + Theme.space + (screen.isUpright ? screen.spaced(notes.height) : 0)
         width: screen.panel
         height: parent.height - y
         visible: height > Theme.px(160)
