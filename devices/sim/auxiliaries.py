@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from devices.sim.control import Controls, announce, end_signal, serve_controls
-from devices.sim.starting import ANY_PORT, Name, Words, address, listen, whole
+from devices.sim.starting import ANY_PORT, Name, Words, address, listen, place, whole
 from devices.wire import modbus
 from devices.wire.modbus import Answer, Function, Refusal, Request, RequestDecoder
 
@@ -265,7 +265,7 @@ def words() -> Words:
     """Return the words of its command line."""
     parser = Words("auxiliaries", f"a relay board that speaks Modbus RTU, {COILS} coils and {INPUTS} contacts")
     parser.add_argument("--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="not on a pty")
-    parser.add_argument("--symlink", type=Path, metavar="FILE", help="a lasting name for the pseudo terminal")
+    parser.add_argument("--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal")
     parser.add_argument(
         "--unit", type=whole(1, LAST_UNIT), default=1, metavar="N", help="the board's address on the line; 1"
     )

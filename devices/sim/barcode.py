@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devices.sim.control import Controls, announce, end_signal, serve_controls
-from devices.sim.starting import ANY_PORT, Name, Words, address, listen
+from devices.sim.starting import ANY_PORT, Name, Words, address, listen, place
 from devices.wire import barcode
 
 FLOOD = bytes(range(0x20, 0x7F))  # letters and signs without an end
@@ -137,7 +137,7 @@ def words() -> Words:
     """Return the words of its command line."""
     parser = Words("barcode", "a serial code scanner")
     parser.add_argument("--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="listen there")
-    parser.add_argument("--symlink", type=Path, metavar="FILE", help="a lasting name for the pseudo terminal")
+    parser.add_argument("--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal")
     parser.add_argument("--suffix", choices=[one.value for one in barcode.Suffix], default="crlf", help="after a code")
     parser.add_argument("--charset", choices=barcode.CHARSETS, default="utf-8", help="of what it sends")
     return parser

@@ -22,7 +22,7 @@ from typing import Any
 
 from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.printer_far_end import FarEnd, as_json
-from devices.sim.starting import ANY_PORT, Name, Words, address, baud, listen, number, speed_of, told
+from devices.sim.starting import ANY_PORT, Name, Words, address, baud, listen, number, place, speed_of, told
 
 TICK_S = 0.02
 LINE_CHUNK = 64  # bytes read at once from a line with a speed
@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         wire = _wire(options)
         stack.callback(wire.close)
         printer = _Printer(FarEnd(out, 0.0 if options.instant else options.mm_per_s), wire)
-        place = options.control or out / "printer.sock"
-        address = serve_controls("printer", place, printer.handlers(), CONTROLS, stack)
+        control = options.control or out / "printer.sock"
+        address = serve_controls("printer", control, printer.handlers(), CONTROLS, stack)
         announce(wire.link, address)
         while not ended.is_set():
             printer.turn()
@@ -63,7 +63,7 @@ def words() -> Words:
     wire.add_argument("--serial", action="store_true", help="make a pseudo terminal")
     wire.add_argument("--node", action="store_true", help="make a device node, as a USB printer has one")
     parser.add_argument(
-        "--symlink", type=Path, metavar="FILE", help="with --serial or --node: a lasting name for the pseudo terminal"
+        "--symlink", type=place, metavar="FILE", help="with --serial or --node: a lasting name for the pseudo terminal"
     )
     parser.add_argument(
         "--baud",
@@ -72,7 +72,7 @@ def words() -> Words:
         metavar="N",
         help="with --serial: carry bytes no faster than this line, and hear none of another speed; 0: of any",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the slips; else a new one under /tmp")
+    parser.add_argument("--out", type=place, metavar="DIR", help="folder for the slips; else a new one under /tmp")
     parser.add_argument(
         "--mm-per-s", type=number(1, 1000), default=150.0, metavar="N", help="speed of the paper; 150 when left out"
     )

@@ -23,7 +23,7 @@ from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.people import people
 from devices.sim.reader_far_end import COMMANDS, FarEnd, Fault, Said
 from devices.sim.reader_wires import HidBus, Pty, Tcp, UsbBus, Wire
-from devices.sim.starting import ANY_PORT, Words, address, baud, whole
+from devices.sim.starting import ANY_PORT, Words, address, baud, place, whole
 from devices.wire import samv
 from devices.wire.samv_usb import Framing
 
@@ -83,7 +83,7 @@ def words() -> Words:
     parser.add_argument("--usb", choices=[one.value for one in Framing], help="bulk endpoints, on a socket")
     parser.add_argument("--hid", action="store_true", help="HID reports, on a socket")
     parser.add_argument(
-        "--symlink", type=Path, metavar="FILE", help="a lasting name for the pseudo terminal or the socket"
+        "--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal or the socket"
     )
     parser.add_argument(
         "--baud",
@@ -93,7 +93,7 @@ def words() -> Words:
         help="speed of the line, 115200 when left out; 0 carries bytes at once and at any speed",
     )
     parser.add_argument(
-        "--cards", type=Path, metavar="FILE", help="a JSON file of cards by key, besides the invented people"
+        "--cards", type=place, metavar="FILE", help="a JSON file of cards by key, besides the invented people"
     )
     parser.add_argument("--put", metavar="KEY", help="lay this card down at the start")
     parser.add_argument("--no-fingerprint", action="store_true", help="an older reader, which lacks 30 10")

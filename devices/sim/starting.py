@@ -36,7 +36,7 @@ class Words(argparse.ArgumentParser):
 
     def __init__(self, kind: str, description: str) -> None:
         super().__init__(prog=f"sim {kind}", description=description, allow_abbrev=False)
-        self.add_argument("--control", type=Path, metavar="FILE", help="path of the control socket")
+        self.add_argument("--control", type=place, metavar="FILE", help="path of the control socket")
         self.add_argument("--tethered", action="store_true", help="end when standard input closes")
 
     def rows(self) -> list[tuple[str, str]]:
@@ -91,6 +91,13 @@ def baud(text: str) -> int:
     return int(text)
 
 
+def place(text: str) -> Path:
+    """Return a path; an empty one would silently mean the current folder."""
+    if not text.strip():
+        raise NotAllowed("'' — a path; the current folder is .")
+    return Path(text)
+
+
 def address(text: str) -> str:
     """Return HOST:PORT as it is; port 0 takes a free one."""
     host, _, port = text.rpartition(":")
@@ -110,10 +117,10 @@ def target(text: str) -> str:
 # ── names and places ───────────────────────────────────────────────────────────────────────
 
 
-def listen(place: str) -> socket.socket:
+def listen(where: str) -> socket.socket:
     """Return a socket that listens on HOST:PORT. Raises: CannotServe."""
-    host, _, port = place.rpartition(":")
-    with told(place):
+    host, _, port = where.rpartition(":")
+    with told(where):
         return socket.create_server((host.strip("[]"), int(port)), family=_family(host))
 
 

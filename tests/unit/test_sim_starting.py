@@ -70,6 +70,8 @@ REFUSED = (
     (("camera", "--lay", "zzz"), "argument --lay: invalid choice: 'zzz' (choose from "),
     (("rtsp", "--lay", "zz"), "argument --lay: invalid choice: 'zz' (choose from "),
     (("line", "--target", "foo"), "argument --target: 'foo' — HOST:PORT"),
+    (("printer", "--out="), "argument --out: '' — a path"),
+    (("reader", "--symlink="), "argument --symlink: '' — a path"),
     (("line",), "the following arguments are required: --target"),
     (("card", "--vpcd", "x", "social"), "argument --vpcd: 'x' — HOST:PORT"),
 )
