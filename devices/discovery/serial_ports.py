@@ -46,7 +46,10 @@ class Question(msgspec.Struct, frozen=True):
 def find_serial(scope: Scope) -> tuple[Sight, ...]:
     """Return what hangs on each serial port. All ports are asked at once; none costs more than PORT_S."""
     named = (*map(os.path.abspath, scope.ports), *(() if scope.is_alone else _ports(Path(scope.root))))
-    ports = tuple({os.path.realpath(name): name for name in reversed(named)}.values())[::-1]  # each by its first name
+    names: dict[str, str] = {}
+    for name in named:
+        names.setdefault(os.path.realpath(name), name)
+    ports = tuple(names.values())
     found: dict[str, Sight] = {}
 
     def look(port: str) -> None:

@@ -249,7 +249,7 @@ class _Board:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0."""
-    options = words().parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: not options.tcp)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         line = _Line(options.tcp or "", options.symlink)

@@ -30,7 +30,7 @@ LINE_CHUNK = 64  # bytes read at once from a line with a speed
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0."""
-    options = words().parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: options.serial or options.node)
     out = options.out or Path(tempfile.mkdtemp(prefix="printer-"))
     with told(out):
         out.mkdir(parents=True, exist_ok=True)

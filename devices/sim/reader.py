@@ -36,7 +36,7 @@ PAUSE_S = 0.02  # between the pieces of a split answer
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0; 2 when cards, address or files cannot be used."""
-    options = words().parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: not options.tcp)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         try:

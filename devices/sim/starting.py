@@ -13,7 +13,7 @@ import socket
 import stat
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -43,6 +43,15 @@ class Words(argparse.ArgumentParser):
         """Return each word as people write it, and what it does."""
         told = [action for action in self._actions if action.dest != "help"]
         return [(_written(action), (action.help or "").replace("|", "or")) for action in told]
+
+    def parse(
+        self, arguments: Sequence[str], *, has_terminal: Callable[[argparse.Namespace], bool]
+    ) -> argparse.Namespace:
+        """Return what the words ask for; a lasting name where there is nothing to name is refused, too."""
+        options = self.parse_args(arguments)
+        if options.symlink is not None and not has_terminal(options):
+            self.error("argument --symlink: a TCP port has no name to last")
+        return options
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the words, and end."""

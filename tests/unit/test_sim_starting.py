@@ -72,6 +72,8 @@ REFUSED = (
     (("line", "--target", "foo"), "argument --target: 'foo' — HOST:PORT"),
     (("printer", "--out="), "argument --out: '' — a path"),
     (("reader", "--symlink="), "argument --symlink: '' — a path"),
+    (("printer", "--symlink", "x"), "argument --symlink: a TCP port has no name to last"),
+    (("reader", "--tcp", "--symlink", "x"), "argument --symlink: a TCP port has no name to last"),
     (("line",), "the following arguments are required: --target"),
     (("card", "--vpcd", "x", "social"), "argument --vpcd: 'x' — HOST:PORT"),
 )
