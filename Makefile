@@ -2,7 +2,9 @@
 PY := .venv/bin/python
 OUT ?= build/demo
 ARGS ?=
-CHAOS := tests/chaos tests/flow/test_sequences.py tests/contract/test_platform_document.py tests/contract/test_hotplug.py $(addprefix tests/e2e/test_,citizen_races.py kill_whole.py sandbox_postgres.py sandbox_fleet.py)
+# what takes longest stands first, so that both workers end together
+CHAOS := $(addprefix tests/chaos/test_,store_kill.py net_faults.py) tests/e2e/test_kill_whole.py tests/contract/test_hotplug.py tests/chaos \
+  $(addprefix tests/e2e/test_,sandbox_postgres.py sandbox_fleet.py citizen_races.py) tests/contract/test_platform_document.py tests/flow/test_sequences.py
 
 .PHONY: run test demo chaos fuzz bench lint setup setup-tests docs package check-package
 
@@ -26,7 +28,7 @@ test: setup-tests
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
 chaos: setup-tests
-	@JINBAN_CHAOS=1 $(PY) -m pytest -q -s $(or $(ARGS),$(CHAOS))
+	@JINBAN_CHAOS=1 $(PY) -m pytest -q -n 2 --dist loadgroup $(or $(ARGS),$(CHAOS))
 
 bench: setup-tests
 	@$(PY) -m benchmarks all --markdown docs/benchmarks.md $(ARGS)

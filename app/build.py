@@ -15,6 +15,7 @@ import msgspec
 from app import VERSION
 from app.cabinet import Cabinet
 from app.pulse import CentralLane
+from app.sides import join_sides
 from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import POLL_S, DeviceLane
@@ -196,6 +197,7 @@ class Kiosk:
                 on_end=eye.forget,
                 on_stuck=on_stuck,
                 self_tests=selftest_of,
+                join_sides=join_sides,
                 pin=ready.config.technician.pin,
             )
         )

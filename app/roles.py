@@ -32,6 +32,12 @@ ROLES: dict[str, Role] = {
         answers={**COMMON, "person_type": "普通居民", "relation": "子女", "pay_now": "true"},
         papers={"M-HUKOU": REGISTER},
     ),
+    "SIM-WJ-0005": Role(
+        person="father",
+        situation="after",
+        answers={**COMMON, "spouse_name": "文静", "spouse_id": "330402199003120027", "children_count": "1"},
+        papers={"M-SPOUSE-ID": ("id_front", "id_back"), "M-MARRY": REGISTER, "M-HUKOU": REGISTER},
+    ),
 }
 
 

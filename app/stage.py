@@ -162,7 +162,7 @@ class Stage:
         """Return how a far end is started."""
         if kind == "printer":
             words = ["--tcp", "--out", str(self.folder / "printer")]
-            return [*words, "--instant"] if self._is_instant else words
+            return [*words, "--instant", "--undrawn"] if self._is_instant else words
         if kind in ("reader", "auxiliaries"):
             return ["--symlink", str(self.folder / f"{kind}.tty")]
         return []

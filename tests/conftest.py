@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.fixtures import zygote
+from tests.fixtures.compiled import compile_for_workers
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
@@ -104,4 +105,5 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
     config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
+    compile_for_workers(config)
     zygote.install()

@@ -8,10 +8,16 @@ WORDS = ("chaos ", "fleet: ", "hotplug ")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the counts in the order of their tests; with `-s` they were seen as they came."""
-    passed = sorted(terminalreporter.stats.get("passed", []), key=lambda report: report.location)
-    lines = [line for report in passed for line in report.capstdout.splitlines() if line.startswith(WORDS)]
+    """List the counts in the order of their tests; with `-s` they were seen as they came.
+
+    Some are told when the last test of a module is put away: such a report stands under no word.
+    """
+    told = [report for word in ("passed", "") for report in terminalreporter.stats.get(word, [])]
+    reports = sorted((report for report in told if report.passed), key=lambda report: report.location)
+    lines = dict.fromkeys(
+        (report.nodeid, line) for report in reports for line in report.capstdout.splitlines() if line.startswith(WORDS)
+    )
     if lines:
         terminalreporter.section("counted")
-        for line in lines:
+        for _, line in lines:
             terminalreporter.write_line(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -70,6 +71,7 @@ class Page(msgspec.Struct, frozen=True):
     pdf: Private[bytes] = Private(b"")
     looks_like: str = ""  # MATERIAL/INDEX of an earlier page of the visit that this one shows once more
     codes: tuple[Code, ...] = ()  # what stands on it in code, read where the material may have one
+    side: Literal["", "front", "back"] = ""  # of a resident ID card, where it is certain
     thumbnail: Private[bytes] = Private(b"")  # a small JPEG for a list of pages, empty where none was made
 
     @property

@@ -377,6 +377,7 @@ def _page(answer: TakeAnswer, output: bytes, material: str, index: int) -> Page:
         sha256=hashlib.sha256(pdf or picture).hexdigest(),
         is_kept_despite=answer.is_kept_despite,
         codes=_codes(answer.codes),
+        side="front" if answer.side == "front" else "back" if answer.side == "back" else "",
         thumbnail=Private(thumbnail),
     )
 

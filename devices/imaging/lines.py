@@ -13,33 +13,46 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Quads, gradients
-from devices.imaging.quads import areas, crossings, plausible
+from devices.imaging.line_table import rate
+from devices.imaging.quads import apart, areas, crossings, moved, plausible
 
 Floats = npt.NDArray[np.float64]
 Room = npt.NDArray[np.float32]
 NONE: Quads = np.empty((0, 4, 2), np.float64)
 BIN_DEG = 2
-LINE_STEP_PX = 2
 CROWD_PX = 9  # around a pixel; a lone line crosses it once
 TURNS = 360 // BIN_DEG  # directions of the gradient, signed
+FIT_BINS = 18  # 36° to either side
+SAME_COS, SAME_PX = float(np.cos(np.deg2rad(1.5))), 1.5
+TWIN_PX = 4.0
 STRAIGHT_PX = 1.5  # a pixel of the half-size picture so near belongs to the line
 
 
 class Votes(NamedTuple):
-    """The pixels that vote: place from the picture's middle (px), gradient's direction (radians), weight 0 to 1."""
+    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending),
+    weight 0 to 1.
+    """
 
     x: Floats
     y: Floats
-    angle: Floats
+    turn: Floats
     weight: Floats
+
+    def between(self, first_deg: float, last_deg: float) -> list[tuple[Floats, Floats, Floats]]:
+        """Return place and weight of those whose direction lies between, in one or two parts."""
+        first, last = first_deg % 360, last_deg % 360
+        spans = [(first, last)] if first <= last else [(first, 360.0), (0.0, last)]
+        cuts = [slice(*np.searchsorted(self.turn, span)) for span in spans]
+        return [(self.x[cut], self.y[cut], self.weight[cut]) for cut in cuts]
 
 
 def from_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Quads:
-    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, in no order."""
-    lines = find_lines(fields, parameters)
+    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
+    p = parameters
+    lines = find_lines(fields, p)
     if len(lines) < 4:
         return NONE
-    pairs = _parallel_pairs(lines, 0.1 * min(fields.size), parameters.line_pairs)
+    pairs = _parallel_pairs(lines, 0.1 * min(fields.size), p.line_pairs)
     if len(pairs) < 2:
         return NONE
     one, two = np.triu_indices(len(pairs), 1)
@@ -50,14 +63,17 @@ def from_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Qu
     sides = np.stack([a[:, 0], b[:, 1], a[:, 1], b[:, 0]], axis=1)  # the line under each side
     table = _meetings(lines)
     quads = table[np.roll(sides, 1, 1), sides]
-    quads = np.where((areas(quads) < 0)[:, None, None], quads[:, ::-1], quads)
-    fit = plausible(quads, fields.size, parameters)
+    turned = areas(quads) < 0
+    quads = np.where(turned[:, None, None], quads[:, ::-1], quads)
+    sides = np.where(turned[:, None], sides[:, [2, 1, 0, 3]], sides)  # the side after each corner, the other way round
+    fit = plausible(quads, fields.size, p)
     quads, sides = quads[fit], sides[fit]
     if not len(quads):
         return NONE
-    edge = _edge_along(fields, lines, table, sides, parameters)
-    share = areas(quads) / (fields.size[0] * fields.size[1])
-    return np.asarray(quads[np.argsort(-edge * share**0.12, kind="stable")[: parameters.line_quads]])
+    rated, shift = rate(fields, lines, quads, sides, p)
+    best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
+    quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
+    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
 
 
 def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Floats:
@@ -74,8 +90,9 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
     height, width = gx.shape
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
     room = _ballot(votes, half, p)
-    found = _peaks(votes, room - p.line_cancel * _opposite(room), half, 3 * p.lines // 5)
-    found += _peaks(votes, room, half, p.lines - 3 * p.lines // 5, found)
+    found: list[Floats] = []
+    _peaks(votes, room - p.line_cancel * _opposite(room), half, 3 * p.lines // 5, found)
+    _peaks(votes, room, half, p.lines, found)
     if not found:
         return np.empty((0, 3))
     lines = np.array(found)
@@ -97,13 +114,15 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
     height, width = gx.shape
     crowd = cv2.blur(ridge, (CROWD_PX, CROWD_PX), borderType=cv2.BORDER_CONSTANT)[rows, columns] / 255 * CROWD_PX
     weight = size / (size + tau) / np.maximum(1, crowd / p.line_crowd) ** 2  # in writing an edge is one of many
-    return Votes(columns - (width - 1) / 2, rows - (height - 1) / 2, np.arctan2(fy, fx), weight)
+    turn = np.rad2deg(np.arctan2(fy, fx)) % 360
+    order = np.argsort(turn)
+    return Votes(columns[order] - (width - 1) / 2, rows[order] - (height - 1) / 2, turn[order], weight[order])
 
 
 def _ballot(votes: Votes, half: int, p: OutlineParameters) -> Room:
     """Return the votes by direction (TURNS rows) and distance (2 half + 1 columns)."""
     spread = np.arange(-p.line_spread, p.line_spread + 1)
-    turn = (np.round(votes.angle / np.deg2rad(BIN_DEG)).astype(int)[:, None] + spread) % TURNS
+    turn = (np.round(votes.turn / BIN_DEG).astype(int)[:, None] + spread) % TURNS
     table = np.deg2rad(np.arange(TURNS) * BIN_DEG)
     cos, sin = np.cos(table), np.sin(table)
     at = np.round(votes.x[:, None] * cos[turn] + votes.y[:, None] * sin[turn]).astype(int) + half
@@ -123,43 +142,49 @@ def _opposite(room: Room) -> Room:
     return np.asarray(cv2.dilate(np.ascontiguousarray(turned), np.ones((3, 5), np.uint8)), dtype=np.float32)
 
 
-def _peaks(votes: Votes, room: Room, half: int, count: int, known: list[Floats] | None = None) -> list[Floats]:
-    """Return the lines of most votes, best first, none twice and none of those known (`room` is changed)."""
-    found: list[Floats] = []
+def _peaks(votes: Votes, room: Room, half: int, count: int, found: list[Floats]) -> None:
+    """Add lines of most votes to those found, best first, none twice, until they are `count` (`room` is changed)."""
 
     def clear(turn: int, at: int) -> None:
         for step in range(-3, 4):
             room[(turn + step) % TURNS, max(0, at - 3) : max(0, at + 4)] = 0
 
-    for n_x, n_y, d in known or []:
+    for n_x, n_y, d in found:
         turn = round(float(np.rad2deg(np.arctan2(n_y, n_x))) / BIN_DEG) % TURNS
         clear(turn, round(d) + half)
         clear(turn + TURNS // 2, half - round(d))
-    for _ in range(count):
+    for _ in range(2 * count):
         turn, at = divmod(int(np.argmax(room)), room.shape[1])
-        if room[turn, at] <= 0:
+        if len(found) >= count or room[turn, at] <= 0:
             break
-        line = _fitted(votes, turn * BIN_DEG, float(at - half))
-        if line is not None:
+        line = _fitted(votes, turn, float(at - half))
+        if line is not None and not any(_same(line, one) for one in found):
             found.append(line)
         clear(turn, at)
         clear(turn + TURNS // 2, 2 * half - at)
-    return found
 
 
-def _fitted(votes: Votes, turn_deg: float, distance: float) -> Floats | None:
+def _same(a: Floats, b: Floats) -> bool:
+    """Return whether two lines are one within the frame, whichever way they brighten."""
+    cosine = float(a[0] * b[0] + a[1] * b[1])
+    return abs(cosine) > SAME_COS and abs(float(a[2]) - np.sign(cosine) * float(b[2])) < SAME_PX
+
+
+def _fitted(votes: Votes, turn: int, distance: float) -> Floats | None:
     """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left."""
-    angle = np.deg2rad(turn_deg)
+    angle = np.deg2rad(turn * BIN_DEG)
     n, d = np.array([np.cos(angle), np.sin(angle)]), distance
-    alike = np.cos(votes.angle - angle) > 0.8
+    ranges = [(turn + first) * BIN_DEG for first in (-FIT_BINS, FIT_BINS)]
+    x, y, w = (np.concatenate(parts) for parts in zip(*votes.between(*ranges), strict=True))
     for reach in (2 * STRAIGHT_PX, STRAIGHT_PX):
-        near = alike & (np.abs(votes.x * n[0] + votes.y * n[1] - d) < reach)
-        if near.sum() < 10:
+        near = np.flatnonzero(np.abs(x * n[0] + y * n[1] - d) < reach)
+        if len(near) < 10:
             return None
-        x, y, w = votes.x[near], votes.y[near], votes.weight[near]
-        mx, my = np.average(x, weights=w), np.average(y, weights=w)
-        xx, yy, xy = (np.average(v, weights=w) for v in ((x - mx) ** 2, (y - my) ** 2, (x - mx) * (y - my)))
-        tilt = 0.5 * np.arctan2(2 * xy, xx - yy)
+        x, y, w = x[near], y[near], w[near]
+        share = w / w.sum()
+        mx, my = float(share @ x), float(share @ y)
+        dx, dy = x - mx, y - my
+        tilt = 0.5 * np.arctan2(2 * float(share @ (dx * dy)), float(share @ (dx * dx)) - float(share @ (dy * dy)))
         fresh = np.array([-np.sin(tilt), np.cos(tilt)])
         n = fresh if fresh @ n > 0 else -fresh
         d = float(n @ (mx, my))
@@ -184,40 +209,3 @@ def _meetings(lines: Floats) -> Floats:
     count = len(lines)
     one, two = (index.ravel() for index in np.indices((count, count)))
     return crossings(lines[one], lines[two]).reshape(count, count, 2)
-
-
-def _edge_along(
-    fields: Fields, lines: Floats, table: Floats, sides: npt.NDArray[np.intp], p: OutlineParameters
-) -> Floats:
-    """Return how significant the edge under each quadrilateral (n×4 lines) is, half mean, half weakest side.
-
-    Every line is read once from end to end; a side is the mean of a stretch of it.
-    """
-    width, height = fields.size
-    reach = int(np.hypot(width, height))
-    t = np.arange(-reach, reach + 1, LINE_STEP_PX)
-    middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    foot = middle + lines[:, :2] * (lines[:, 2] - lines[:, :2] @ middle)[:, None]
-    along = np.stack([-lines[:, 1], lines[:, 0]], axis=1)
-    strength = np.zeros((len(lines), len(t)))
-    for offset in range(-2, 3):
-        spots = foot[:, None] + along[:, None] * t[:, None] + lines[:, None, :2] * offset
-        x, y = (np.rint(spots[..., axis]).astype(int) for axis in (0, 1))
-        seen = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        x, y = x * seen, y * seen
-        across = (fields.gx[y, x] * lines[:, :1] + fields.gy[y, x] * lines[:, 1:2]) * seen / (2 * UNIT)
-        smooth = cv2.blur(across, (5, 1), borderType=cv2.BORDER_CONSTANT)
-        np.maximum(strength, np.abs(smooth), out=strength)
-    total = np.cumsum(np.pad(strength / (strength + p.group_tau * fields.tau), ((0, 0), (1, 0))), axis=1)
-    scores = []
-    for i in range(4):
-        line, start, stop = sides[:, i], table[sides[:, i - 1], sides[:, i]], table[sides[:, i], sides[:, (i + 1) % 4]]
-        at = [((spot - foot[line]) * along[line]).sum(axis=1) for spot in (start, stop)]
-        low, high = np.minimum(*at), np.maximum(*at)
-        trim = 0.06 * (high - low)
-        first, last = (
-            np.clip(np.rint((v + reach) / LINE_STEP_PX).astype(int), 0, len(t) - 1) for v in (low + trim, high - trim)
-        )
-        scores.append((total[line, last + 1] - total[line, first]) / (last + 1 - first).clip(1))
-    found = np.stack(scores, axis=1)
-    return np.asarray(0.5 * found.mean(axis=1) + 0.5 * found.min(axis=1))

@@ -27,6 +27,17 @@ def areas(quads: Quads) -> Floats:
     return np.asarray(0.5 * (x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(axis=1))
 
 
+def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
+    """Return the numbers of those that differ from all before them by more than so much at a corner."""
+    flat = quads.reshape(len(quads), 8)
+    near = np.abs(flat[:, None] - flat[None]).max(axis=2) <= least_px
+    kept: list[int] = []
+    for number in range(len(quads)):
+        if not near[number, kept].any():
+            kept.append(number)
+    return np.array(kept, np.intp)
+
+
 def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
     """Return which quadrilaterals (clockwise on screen) can be a paper seen in a frame of `size` (w, h)."""
     width, height = size

@@ -17,6 +17,7 @@ COARSE = 8  # blocks a side of a large one
 COARSE_LEVELS = 0.75  # of the channels' mean in any; noise makes 0.3 at most, a white paper on a white desk 1.6
 LAMP_LEVELS = 3.0  # a lamp that flickers may change the whole by so much
 MOST_REUSED = 20  # frames: after 2 s what lies there is looked at again, whatever it is
+RESTLESS = ("hands", "sharp", "dark", "bright")  # told by what moved, or mended by the camera without a change
 EMPTY_LOOKS = 8  # in a row that find nothing in one picture: a faint paper is seen in most frames, not in each
 
 
@@ -29,8 +30,7 @@ def reusable(track: Track, blocks: Picture, accepts: str, limits: Limits) -> Loo
     """Return what the frame of these blocks shows where it was seen before and is settled, else None: look.
 
     Settled: time and again nothing was there, or a page that lay still and was judged by all gates. All frames that
-    lead there are looked at, so that a page is still and judged after as many frames as ever. Hands settle nothing:
-    they are told by what moved from frame to frame.
+    lead there are looked at, so that a page is still and judged after as many frames as ever.
     """
     looked = track.looked
     if looked is None or looked.reused_frames >= MOST_REUSED or looked.accepts != accepts:
@@ -38,7 +38,7 @@ def reusable(track: Track, blocks: Picture, accepts: str, limits: Limits) -> Loo
     if looked.outline is None:
         is_settled = looked.gate == "page" and looked.empty_looks >= EMPTY_LOOKS
     else:
-        is_settled = looked.gate != "hands" and track.stable_frames >= limits.stable_frames
+        is_settled = looked.gate not in RESTLESS and track.stable_frames >= limits.stable_frames
     return looked if is_settled and is_unchanged(looked.blocks, blocks) else None
 
 

@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from devices.sim import desk
 from devices.sim.control import Controls, announce, end_signal, serve_controls
-from devices.sim.scene import FAULTS, SPECIAL, Scene
-from devices.sim.sheets import DRAWERS
+from devices.sim.scene import FAULTS, KINDS, Picture, Scene
 from devices.sim.starting import Words, told, whole
 
 FRAMES_PER_S = 12.0
@@ -19,6 +18,9 @@ LAST_SEED = 2**31 - 1
 BOUNDARY = "frame"
 WIRE_FAULTS = frozenset({"freeze", "refuse", "truncated", "garbage"})
 STREAM_QUALITY, STILL_QUALITY = 82, 92
+KEEPS = 48  # pictures of desks at rest: a still has 1.1 MB, a frame of the stream 0.2
+kept: dict[str, bytes] = {}
+"""By what is seen: whatever camera looks at a desk at rest, it is drawn once."""
 
 
 class Film:
@@ -29,8 +31,6 @@ class Film:
         self.faults: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._changed = threading.Condition()
-        self._frames: dict[str, bytes] = {}
-        self._still: tuple[str, bytes] = ("", b"")
         self.closed_times = 0
         self.watchers = 0
         self.is_over = False
@@ -40,10 +40,7 @@ class Film:
         with self._lock:
             now = time.monotonic()
             key = self.scene.stream_key(now, number)
-            data = self._frames.get(key)
-            if data is None:
-                data = bytes(desk.encode(self.scene.stream_picture(now, number), STREAM_QUALITY))
-                self._frames = {**(self._frames if len(self._frames) < 8 else {}), key: data} if key else {}
+            data = _kept(key, lambda: desk.encode(self.scene.stream_picture(now, number), STREAM_QUALITY))
         return self._spoilt(data)
 
     def still(self) -> bytes:
@@ -51,9 +48,7 @@ class Film:
         with self._lock:
             now = time.monotonic()
             key = self.scene.stream_key(now, 0)
-            if not key or self._still[0] != key:
-                self._still = (key, bytes(desk.encode(self.scene.still_picture(now), STILL_QUALITY)))
-            data = self._still[1]
+            data = _kept(key and f"still {key}", lambda: desk.encode(self.scene.still_picture(now), STILL_QUALITY))
         return self._spoilt(data)
 
     def change(self, faults: frozenset[str]) -> None:
@@ -84,6 +79,18 @@ class Film:
         if "truncated" in self.faults:
             return data[: len(data) * 6 // 10]
         return b"HTTP is not a picture" if "garbage" in self.faults else data
+
+
+def _kept(key: str, draw: Callable[[], Picture]) -> bytes:
+    """Return what was drawn under the key, drawn now where it was not; what moves has no key."""
+    data = kept.get(key)
+    if data is None:
+        data = bytes(draw())
+        if len(kept) >= KEEPS:
+            kept.clear()
+        if key:
+            kept[key] = data
+    return data
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,7 +159,7 @@ class CameraSim:
 
     def lay(self, kind: str, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper down in place of what lies there, `at_once` without a hand. Raises: ValueError."""
-        if kind not in DRAWERS and kind not in SPECIAL:
+        if kind not in KINDS:
             raise ValueError(f"paper {kind!r}: allowed are {', '.join(PAPERS)}")
         self.film.scene.lay(kind, time.monotonic(), seed, at_once)
 
@@ -252,7 +259,7 @@ def words() -> Words:
     return parser
 
 
-PAPERS = tuple(sorted({*DRAWERS, *SPECIAL}))
+PAPERS = tuple(sorted(KINDS))
 CONTROLS: Controls = {
     "lay": (
         "kind, seed=0, at_once=false",

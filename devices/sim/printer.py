@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         wire = _wire(options)
         stack.callback(wire.close)
-        printer = _Printer(FarEnd(out, 0.0 if options.instant else options.mm_per_s), wire)
+        far_end = FarEnd(out, 0.0 if options.instant else options.mm_per_s, not options.undrawn)
+        printer = _Printer(far_end, wire)
         control = options.control or out / "printer.sock"
         address = serve_controls("printer", control, printer.handlers(), CONTROLS, stack)
         announce(wire.link, address)
@@ -77,6 +78,7 @@ def words() -> Words:
         "--mm-per-s", type=number(1, 1000), default=150.0, metavar="N", help="speed of the paper; 150 when left out"
     )
     parser.add_argument("--instant", action="store_true", help="print at once")
+    parser.add_argument("--undrawn", action="store_true", help="leave no picture of a slip")
     return parser
 
 

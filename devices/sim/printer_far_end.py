@@ -43,9 +43,10 @@ class Job(msgspec.Struct, frozen=True):
 class FarEnd:
     """One printer. `mm_per_s` 0 prints at once. Not thread-safe: its process holds a lock around every call."""
 
-    def __init__(self, out: Path, mm_per_s: float = 150.0) -> None:
+    def __init__(self, out: Path, mm_per_s: float = 150.0, is_drawn: bool = True) -> None:
         self._out = out
         self._mm_per_s = mm_per_s
+        self._is_drawn = is_drawn
         self._noise = random.Random(4)
         self._artists: list[threading.Thread] = []
         self.reset()
@@ -222,7 +223,8 @@ class FarEnd:
         folder = self._out / f"job-{number:03d}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "slip.bin").write_bytes(self._raw)
-        self._draw(self._paper, folder / "slip.png")
+        if self._is_drawn:
+            self._draw(self._paper, folder / "slip.png")
         for fault in self._paper.faults:
             self.errors.append(Faulty(fault, ""))
         errors = (*self._errors, *self._paper.faults)
@@ -234,7 +236,7 @@ class FarEnd:
                 errors=errors,
                 is_complete=not errors and not self._is_torn,
                 bin=str(folder / "slip.bin"),
-                png=str(folder / "slip.png"),
+                png=str(folder / "slip.png") if self._is_drawn else "",
             )
         )
         self._new_sheet()

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from devices.sim import desk
 from devices.sim.hand import GRIP_MM, hand
-from devices.sim.sheets import Sheet, draw_sheet
+from devices.sim.id_cards import Side, draw_id_card
+from devices.sim.sheets import DRAWERS, Sheet, draw_sheet
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,6 +24,8 @@ AWAY_MM = 360.0  # from its place to below the frame
 SHADOW = 0.3
 VARIANTS = 3  # of sensor noise, while nothing moves
 SPECIAL = {"blurred": "register", "glare": "register"}  # a register page under a fault of the optics
+CARD_SIDES: dict[str, Side] = {"id_front": "front", "id_back": "back"}  # of a resident ID card
+KINDS = (*DRAWERS, *SPECIAL, *CARD_SIDES)  # all that can be laid down
 FAULTS = frozenset({"blur", "glare", "hand_stays", "dark"})
 
 
@@ -30,6 +33,7 @@ class Laid(NamedTuple):
     """A paper with its place and, drawn once, how the stream sees it there."""
 
     kind: str
+    seed: int
     sheet: Sheet
     pose: desk.Pose
     box: tuple[int, int, int, int]
@@ -59,6 +63,7 @@ class Scene:
         self._light = cv2.resize(field, (1920, 1080), interpolation=cv2.INTER_CUBIC)
         surface_picture = desk.lay_surface(surface, (1920, 1080), rng)
         self._bare = _lit(surface_picture, self._light)
+        self._desk = f"{surface} {seed}"
         self.faults: frozenset[str] = frozenset()
         self._laid: Laid | None = None
         self._former: Laid | None = None  # taken away first, when papers are swapped
@@ -70,8 +75,11 @@ class Scene:
         return "" if self._laid is None or self._is_leaving else self._laid.kind
 
     def lay(self, kind: str, now: float, seed: int = 0, at_once: bool = False) -> None:
-        """Lay a paper of `kind` (sheets.DRAWERS, `blurred`, `glare`), after taking away what lies there."""
-        sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
+        """Lay a paper of `kind` (one of KINDS), after taking away what lies there. Raises: KeyError."""
+        if kind in CARD_SIDES:
+            sheet = draw_id_card(CARD_SIDES[kind], seed, 8.0)
+        else:
+            sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
         laid = self._place(kind, sheet, seed)
         self._former = self._laid if not self._is_leaving else None
         self._laid, self._since, self._is_leaving = laid, now - (ALL_S if at_once else 0.0), False
@@ -100,11 +108,13 @@ class Scene:
         return self._laid, moment
 
     def stream_key(self, now: float, number: int) -> str:
-        """Return what the stream's picture hangs on: equal keys are equal pictures; "" while something moves."""
+        """Return what the stream's picture hangs on: equal keys are equal pictures, over any desk; "" in movement."""
         laid, moment = self.state(now)
         if not moment.is_still:
             return ""
-        return f"{number % VARIANTS} {id(laid)} {moment.paper_mm} {moment.hand_mm} {sorted(self._faults_of(laid))}"
+        paper = "" if laid is None else f"{laid.kind} {laid.seed}"
+        faults = " ".join(sorted(self._faults_of(laid)))
+        return f"{self._desk} | {paper} | {moment.paper_mm} {moment.hand_mm} | {faults} | {number % VARIANTS}"
 
     def stream_picture(self, now: float, number: int) -> Picture:
         """Return the 1080×1920×3 BGR frame of this moment; `number` picks the noise."""
@@ -164,7 +174,7 @@ class Scene:
         box = _box(desk.corners_of(matrix, sheet), 1920, 1080, 20)
         colour, alpha = desk.warp_sheet(sheet, matrix, box)
         light = self._light[box[1] : box[3], box[0] : box[2]]
-        return Laid(kind, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
+        return Laid(kind, seed, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
 
 
 ALL_S = 60.0  # longer than any of it: no hand is seen

@@ -15,6 +15,9 @@ from kiosk.services.fields import Answers, FormContext, variables
 DEFAULT_PAGES = (1, 6)
 """Pages of a paper whose limits the catalogue does not say; six is the most it names for a usual one."""
 
+BOTH_SIDES = (2, 2)
+"""Pages of an ID card that is laid on the desk instead of being read."""
+
 _CARD = "M-ID"
 _MAY_FOLLOW = "容缺"
 
@@ -41,6 +44,7 @@ class MaterialState(msgspec.Struct, frozen=True):
     pages: int
     can_defer: bool
     needs_scan: bool  # still to be laid down, or laid down already and open to change
+    is_two_sided: bool = False  # an ID card: its front and its back, one after the other
 
 
 def material_plan(
@@ -115,11 +119,18 @@ def _state(material: Material, status: MaterialStatus, pages: int, locale: str) 
         pages=pages,
         can_defer=material.necessity == _MAY_FOLLOW,
         needs_scan=is_open and is_asked,
+        is_two_sided=_is_two_sided(material),
     )
 
 
 def _limits(material: Material) -> tuple[int, int]:
+    if _is_two_sided(material):
+        return BOTH_SIDES
     return (material.pages.min, material.pages.max) if material.pages else DEFAULT_PAGES
+
+
+def _is_two_sided(material: Material) -> bool:
+    return material.source == "id_card_read" and not material.repeat
 
 
 def _without_pages(material: Material, has_card: bool) -> MaterialStatus:

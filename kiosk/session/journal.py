@@ -23,6 +23,7 @@ PAGE_FAULTS = {
     "blank": "blank",
     "format": "wrong_side",
     "flat": "wrong_side",
+    "side_again": "wrong_side",
 }
 CARD_FAULTS = {
     "card_expired": "expired",

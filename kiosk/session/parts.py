@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from devices.api import Deadline, DeviceKind
+from devices.api import Deadline, DeviceKind, Page
 from kiosk.services.catalogue import Catalogue
 from kiosk.session.journal import Journal
 from kiosk.session.view import View
@@ -126,4 +126,5 @@ class Parts(msgspec.Struct, frozen=True):
     on_end: Callable[[], None]  # forget frames, clipboard …
     on_stuck: Callable[[], None]
     self_tests: Callable[[DeviceKind], SelfTest]
+    join_sides: Callable[[Page, Page], Page]  # front and back of an ID card on one A4 page
     pin: str = ""  # the technician's code as configuration keeps it; "" = nobody enters

@@ -32,6 +32,7 @@ from kiosk.services.submission import uuid7
 from kiosk.session import effects as ask
 from kiosk.session import events as evt
 from kiosk.session.compose import view_of
+from kiosk.session.flow.both_sides import joined_pages
 from kiosk.session.outgoing import compose_slip, submission_of
 from kiosk.session.parts import Parts
 from kiosk.session.servicing import Servicing
@@ -318,7 +319,10 @@ class SessionRunner:
             fault = self.session.fault
             self._p.journal.card_read(self.session, fault.code if fault is not None else "")
         elif isinstance(event, evt.PageTaken):
-            self._p.journal.page_taken(self.session, event.page)
+            if any(page is event.page for page in self.session.pages):
+                self._p.journal.page_taken(self.session, event.page)
+            else:
+                self._p.journal.page_refused(self.session, self.session.gate)
         elif isinstance(event, evt.SlipPrinted):
             is_delivered = self.session.outcome is not None and bool(self.session.outcome.case_number)
             self._p.journal.printed(self.session, "delivery_receipt" if is_delivered else "intake_slip")
@@ -367,7 +371,8 @@ class SessionRunner:
 
         def job() -> None:
             try:
-                parts, manifest, facts = submission_of(session, self._p.clock, self._p.app_version, journal.head())
+                whole = replace(session, pages=joined_pages(session, self._p.join_sides))
+                parts, manifest, facts = submission_of(whole, self._p.clock, self._p.app_version, journal.head())
                 journal.seal_began(sid, len(parts))
                 ticket = self._p.store.put(sid, parts, manifest, facts, self._p.sealing_keys())
             except QueueError as error:

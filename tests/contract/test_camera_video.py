@@ -127,6 +127,7 @@ def test_a_camera_that_hangs_up_or_is_not_there_is_no_device(far: SimProcess, ca
         gone.open(Deadline(45))
 
 
+@pytest.mark.cold_start  # a forked process does not show its name
 def test_no_process_is_left_behind(camera: Camera) -> None:
     camera.open(Deadline(45))
     listed = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True).stdout

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from kiosk.services.catalogue import Catalogue
 from kiosk.session import events as evt
 from kiosk.session.compose import view_of
 from kiosk.session.session import Session, State
 from offline_queue.api import State as QueueState
-from tests.fixtures.flow import ELDER, INSURANCE, QUERY, Walk, outcome_of, preview_of
+from tests.fixtures.flow import COUPLE, ELDER, INSURANCE, QUERY, Walk, outcome_of, preview_of
 
 S = State
 
@@ -181,6 +183,17 @@ def hands_in_papers(walk: Walk) -> None:
     assert walk.state is S.REVIEW
 
 
+def lays_a_card(walk: Walk) -> None:
+    """The spouse's ID card: its front, the front once more, then its back; all of it is sent."""
+    walk.go(S.SCAN, COUPLE, situation="after")
+    for side in ("front", "front", "back"):
+        walk.press("shoot")
+        walk.tell(evt.PageTaken(walk.session.turn, replace(_page(walk), side=side)))
+    assert walk.state is S.MATERIALS
+    assert [page.side for page in walk.session.pages] == ["front", "back"]
+    walk.go(S.ATTRACT, COUPLE)
+
+
 def _page(walk: Walk):
     from tests.fixtures.flow import page_of
 
@@ -277,6 +290,7 @@ JOURNEYS: tuple[Callable[[Walk], None], ...] = (
     insures_family,
     forgets_a_field,
     hands_in_papers,
+    lays_a_card,
     looks_again,
     gets_a_slip_offline,
     gets_a_slip_online,

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,12 @@ def code(text: str) -> Code:
     return Code(Private(text), Symbology.QR, CodeSource.CAMERA)
 
 
-def field(item: str, key: str) -> Field:
-    catalogue = load_catalogue(ASSETS / "services")
-    return next(one for one in catalogue.item(item).form if one.key == key)
-
-
-NOTICE, DECISION = field("SIM-JY-0015", "notice_no"), field("SIM-ZF-0016", "decision_no")
+@cache
+def fields() -> tuple[Field, Field]:
+    """The number of a notice and that of a decision."""
+    items = load_catalogue(ASSETS / "services").item
+    wanted = (("SIM-JY-0015", "notice_no"), ("SIM-ZF-0016", "decision_no"))
+    return tuple(next(one for one in items(item).form if one.key == key) for item, key in wanted)
 
 
 @pytest.mark.parametrize("number", [CASE, intake_number("K-000123", 42)])
@@ -60,11 +60,12 @@ def test_a_number_that_fits_is_taken_as_it_is_written(use: CodeUse, text: str) -
 
 
 def test_a_field_takes_what_its_own_grammar_allows() -> None:
-    assert accept_for_field(code("33040000000000000012"), NOTICE).value.reveal() == "33040000000000000012"
-    assert accept_for_field(code("粤贵阳罚〔2026〕第12号"), DECISION).value.reveal().startswith("粤贵")
+    notice, decision = fields()
+    assert accept_for_field(code("33040000000000000012"), notice).value.reveal() == "33040000000000000012"
+    assert accept_for_field(code("粤贵阳罚〔2026〕第12号"), decision).value.reveal().startswith("粤贵")
     for wrong in ("3304", "https://pay.example/33040000000000000012"):
         with pytest.raises(CodeRefused):
-            accept_for_field(code(wrong), NOTICE)
+            accept_for_field(code(wrong), notice)
 
 
 def test_a_field_that_asks_for_no_code_takes_none() -> None:
@@ -157,7 +158,7 @@ PAYLOADS = st.one_of(
 @given(PAYLOADS)
 def test_no_payload_leads_anywhere(text: str) -> None:
     judges = [partial(accept_code, code(text), use) for use in CodeUse]
-    judges += [partial(accept_for_field, code(text), one) for one in (NOTICE, DECISION)]
+    judges += [partial(accept_for_field, code(text), one) for one in fields()]
     for judge in judges:
         said = judged(judge)
         if isinstance(said, CodeRefused):

@@ -118,6 +118,24 @@ def test_a_plate_is_no_paper() -> None:
     assert find_outline(desk.add_noise(picture, 2.0, 5)) is None
 
 
+def test_a_paper_as_white_as_its_desk_is_found_by_the_shadow_of_its_edge() -> None:
+    corners = np.array([[230, 110], [720, 130], [700, 440], [215, 415]])
+    picture = np.full((540, 960, 3), 214, np.uint8)
+    cv2.polylines(picture, [corners], True, (202, 202, 202), 2, cv2.LINE_AA)
+    quad = found(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
+    assert quad is not None
+    assert overlap(quad, corners.astype(np.float64)) > 0.97
+
+
+def test_a_grid_on_the_desk_is_no_paper() -> None:
+    """Every mesh has four steady seams, and every one goes on beyond its corners."""
+    picture = np.full((540, 960, 3), 190, np.uint8)
+    for at in range(-500, 1500, 120):
+        cv2.line(picture, (at, 0), (at + 60, 540), (170, 170, 170), 2, cv2.LINE_AA)
+        cv2.line(picture, (0, at + 90), (960, at), (170, 170, 170), 2, cv2.LINE_AA)
+    assert find_outline(desk.add_noise(picture, 2.0, 5)) is None
+
+
 def test_a_second_paper_beside_the_first_is_counted() -> None:
     plain = frozenset(frames.CHANCES)
     seen = frames.frame(SEED, 9, kind="text", surface="dark", wanted=frozenset({"beside"}), unwanted=plain)

@@ -97,6 +97,7 @@ def test_a_page_is_looked_at_until_it_lies_still_and_is_judged() -> None:
     assert reusable(Track(looked=looked, stable_frames=LIMITS.stable_frames - 1), now, "any", LIMITS) is None
     still = Track(looked=looked, stable_frames=LIMITS.stable_frames)
     assert reusable(still, now, "any", LIMITS) == looked
-    hands = msgspec.structs.replace(looked, gate="hands")
-    assert reusable(msgspec.structs.replace(still, looked=hands), now, "any", LIMITS) is None
+    for gate in ("hands", "sharp", "dark"):  # a hand goes, a lens finds its focus: no block need change
+        restless = msgspec.structs.replace(still, looked=msgspec.structs.replace(looked, gate=gate))
+        assert reusable(restless, now, "any", LIMITS) is None
     assert reusable(remember(still, b"mark"), now, "any", LIMITS) is None  # its picture was taken: judged anew

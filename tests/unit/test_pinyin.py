@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pypinyin import Style, lazy_pinyin
-from pypinyin import pinyin as readings_of
 
 from ui.keyboard import dictionary
 from ui.keyboard.pinyin import Candidate, DictionaryError, Pinyin
@@ -42,6 +40,9 @@ def gb2312():
 
 
 def test_all_characters_of_gb_2312_can_be_typed_by_one_of_their_readings(keyboard):
+    from pypinyin import Style
+    from pypinyin import pinyin as readings_of
+
     characters = gb2312()
     assert len(characters) == 6763
     offered: dict[str, set[str]] = {}
@@ -58,10 +59,16 @@ def test_all_characters_of_gb_2312_can_be_typed_by_one_of_their_readings(keyboar
     assert missing == []
 
 
+def _sounds(word):
+    from pypinyin import lazy_pinyin  # its tables take half a second, and each worker collects this module
+
+    return lazy_pinyin(word)
+
+
 def _words(name):
     for entry in (DATA / name).read_text(encoding="utf-8").split():
         word, _, letters = entry.partition("=")
-        yield word, letters or "".join(lazy_pinyin(word))
+        yield word, letters or "".join(_sounds(word))
 
 
 @pytest.mark.parametrize(("name", "count"), [("pinyin_words.txt", 500), ("pinyin_places.txt", 100)])
@@ -74,7 +81,7 @@ def test_the_first_page_holds_nine_of_ten(keyboard, name, count):
 
 @pytest.mark.parametrize("word", [*"村组号路幢室弄巷街镇王李张陈沈朱钱吴陆徐姚俞", "单元"])
 def test_words_of_addresses_and_surnames_are_on_the_first_page(keyboard, word):
-    letters = {"幢": "zhuang"}.get(word, "".join(lazy_pinyin(word)))
+    letters = {"幢": "zhuang"}.get(word, "".join(_sounds(word)))
     assert word in texts(keyboard, letters)[:PAGE]
 
 
@@ -266,12 +273,17 @@ def test_a_broken_or_outdated_dictionary_is_built_anew_and_whole(tmp_path):
     target.write_bytes(b"half a database")
     places = tmp_path / "places.txt"
     places.write_text("# one place\n测试埭=ce'shi'dai\n某某街道 幢=zhuang\n", encoding="utf-8")
-    assert dictionary.build_dictionary(target, places)
+    words = tmp_path / "words.txt"  # jieba's own takes a quarter of a minute; set-up builds with it
+    words.write_text("某某 12 nr\n街道 240 n\n街 30 n\nabc 9 eng\n", encoding="utf-8")
+    assert dictionary.build_dictionary(target, places, words)
+    assert dictionary.build_dictionary(target, places, words) is False
     assert [path.name for path in target.parent.iterdir()] == ["pinyin.db"]
     with sqlite3.connect(target) as database:
-        found = dict(database.execute("SELECT text, code FROM words WHERE text IN ('测试埭', '某某', '某某街道')"))
+        found = dict(
+            database.execute("SELECT text, code FROM words WHERE text IN ('测试埭', '某某', '某某街道', '街道')")
+        )
     database.close()
-    assert found == {"测试埭": "ce'shi'dai", "某某": "mou'mou", "某某街道": "mou'mou'jie'dao"}
+    assert found == {"测试埭": "ce'shi'dai", "某某": "mou'mou", "某某街道": "mou'mou'jie'dao", "街道": "jie'dao"}
 
 
 def test_a_build_that_fails_leaves_the_old_dictionary(dictionary_path, tmp_path, monkeypatch):
@@ -282,7 +294,7 @@ def test_a_build_that_fails_leaves_the_old_dictionary(dictionary_path, tmp_path,
     def fail(database, lexicon, stamp):
         raise sqlite3.OperationalError("disk full")
 
-    monkeypatch.setattr(dictionary, "_Lexicon", lambda places: None)
+    monkeypatch.setattr(dictionary, "_Lexicon", lambda places, words: None)
     monkeypatch.setattr(dictionary, "_write", fail)
     with pytest.raises(sqlite3.OperationalError):
         dictionary.build_dictionary(dictionary_path, places)

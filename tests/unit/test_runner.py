@@ -7,12 +7,28 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from app.setting import load_setting
-from devices.api import Cancelled, Deadline, DeviceKind, DeviceState, NotReady, Status, SupplyState, TimedOut, UserFault
+from app.sides import join_sides
+from devices.api import (
+    Cancelled,
+    Deadline,
+    DeviceKind,
+    DeviceState,
+    NotReady,
+    Private,
+    Status,
+    SupplyState,
+    TimedOut,
+    UserFault,
+)
 from devices.selftest import selftest_of
+from devices.sim import desk
 from devices.sim.people import people
+from devices.sim.sheets import draw_sheet
 from kiosk.services.catalogue import load_catalogue
+from kiosk.session.events import PageTaken
 from kiosk.session.parts import Parts
 from kiosk.session.runner import SessionRunner
 from kiosk.session.session import Session, State
@@ -20,7 +36,8 @@ from kiosk.session.view import View
 from kiosk.station.clock import SystemClock
 from kiosk.station.health import EMPTY_QUEUE, Station
 from kiosk.station.texts import ASSETS, own_texts
-from offline_queue.api import QueueStats, StoreCorrupt
+from offline_queue.api import PlainPart, QueueStats, StoreCorrupt, Ticket
+from tests.fixtures.flow import Walk, page_of, ticket_of
 
 
 class HandLoop:
@@ -96,9 +113,11 @@ class HandStore:
     def __init__(self) -> None:
         self.answer: QueueStats | StoreCorrupt = EMPTY_QUEUE
         self.asked = 0
+        self.parts: tuple[PlainPart, ...] = ()
 
-    def put(self, *_: object) -> Any:
-        raise AssertionError("nothing is put here")
+    def put(self, sid: str, parts: tuple[PlainPart, ...], *_: object) -> Ticket:
+        self.parts = parts
+        return ticket_of(sid)
 
     def find(self, sid: str) -> None:
         return None
@@ -147,6 +166,7 @@ class Bench:
                 store=self.store,
                 sync=self.journal,  # type: ignore[arg-type]  # it answers to every name
                 self_tests=selftest_of,
+                join_sides=join_sides,
                 journal=self.journal,  # type: ignore[arg-type]
                 catalogue=load_catalogue(ASSETS / "services"),
                 texts=own_texts(),
@@ -300,3 +320,31 @@ def test_a_device_that_is_not_configured_is_answered_for(bench: Bench) -> None:
     assert bench.session.fault is not None
     assert bench.session.fault.code == "not_configured"
     assert bench.session.state is State.IDENTIFY
+
+
+def test_both_sides_of_a_card_leave_as_one_document_and_are_shown_as_two() -> None:
+    bench = Bench()
+    walk = Walk(load_catalogue(ASSETS / "services")).go(State.SIGN)
+    walk.sign()
+    jpeg = Private(bytes(desk.encode(draw_sheet("card", 0, 4.0).picture, 60)))
+    sides = tuple(replace(page_of("M-ID", index), jpeg=jpeg, side=side) for index, side in enumerate(("back", "front")))
+    bench.runner.session = replace(walk.session, pages=(*walk.session.pages, *sides))
+    bench.runner.intent("sign_done")
+    bench.work.run()
+    bench.loop.pass_s(0.1)
+    assert bench.session.state is State.DELIVERING
+    sealed = {part.name: part.data for part in bench.store.parts if part.name.startswith("m-id")}
+    assert list(sealed) == ["m-id-1"]
+    assert bytes(sealed["m-id-1"])[:5] == b"%PDF-"
+    assert [page.side for page in bench.session.pages if page.material == "M-ID"] == ["back", "front"]
+
+
+def test_a_side_taken_twice_is_written_down_as_refused() -> None:
+    bench = Bench()
+    walk = Walk(load_catalogue(ASSETS / "services")).go(State.SCAN)
+    front = replace(page_of("M-ID", 0), side="front")
+    bench.runner.session = replace(walk.session, material="M-ID", card=None, pages=(front,))
+    bench.journal.told.clear()
+    bench.runner._took(PageTaken(bench.session.turn, replace(front, index=1)))
+    assert bench.session.pages == (front,)
+    assert [word for word in bench.journal.told if word.startswith("page")] == ["page_refused"]

@@ -13,7 +13,6 @@ import pikepdf
 import pytest
 from PIL import Image, ImageDraw
 
-from sandbox.form import render_submission
 from sandbox.form_facts import NATIONS, Form, compose_form
 from sandbox.store_view import PlainPart
 
@@ -110,6 +109,8 @@ def compose(changed: dict[str, Any], parts: dict[str, PlainPart]) -> Form:
 
 
 def render(changed: dict[str, Any], parts: dict[str, PlainPart]) -> bytes:
+    from sandbox.form import render_submission  # takes a second, and each worker collects this module
+
     return render_submission(changed, parts, intake_number=INTAKE, case_number=CASE, received=RECEIVED)
 
 

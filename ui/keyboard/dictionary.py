@@ -44,9 +44,12 @@ Sounds = tuple[str, ...]
 Row = tuple[str, int, str, str]
 
 
-def build_dictionary(target: Path, places: Path = PLACES) -> bool:
-    """Write the dictionary, atomically; True when it was built, False when the one there is current already."""
-    stamp = _stamp(places)
+def build_dictionary(target: Path, places: Path = PLACES, words: Path | None = None) -> bool:
+    """Write the dictionary, atomically; True when it was built, False when the one there is current already.
+
+    `words` is a list in place of jieba's, in its form: a word, how often it occurs.
+    """
+    stamp = _stamp(places) + (f" {hashlib.sha256(words.read_bytes()).hexdigest()[:16]}" if words else "")
     if _stamp_of(target) == stamp:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +57,7 @@ def build_dictionary(target: Path, places: Path = PLACES) -> bool:
     part.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(part)) as database:
-            _write(database, _Lexicon(places), stamp)
+            _write(database, _Lexicon(places, words), stamp)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(target)
@@ -89,14 +92,14 @@ def _write(database: sqlite3.Connection, lexicon: _Lexicon, stamp: str) -> None:
 class _Lexicon:
     """All words with their readings and weights, and what the words tell about the characters in them."""
 
-    def __init__(self, places: Path) -> None:
+    def __init__(self, places: Path, words: Path | None = None) -> None:
         self._readings = _Readings()
         self._words: dict[tuple[str, Sounds], int] = defaultdict(int)
         self._characters: Counter[str] = Counter()  # in all words
         self._alone: Counter[str] = Counter()  # as a word by itself
         self._used: Counter[tuple[str, str]] = Counter()  # with this reading
         self._favoured: set[tuple[str, str]] = set()
-        for word, frequency in _jieba_words():
+        for word, frequency in _counted_words(words or _jieba_list()):
             self._count(word, frequency)
         for name, weight, sounds in _places(places, self._readings):
             if len(name) == 1:
@@ -197,12 +200,16 @@ class _Readings:
                 yield character, sounds
 
 
-def _jieba_words() -> Iterator[tuple[str, int]]:
+def _jieba_list() -> Path:
     package = find_spec("jieba")  # only its list is wanted: importing it runs a tokenizer, with warnings
     if package is None or package.origin is None:
         raise ModuleNotFoundError("jieba")
+    return Path(package.origin).with_name("dict.txt")
+
+
+def _counted_words(path: Path) -> Iterator[tuple[str, int]]:
     is_han = re.compile("[\u4e00-\u9fff]+").fullmatch
-    for line in Path(package.origin).with_name("dict.txt").read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         word, frequency, *_ = line.split(" ")
         if is_han(word):
             yield word, int(frequency)

@@ -38,9 +38,17 @@ class _Word(NamedTuple):
     code: str
 
 
+class _Digits(dict[int, str]):
+    def __missing__(self, sign: int) -> str:
+        return ""
+
+
+_TO_DIGITS = _Digits(str.maketrans(_DIGIT))
+
+
 def digits_of(letters: str) -> str:
     """Return the keys letters lie on; what is no letter from a to z is left out."""
-    return "".join(_DIGIT.get(letter, "") for letter in letters)
+    return letters.translate(_TO_DIGITS)
 
 
 class Nine:

@@ -15,6 +15,7 @@ from kiosk.session.effects import (
 )
 from kiosk.session.events import Tick
 from kiosk.session.flow import (
+    both_sides,
     card,
     filling,
     frame,
@@ -228,6 +229,7 @@ EDGES: tuple[Edge, ...] = (
     Edge((S.SCAN,), "shoot", S.SCAN, when=scanning.may_shoot, fold=scanning.shoot),
     Edge((S.SCAN,), "keep", S.SCAN, when=scanning.may_keep, fold=scanning.keep),
     Edge((S.SCAN,), "retake", S.SCAN, when=scanning.has_page, fold=scanning.retake),
+    Edge((S.SCAN,), "PageTaken", S.SCAN, when=both_sides.is_taken_side, fold=both_sides.refuse_side),
     Edge((S.SCAN,), "PageTaken", S.MATERIALS, when=scanning.is_last_page, fold=scanning.take_page),
     Edge((S.SCAN,), "PageTaken", S.SCAN, fold=scanning.take_page),
     Edge((S.SCAN,), "PageRefused", S.SCAN, fold=scanning.refuse_page),

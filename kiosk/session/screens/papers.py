@@ -7,6 +7,7 @@ from unicodedata import east_asian_width
 from devices.api import DeviceKind
 from kiosk.services.materials import MaterialState
 from kiosk.session.flow import facts
+from kiosk.session.flow.both_sides import SIDE_AGAIN, wanted_side
 from kiosk.session.flow.scanning import REFUSALS_BEFORE_KEEP, can_keep, twin_of
 from kiosk.session.screens.frame import Scene, standard_actions, whose_move
 from kiosk.session.view import Action, Note, Row, ScanView, View
@@ -92,6 +93,8 @@ def _row(scene: Scene, state: MaterialState, camera_is_there: bool) -> Row:
 def _refusal(scene: Scene) -> str:
     """Return why the still was refused; what the machine cannot mend twice running is for staff."""
     session, say = scene.session, scene.say
+    if session.gate == SIDE_AGAIN:
+        return say("scan.side_again", side=say(f"scan.side_{wanted_side(session)}"))
     if session.gate in MACHINES_GATES and session.refusals >= MACHINES_TRIES:
         return say("gate.lens")
     return say("scan.refused", why=say(f"gate.{session.gate}"))
@@ -104,7 +107,7 @@ def scan(scene: Scene) -> View:
     name = state.name if state is not None else ""
     taken = [page for page in session.pages if page.material == session.material]
     limit = state.max_pages if state is not None else 1
-    preview = session.preview
+    preview, side = session.preview, wanted_side(session)
     gate = preview.gate if preview is not None else "page"
     mood, sentence = "plain", say(f"gate.{gate}") if gate else say("scan.hold_still")
     key = f"scan.{gate or 'good'}"
@@ -133,7 +136,7 @@ def scan(scene: Scene) -> View:
         screen="scan",
         key=key,
         title=say("scan.title", name=name),
-        lead=say("scan.lead"),
+        lead=say("scan.lead_side", side=say(f"scan.side_{side}")) if side else say("scan.lead"),
         notes=notes,
         scan=ScanView(
             material=name,

@@ -80,9 +80,10 @@ Item {
 
     function add(x: real, y: real, pressed: real) {
         const inside = value => Math.round(Math.min(1, Math.max(0, value)) * 10000) / 10000;
+        const now = Date.now();
         if (pad.startedAt === 0)
-            pad.startedAt = Date.now();
-        pad.stroke.push(inside(x / pad.width), inside(y / pad.height), Date.now() - pad.startedAt);
+            pad.startedAt = now;
+        pad.stroke.push(inside(x / pad.width), inside(y / pad.height), now - pad.startedAt);
         pad.pressure.push(inside(pressed));
         pad.strokeChanged();
         canvas.requestPaint();

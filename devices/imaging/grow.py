@@ -1,0 +1,71 @@
+"""Candidates around one: each side as it is, or moved to where another edge or seam runs along it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from devices.imaging.evidence import along, of_sides
+from devices.imaging.fields import PARAMETERS, UNIT, Fields, OutlineParameters, Quads
+from devices.imaging.quads import areas, moved
+
+Floats = npt.NDArray[np.float64]
+ACROSS = 3  # px to either side that make a step or a seam
+LEVEL = 4 * 2 * UNIT  # what a slope of one level in a pixel is in the fields
+PEAK_PX = 5  # one peak within so many to either side
+KINDS = 2  # step, seam
+
+
+def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return candidates around one (4×2 px), at most `grow_keep`, those first for which most speaks.
+
+    What is printed runs along its paper: a block of writing or a table leads to the page that it stands on, and three
+    sides of a page to the fourth.
+    """
+    p = parameters
+    reach = round(p.grow_share * max(fields.size))
+    samples, normals = along(quad[None], p.points)
+    offsets = np.arange(-reach - ACROSS, reach + ACROSS + 1)
+    spots = samples[0, :, None] + normals[0, :, None, None, :] * offsets[:, None, None]  # 4×offsets×points×2
+    both = cv2.merge([fields.gx, fields.gy])
+    grid = spots.reshape(4 * len(offsets), p.points, 2).astype(np.float32)
+    seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(spots.shape)
+    n = normals[0].astype(np.float32) / LEVEL
+    across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
+    step, seam = step_and_seam(across, 1, p)
+    strength = np.maximum(np.abs(step.mean(axis=2)), p.seam_most * seam.mean(axis=2))
+    room = [_places(one, reach, p) for one in strength]
+    chosen = np.array(list(product(*room)))  # n×4: places on the offsets
+    shifts = chosen.astype(np.float64) - reach
+    wider = moved(np.repeat(quad[None], len(chosen), axis=0), np.repeat(shifts[:, :, None], 2, axis=2))
+    share = np.clip(areas(wider) / (fields.size[0] * fields.size[1]), 0, 1)
+    rated = of_sides(strength[np.arange(4), chosen]) * (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1)))
+    return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.grow_keep]])
+
+
+def step_and_seam(across: Floats, axis: int, p: OutlineParameters) -> tuple[Floats, Floats]:
+    """Return how much of a full step and of a full seam lies at each place, −1 to 1: beyond a few levels only the
+    sign counts.
+
+    `across`: levels a px along `axis`, from which ACROSS places are lost at either end.
+    """
+    padding = [(0, 0)] * across.ndim
+    padding[axis] = (1, 0)
+    total = np.moveaxis(np.cumsum(np.pad(across, padding), axis=axis), axis, -1)
+    count = across.shape[axis] - 2 * ACROSS
+    step = total[..., 2 * ACROSS + 1 :] - total[..., :count]
+    seam = (step - 2 * (total[..., ACROSS : ACROSS + count] - total[..., :count])) / 2
+    found = (np.clip(step / p.line_step, -1, 1), np.clip(seam / p.line_seam, -1, 1))
+    step, seam = (np.moveaxis(one, -1, axis) for one in found)
+    return step, seam
+
+
+def _places(strength: Floats, reach: int, p: OutlineParameters) -> list[int]:
+    """Return where a side may lie: as it is, and at the strongest peaks."""
+    highest = cv2.dilate(strength.reshape(1, -1), np.ones((1, 2 * PEAK_PX + 1), np.uint8)).ravel()
+    peaks = np.flatnonzero((strength >= highest) & (strength > p.grow_least))
+    best = peaks[np.argsort(-strength[peaks], kind="stable")[: p.grow_peaks]]
+    return [reach, *(int(place) for place in best if abs(int(place) - reach) > 1)]
