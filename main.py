@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
-CONFIG = click.option("--config", type=click.Path(path_type=Path), default=None, help="Configuration (TOML).")
+from app.words import Number, Place
+
+CONFIG = click.option("--config", type=Place(), default=None, help="Configuration (TOML).")
+KINDS = ("reader", "camera", "printer", "card", "document_printer", "scanner", "barcode", "auxiliaries")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -57,7 +60,7 @@ def run(**options: Any) -> None:
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for everything the visit leaves.")
+@click.option("--out", type=Place(), required=True, help="Folder for everything the visit leaves.")
 @click.option("--offline", is_flag=True, help="The platform is down during the visit and starts afterwards.")
 @click.option("--item", default="SIM-YB-0001", show_default=True, help="The service item.")
 @click.option("--reader", default="", metavar="LINK", help="A real card reader instead of the simulated one.")
@@ -77,7 +80,7 @@ def demo(**options: Any) -> None:
 @cli.command()
 @CONFIG
 @click.option("--test", "tests", multiple=True, metavar="KIND", help="Put this device to the test (all: each of them).")
-@click.option("--report", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Write it as PDF.")
+@click.option("--report", type=Place(), default=None, metavar="FILE", help="Write it as PDF.")
 @JSON
 def doctor(**options: Any) -> None:
     """Look at each device, the queue, the clock, the network, the catalogue: state and remedy."""
@@ -93,7 +96,7 @@ def calibrate() -> None:
 
 @calibrate.command("camera")
 @CONFIG
-@click.option("--folder", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Pictures taken before.")
+@click.option("--folder", type=Place(), default=None, metavar="DIR", help="Pictures taken before.")
 @click.option("--lamp", type=click.Choice(["on", "off"]), default="on", show_default=True, help="As in daily use.")
 @JSON
 def calibrate_camera(**options: Any) -> None:
@@ -112,19 +115,23 @@ def devices() -> None:
 
 
 @devices.command("find")
-@click.option("--write", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Put it into FILE.")
-@click.option("--replace", "replacing", multiple=True, metavar="KIND", help="Overwrite this device in FILE.")
-@click.option("--port", "ports", multiple=True, metavar="PATH", help="Look at this port too, such as a pty.")
-@click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
+@click.option("--write", type=Place(), default=None, metavar="FILE", help="Put it into FILE.")
 @click.option(
-    "--patience", type=click.FloatRange(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer."
+    "--replace", "replacing", multiple=True, type=click.Choice(KINDS), metavar="KIND", help="Overwrite it in FILE."
 )
+@click.option("--port", "ports", type=Place(), multiple=True, metavar="PATH", help="Look at this port too (a pty).")
+@click.option("--only-ports", is_flag=True, help="Look at the ports named alone.")
+@click.option("--patience", type=Number(0.5, 20.0), default=1.0, show_default=True, help="Wait so much longer.")
 @JSON
 def devices_find(**options: Any) -> None:
     """Propose a configuration from what answers; nothing is printed, switched or read, and nothing written unasked."""
     from app.commands.devices import run_find
 
-    _exit(run_find(**options))
+    if options["only_ports"] and not options["ports"]:
+        raise click.UsageError("--only-ports looks at the ports that --port PATH names: name one")
+    if options["replacing"] and not options["write"]:
+        raise click.UsageError("--replace KIND is for --write FILE")
+    _exit(run_find(**{**options, "ports": tuple(map(str, options["ports"]))}))
 
 
 @cli.command("read-card")
@@ -133,7 +140,9 @@ def devices_find(**options: Any) -> None:
 )
 @click.option("--driver", default="", help="Driver name; by default chosen from the link.")
 @click.option("--reveal", is_flag=True, help="Show personal data in full.")
-@click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for a card.")
+@click.option(
+    "--timeout", type=Number(0.0, 3600.0), default=30.0, show_default=True, help="Seconds to wait for a card."
+)
 @click.option("--ask", multiple=True, type=click.Choice(["pin", "mrz", "can"]), help="Ask for what opens the chip.")
 @click.option("--option", "settings", multiple=True, metavar="NAME=TEXT", help="A driver option, as in configuration.")
 @click.option("--photo-decoder", default="", help="Full path of a portrait decoder, to try it.")
@@ -144,14 +153,13 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
     from app.commands.read_chip import ask_keys
 
     keys = ask_keys(ask)
-    words = {"true": True, "false": False}
-    named = {name: words.get(text, text) for name, _, text in (setting.partition("=") for setting in settings)}
+    named = {name: text for name, _, text in (setting.partition("=") for setting in settings)}
     _exit(run_read_card(**options, keys=keys, options=named))
 
 
 @cli.command()
 @click.argument("files", nargs=-1)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages.")
+@click.option("--out", type=Place(), required=True, help="Folder for the pages.")
 @click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
 @click.option("--id-card", is_flag=True, help="Two files, one of each side of an ID card: one A4 page in true size.")
 @click.option("--link", default="", help="Scan papers instead: sane:DEVICE, as scanimage -L names it.")
@@ -221,8 +229,8 @@ def queue_retry(**options: Any) -> None:
 
 
 @queue.command("export")
-@click.argument("folder", type=click.Path(path_type=Path), required=False, default=None)
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="The same as FOLDER.")
+@click.argument("folder", type=Place(), required=False, default=None)
+@click.option("--out", type=Place(), default=None, help="The same as FOLDER.")
 @CONFIG
 @JSON
 def queue_export(folder: Path | None, out: Path | None, **options: Any) -> None:
@@ -235,7 +243,7 @@ def queue_export(folder: Path | None, out: Path | None, **options: Any) -> None:
 
 
 @queue.command("import")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=Place())
 @CONFIG
 @JSON
 def queue_import(**options: Any) -> None:
@@ -251,7 +259,7 @@ def catalogue() -> None:
 
 
 @catalogue.command("check")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Place())
 @JSON
 def catalogue_check(**options: Any) -> None:
     """Name every mistake in a catalogue, with file and line."""
@@ -266,7 +274,7 @@ def config() -> None:
 
 
 @config.command("show")
-@click.argument("path", type=click.Path(path_type=Path), required=False, default=None)
+@click.argument("path", type=Place(), required=False, default=None)
 @JSON
 def config_show(**options: Any) -> None:
     """Show every value in force."""
@@ -276,7 +284,7 @@ def config_show(**options: Any) -> None:
 
 
 @config.command("check")
-@click.argument("path", type=click.Path(path_type=Path), required=False, default=None)
+@click.argument("path", type=Place(), required=False, default=None)
 @JSON
 def config_check(**options: Any) -> None:
     """Name each mistake with key, value and what is allowed."""
@@ -358,16 +366,16 @@ def sandbox(words: tuple[str, ...]) -> None:
 
 
 @cli.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument(
-    "kind", type=click.Choice(["reader", "camera", "printer", "barcode", "rtsp", "auxiliaries", "line", "card"])
-)
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def sim(**options: Any) -> None:
-    """Serve a simulator on a pty or a socket, for training and for other people's clients."""
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def sim(words: tuple[str, ...]) -> None:
+    """Serve a simulator on a pty or a socket, for training and for other people's clients (sim --help names them)."""
     from app.commands.sim import run_sim
 
-    _exit(run_sim(**options))
+    _exit(run_sim(words))
 
 
 if __name__ == "__main__":
+    from app.signs import print_anywhere
+
+    print_anywhere()
     cli()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from app.setting import driver_of
 from devices.api import DeviceKind
 from devices.imaging.calibration import Calibration, CalibrationFault, limits_of, load_calibration
 from devices.imaging.values import Limits
@@ -44,7 +45,7 @@ def camera_name(config: Config) -> str:
     device = config.devices.of(DeviceKind.CAMERA)
     if device is None:
         return ""
-    return "sim" if config.simulation.is_on else f"{device.driver} {device.link}"
+    return "sim" if config.simulation.is_on else f"{driver_of(DeviceKind.CAMERA, device)} {device.link}"
 
 
 def camera_facts(config: Config) -> tuple[dict[str, str], str]:

@@ -12,7 +12,7 @@ import msgspec
 
 from devices.api import DeviceKind
 from devices.discovery import Seen, Sight
-from kiosk.station.config import load_config
+from kiosk.station.config import load_config, read_text
 from kiosk.station.errors import ConfigError
 
 
@@ -70,7 +70,7 @@ def write_proposal(path: Path, proposal: Proposal, replacing: Collection[str] = 
         raise ConfigError(
             tuple(f"devices.{kind}: is configured already — --replace {kind} to overwrite it" for kind in refused)
         )
-    text = path.read_text("utf-8")
+    text = read_text(path)
     for kind in chosen:
         if kind in configured:
             text = _without(text, kind)
@@ -84,7 +84,7 @@ def write_proposal(path: Path, proposal: Proposal, replacing: Collection[str] = 
         kept = _backup(path)
         fresh.replace(path)
     except OSError as fault:
-        raise ConfigError((f"{path.name}: cannot be written — {fault.strerror}",)) from fault
+        raise ConfigError((f"{path}: cannot be written — {fault.strerror}",)) from fault
     finally:
         fresh.unlink(missing_ok=True)
     return kept
@@ -92,7 +92,7 @@ def write_proposal(path: Path, proposal: Proposal, replacing: Collection[str] = 
 
 def _raw(path: Path) -> dict[str, object]:
     load_config(path)  # a file that is wrong already is not touched. Raises: ConfigError
-    return tomllib.loads(path.read_text("utf-8"))
+    return tomllib.loads(read_text(path))
 
 
 def _without(text: str, kind: str) -> str:
@@ -112,9 +112,9 @@ def _check_rest(path: Path, before: dict[str, object], text: str, chosen: Collec
     try:
         after = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise ConfigError((f"{path.name}: its devices are written inline — change them by hand",)) from fault
+        raise ConfigError((f"{path}: its devices are written inline — change them by hand",)) from fault
     if _rest(after, chosen) != _rest(before, chosen):
-        raise ConfigError((f"{path.name}: cannot be changed without touching the rest — change it by hand",))
+        raise ConfigError((f"{path}: cannot be changed without touching the rest — change it by hand",))
 
 
 def _rest(raw: dict[str, object], chosen: Collection[str]) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -50,10 +52,14 @@ def check_setting(config: Config) -> None:
 def _device_mistakes(config: Config) -> Iterator[str]:
     from devices.registry import device_mistakes, driver_for
 
+    ports: dict[str, str] = {}
     for kind in DeviceKind:
         device = config.devices.of(kind)
         if device is None:
             continue
+        former = ports.setdefault(_port_of(device.link) or kind.value, kind.value)
+        if former != kind.value:
+            yield f"devices.{kind.value}.link: {device.link!r} — a port of its own: devices.{former} has this one"
         where, is_simulated = f"devices.{kind.value}", device.link.startswith("sim:")
         if is_simulated and (device.link != f"sim:{kind.value}" or kind not in SIMULATED):
             ours = f"sim:{kind.value}" if kind in SIMULATED else "a wire; there is no far end of our own for it here"
@@ -67,6 +73,22 @@ def _device_mistakes(config: Config) -> Iterator[str]:
                 yield f"{where}.{key}: {text}"
 
 
+def _port_of(link: str) -> str:
+    """Return what only one device can hold, whatever its name; "" for links that several may share."""
+    kind, _, rest = link.partition(":")
+    if kind in ("serial", "pipe"):
+        return os.path.realpath(rest.partition("?")[0])
+    return link.lower() if kind in ("tcp", "usb", "hid") else ""
+
+
+def driver_of(kind: DeviceKind, device: DeviceConfig) -> str:
+    """Return the driver in force: the one that is named, else the link's usual one; "" where there is none."""
+    from devices.registry import DEFAULTS
+
+    link = SIMULATED.get(kind, "") if device.link.startswith("sim:") else device.link
+    return device.driver or DEFAULTS.get((kind, link.partition(":")[0]), "")
+
+
 def _platform_mistakes(config: Config) -> Iterator[str]:
     platform = config.platform
     for at, url in enumerate(platform.urls):
@@ -77,8 +99,20 @@ def _platform_mistakes(config: Config) -> Iterator[str]:
             yield f"platform.{key}: {text!r} — an existing file"
     if platform.ca and config.path(platform.ca).is_file() and not _is_certificate(config.path(platform.ca)):
         yield f"platform.ca: {platform.ca!r} — a certificate (PEM)"
-    if config.state_folder.exists() and not config.state_folder.is_dir():
-        yield f"state.folder: {config.state.folder!r} — a folder, or a path where one can be made"
+    if not _can_be_made(config.state_folder):
+        yield f"state.folder: {config.state.folder!r} — a folder, or a path where this user can make one"
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether the folder is there, whoever's it is, or can be made: tried where it would lie, and taken away again."""
+    try:
+        if folder.is_dir():
+            return True
+        near = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        with TemporaryDirectory(prefix=".jinban-", dir=near):  # permissions do not tell root what /proc refuses
+            return True
+    except OSError:
+        return False
 
 
 def _is_certificate(path: Path) -> bool:

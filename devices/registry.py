@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, cast
 
@@ -115,24 +116,54 @@ def device_mistakes(
 
 # what configuration can set of a driver; all else in its signature is handed in by the program
 _SETTABLE: dict[str, tuple[tuple[type, ...], str]] = {
-    "float": ((int, float), "a number above 0"),
-    "int": ((int,), "a whole number above 0"),
+    "float": ((int, float), "a number above 0 and at most {most}"),
+    "int": ((int,), "a whole number above 0 and at most {most}"),
     "str": ((str,), "a text"),
     "bool": ((bool,), "true or false"),
 }
+LONGEST_S = 3600  # an option in seconds: nobody waits longer for a device
+MOST = 1_000_000
+
+
+def read_options(kind: DeviceKind, driver: str, address: str, texts: Mapping[str, str]) -> dict[str, object]:
+    """Return options written on a command line as configuration would hold them; a text that fits no kind stays one."""
+    name = driver or DEFAULTS.get((kind, address.partition(":")[0]), "")
+    kinds = _option_kinds(load_driver(name)) if name in DRIVERS else {}
+    return {option: _READ.get(kinds.get(option, ""), str)(text) for option, text in texts.items()}
+
+
+def _number(text: str) -> object:
+    with suppress(ValueError):
+        return int(text)
+    with suppress(ValueError):
+        return float(text)
+    return text
+
+
+_READ: dict[str, Callable[[str], object]] = {
+    "float": _number,
+    "int": _number,
+    "bool": lambda text: {"true": True, "false": False}.get(text, text),
+}
+
+
+def _option_kinds(cls: type[Any]) -> dict[str, str]:
+    found = inspect.signature(cls).parameters.values()
+    return {one.name: one.annotation for one in found if one.kind is one.KEYWORD_ONLY and one.annotation in _SETTABLE}
 
 
 def _option_mistakes(cls: type[Any], options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    found = inspect.signature(cls).parameters.values()
-    kinds = {one.name: one.annotation for one in found if one.kind is one.KEYWORD_ONLY and one.annotation in _SETTABLE}
+    kinds = _option_kinds(cls)
     for name, value in options.items():
         if name not in kinds:
             yield f"options.{name}", f"unknown key — known are {', '.join(kinds) or 'none'}"
             continue
         types, allowed = _SETTABLE[kinds[name]]
+        most = LONGEST_S if name.endswith("_s") and not name.endswith("_per_s") else MOST
         is_kind = isinstance(value, types) and isinstance(value, bool) == (bool in types)
-        if not is_kind or (isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0):
-            yield f"options.{name}", f"{value!r} — {allowed}"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_kind or (is_number and not 0 < cast("float", value) <= most):  # nan is not above 0
+            yield f"options.{name}", f"{value!r} — {allowed.format(most=most)}"
 
 
 def _named(options: Mapping[str, object], fault: ValueError) -> tuple[str, str]:

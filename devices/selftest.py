@@ -19,6 +19,7 @@ from devices.api import (
     DeviceError,
     DeviceKind,
     IdReader,
+    Left,
     NotReady,
     Page,
     ReceiptPrinter,
@@ -44,6 +45,9 @@ class SelfTest(msgspec.Struct, frozen=True):
 
 
 STATE_S = 10.0
+AGAIN_S = 0.5  # between two looks for a sheet: a hand takes longer
+LOOK_S = 5.0  # a look that our own deadline cuts off would be a fault of the camera
+HAND_S = 10.0  # a scanner does not feel a sheet on its glass: a hand gets so long
 NO_SHEET = ("page", "whole", "hands", "still")  # gates that say no sheet lies there to be looked at
 STRIP_LINES = (
     "打印自检 Print self-test",
@@ -65,15 +69,27 @@ def print_ruler(printer: ReceiptPrinter, deadline: Deadline) -> Tested:
     return Tested("selftest.printer_good", facts={"seconds": round(done.ms / 1000, 1), "paper": done.supply.value})
 
 
-def look_at_blank_page(camera: Camera, deadline: Deadline) -> Tested:
-    """Take the sheet that lies there and count what is on it."""
+def look_at_blank_page(camera: Camera, deadline: Deadline, look_s: float = LOOK_S) -> Tested:
+    """Wait for a sheet, take it and count what is on it. Raises: UserFault with the gate when none came in time.
+
+    No look begins with less than `look_s` left.
+    """
+    while True:
+        try:
+            return _judge(_take_blank(camera, deadline))
+        except UserFault as fault:
+            if fault.code not in NO_SHEET or deadline.left_s() < look_s:
+                raise
+        deadline.wait(AGAIN_S)
+
+
+def _take_blank(camera: Camera, deadline: Deadline) -> Page:
     try:
-        page = camera.capture("self-test", 0, deadline)
+        return camera.capture("self-test", 0, deadline)
     except UserFault as fault:
         if fault.code in NO_SHEET:
             raise
-        page = camera.capture("self-test", 0, deadline, keep=True)  # it is blank, and that is what was wanted
-    return _judge(page)
+        return camera.capture("self-test", 0, deadline, keep=True)  # it is blank, and that is what was wanted
 
 
 def _judge(page: Page) -> Tested:
@@ -86,9 +102,13 @@ def _judge(page: Page) -> Tested:
         "streaks": found.streaks,
         "largest": found.largest_mm,
         "dpi": page.dpi,
+        "white": found.white,
+        "dark": round(found.dark * 100),
     }
-    return Tested(
-        "selftest.page_clean" if found.is_clean else "selftest.page_dirty", "" if found.is_clean else "dirty", facts
+    if not found.is_white:
+        return Tested("selftest.page_dark", "dark", facts)
+    return (
+        Tested("selftest.page_clean", facts=facts) if found.is_clean else Tested("selftest.page_dirty", "dirty", facts)
     )
 
 
@@ -112,6 +132,12 @@ def scan_blank_page(scanner: Any, deadline: Deadline) -> Tested:
     return _judge(pages[0])
 
 
+def scan_after_a_hand(scanner: Any, deadline: Deadline) -> Tested:
+    """Leave the technician the time to lay a sheet down, then scan it."""
+    deadline.wait(HAND_S)
+    return scan_blank_page(scanner, deadline)
+
+
 def ask_state(device: Device, deadline: Deadline) -> Tested:
     """Ask the device how it is. Raises: NotReady when it is not ready."""
     status = device.status(deadline)
@@ -126,7 +152,7 @@ SELFTESTS: dict[DeviceKind, SelfTest] = {
     DeviceKind.CAMERA: SelfTest(look_at_blank_page, 30.0, "selftest.hand_blank"),
     DeviceKind.CARD: SelfTest(read_one_chip, 30.0, "selftest.hand_chip"),
     DeviceKind.BARCODE: SelfTest(read_one_code, 30.0, "selftest.hand_code"),
-    DeviceKind.SCANNER: SelfTest(scan_blank_page, 60.0, "selftest.hand_glass"),
+    DeviceKind.SCANNER: SelfTest(scan_after_a_hand, HAND_S + 60.0, "selftest.hand_glass"),
 }
 BY_STATE = SelfTest(ask_state, STATE_S)
 
@@ -137,5 +163,6 @@ def selftest_of(kind: DeviceKind) -> SelfTest:
 
 
 def failed(error: DeviceError) -> Tested:
-    """Return what is said of a test that ended with an error of the device."""
-    return Tested("selftest.failed", error.code or type(error).__name__, {"how": type(error).__name__})
+    """Return what is said of a test that ended with an error of the device, or with half a slip."""
+    text = {Left.PART: "half", Left.UNKNOWN: "unsure"}.get(error.left, error.how)
+    return Tested(f"selftest.failed_{text}", error.code or error.how)

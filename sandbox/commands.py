@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -18,6 +17,7 @@ from sandbox.keys import KeysBroken
 from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
 from sandbox.problems import Problem
 from sandbox.store_view import NotThere, load_places, open_view
+from sandbox.words import place, whole
 
 CODES_MAX = 10_000
 WORKERS_MAX = 64
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, help_text: str, action: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text)
         sub.set_defaults(action=action)
-        sub.add_argument("--state", type=Path, default=DEFAULT_STATE, help="the platform's state folder")
+        sub.add_argument("--state", type=place, default=DEFAULT_STATE, help="the platform's state folder")
         sub.add_argument("--json", action="store_true", help="for uniformity: every answer is one line of JSON")
         return sub
 
@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     code = add("code", "print a new one-time enrolment code", _code)
     code.add_argument("--site", default="")
     code.add_argument("--model", default="")
-    code.add_argument("--count", type=_codes, default=1, help="so many, with --out")
-    code.add_argument("--out", type=Path, help="write them there, one a line, and print only how many")
+    code.add_argument("--count", type=whole(1, CODES_MAX), default=1, help="so many, with --out")
+    code.add_argument("--out", type=place, help="write them there, one a line, and print only how many")
     add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
     add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
     add("reject", "the six digits differ: refuse and burn the code", _decide(is_same=False)).add_argument("enrol_id")
@@ -67,46 +67,28 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("sid")
     add("list", "the ids of all committed submissions", _list)
     taking = add("import", "take in the evacuations of a folder or stick, and write the receipts back", _import)
-    taking.add_argument("folder", type=Path)
+    taking.add_argument("folder", type=place)
     taking.add_argument("--without-index", action="store_true", help="the index is damaged, or the terminal's key gone")
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")
-    pdf.add_argument("out", type=Path)
+    pdf.add_argument("out", type=place)
     add_commands(add)
     return parser
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} — 0 to 65535")
-    return port
-
-
-def _codes(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= CODES_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1 to {CODES_MAX}")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= WORKERS_MAX:
-        raise argparse.ArgumentTypeError(f"{text} — 1 to {WORKERS_MAX}")
-    return count
-
-
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="keys, database, blobs, fault script")
+    parser.add_argument("--state", type=place, default=DEFAULT_STATE, help="keys, database, blobs, fault script")
     parser.add_argument("--db", default="", help="sqlite:///FILE or postgresql://…; default SQLite in the state folder")
     parser.add_argument("--blobs", default="", help="a folder, or s3://BUCKET/PREFIX?endpoint=URL; default as --db")
-    parser.add_argument("--workers", type=_count, default=1, help="processes that share the port; wants PostgreSQL")
     parser.add_argument(
-        "--metrics-port", type=_port, help="serve Prometheus /metrics on 127.0.0.1 there; 0: a free one"
+        "--workers", type=whole(1, WORKERS_MAX), default=1, help="processes that share the port; wants PostgreSQL"
     )
-    parser.add_argument("--port", type=_port, default=0, help="default: a free one")
+    parser.add_argument(
+        "--metrics-port", type=whole(0, 65535), help="serve Prometheus /metrics on 127.0.0.1 there; 0: a free one"
+    )
+    parser.add_argument("--port", type=whole(0, 65535), default=0, help="default: a free one")
     parser.add_argument("--auto-approve", action="store_true", help="enrol without comparing the six digits")
-    parser.add_argument("--code-file", type=Path, help="also write the first enrolment code there")
+    parser.add_argument("--code-file", type=place, help="also write the first enrolment code there")
     parser.add_argument("--tethered", action="store_true", help="end when standard input does")
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from sandbox.fleet_line import Line
 from sandbox.fleet_terminal import GaveUp, Load, Tally, Terminal
+from sandbox.words import number, place, whole
 
 KIOSKS_MAX = 20_000
 ENROLLING = 8  # at once
@@ -56,8 +57,8 @@ class Fleet:
         self._rng = random.Random(seed)  # noqa: S311
         self.tally = Tally()
         self._terminals = []
-        for number in range(kiosks):
-            rng = random.Random(seed * 1_000_003 + number)  # noqa: S311
+        for index in range(kiosks):
+            rng = random.Random(seed * 1_000_003 + index)  # noqa: S311
             line, mail = (Line(url, trust, flaky, rng) for _ in range(2))
             self._terminals.append(Terminal(url, line, mail, rng, self.tally))
         self._left = 0
@@ -245,32 +246,37 @@ def _run(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.fleet", description="Simulated terminals.")
-    parser.add_argument("--kiosks", type=_kiosks, required=True)
+    parser.add_argument("--kiosks", type=whole(1, KIOSKS_MAX), required=True)
     parser.add_argument("--url", default="", help="https://…; default: a sandbox of its own")
-    parser.add_argument("--ca", type=Path, help="PEM that the platform's certificate is checked with")
-    parser.add_argument("--codes", type=Path, help="enrolment codes, one a line: `python -m sandbox code --count`")
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--submissions-per-day", type=float, default=50.0, help="of each terminal")
-    parser.add_argument("--day-hours", type=float, default=8.0)
-    parser.add_argument("--submissions-max", type=int, default=1_000_000, help="of all terminals together")
-    parser.add_argument("--at-once", type=int, default=KIOSKS_MAX, help="submissions under way, of all terminals")
-    parser.add_argument("--heartbeat-s", type=float, default=60.0)
-    parser.add_argument("--look-s", type=float, default=5.0, help="how often each sees to its line; 0: never")
-    parser.add_argument("--quiet-s", type=float, default=30.0, help="without a signed answer, before it asks the time")
-    parser.add_argument("--speedup", type=float, default=1.0, help="heartbeats and submissions so much more often")
-    parser.add_argument("--parts", type=int, default=3)
-    parser.add_argument("--part-kb", type=int, default=1000)
-    parser.add_argument("--flaky", type=float, default=0.0, help="share of requests whose line is cut")
-    parser.add_argument("--repeat", type=float, default=0.05, help="share of PUTs sent again after their receipt")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ca", type=place, help="PEM that the platform's certificate is checked with")
+    parser.add_argument("--codes", type=place, help="enrolment codes, one a line: `python -m sandbox code --count`")
+    parser.add_argument("--minutes", type=number(0, 100_000), default=1.0)
+    parser.add_argument("--submissions-per-day", type=number(0, 1_000_000), default=50.0, help="of each terminal")
+    parser.add_argument("--day-hours", type=number(0.01, 24), default=8.0)
+    parser.add_argument(
+        "--submissions-max", type=whole(0, 1_000_000_000), default=1_000_000, help="of all terminals together"
+    )
+    parser.add_argument(
+        "--at-once", type=whole(1, KIOSKS_MAX), default=KIOSKS_MAX, help="submissions under way, of all terminals"
+    )
+    parser.add_argument("--heartbeat-s", type=number(0.1, 86_400), default=60.0)
+    parser.add_argument(
+        "--look-s", type=number(0, 86_400), default=5.0, help="how often each sees to its line; 0: never"
+    )
+    parser.add_argument(
+        "--quiet-s", type=number(0, 86_400), default=30.0, help="without a signed answer, before it asks the time"
+    )
+    parser.add_argument(
+        "--speedup", type=number(0.001, 1_000_000), default=1.0, help="heartbeats and submissions so much more often"
+    )
+    parser.add_argument("--parts", type=whole(0, 1000), default=3)
+    parser.add_argument("--part-kb", type=whole(1, 100_000), default=1000)
+    parser.add_argument("--flaky", type=number(0, 1), default=0.0, help="share of requests whose line is cut")
+    parser.add_argument(
+        "--repeat", type=number(0, 1), default=0.05, help="share of PUTs sent again after their receipt"
+    )
+    parser.add_argument("--seed", type=whole(0, 2**31 - 1), default=1)
     return parser
-
-
-def _kiosks(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= KIOSKS_MAX:
-        raise argparse.ArgumentTypeError(f"{text} — 1 to {KIOSKS_MAX}")
-    return count
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from kiosk.services.catalogue_check import check_catalogue
 def check(path: Path, as_json: bool = False) -> int:
     """Print every mistake of the catalogue at `path`; return 0 when there is none, 1 else, 2 when nothing is there."""
     if not path.exists():
-        missing = {"file": path.name, "line": 0, "where": "", "text": "no such file or folder"}
+        missing = {"file": str(path), "line": 0, "where": "", "text": "no such file or folder"}
         print(json.dumps([missing], ensure_ascii=False) if as_json else f"{path}: no such file or folder")
         return 2
     mistakes = check_catalogue(path)

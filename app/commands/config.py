@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.setting import check_setting
+from app.setting import check_setting, driver_of
+from devices.api import DeviceKind
 from kiosk.station.config import Config, load_config
 from kiosk.station.errors import ConfigError
 
@@ -22,6 +23,9 @@ def show(path: Path, as_json: bool = False) -> int:
     if config is None:
         return 2
     values = msgspec.to_builtins(config)
+    for kind in DeviceKind:
+        if (device := config.devices.of(kind)) is not None:
+            values["devices"][kind.value]["driver"] = driver_of(kind, device)
     if config.platform.code:
         values["platform"]["code"] = HIDDEN
     if as_json:

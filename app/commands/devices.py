@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from devices.discovery import Scope, Seen, Sight, find_devices
 from kiosk.station.errors import ConfigError
 
 MARKS = {Seen.FOUND: "✓", Seen.UNUSED: "!", Seen.HELD: "!", Seen.MUTE: "·", Seen.HANGS: "✗", Seen.ABSENT: "·"}
+
+ENDED = 128 + signal.SIGTERM  # as a shell tells it
 
 
 def run_find(
@@ -27,6 +30,7 @@ def run_find(
 
     Return 0 when something was found (and written, where asked), 1 when nothing was, 2 when it could not be written.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))  # so that programs we asked end with us
     sights = find_devices(Scope(ports=ports, is_alone=only_ports, patience=patience))
     proposal = propose(sights)
     kept: Path | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from app.commands.docs_devices import compose_devices
+from app.commands.docs_simulators import compose_simulators
 from kiosk.services.catalogue import load_catalogue
 from kiosk.session.flow.apply import (
     CARD_LEFT_S,
@@ -96,6 +97,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "failures.md": compose_failures,
     "audit.md": compose_audit,
     "devices.md": compose_devices,
+    "simulators.md": compose_simulators,
 }
 
 

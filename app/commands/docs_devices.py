@@ -1,8 +1,9 @@
 """docs/devices.md, drawn from the code: drivers, the contract matrix, what has not met hardware, the pages by hand.
 
-The matrix is read from the tests themselves: a contract test promises something of a driver when it, a fixture it
-takes or a helper it calls names the driver or its class, or makes whatever drivers its kind has. Nothing is run and
-nothing imported, so drawing is quick.
+The matrix is read from the tests themselves. A contract test promises something of the drivers that its parameters
+name. Where they name none: of those that it, a fixture it takes or a helper it calls names, by name, class or link; and
+where these name none, but make whatever drivers a kind has, of all of that kind. Nothing is run, and only a test whose
+parameters must be worked out is imported, so drawing is quick.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -101,13 +103,15 @@ def _matrix(drivers: tuple[Driver, ...], told: tuple[Promise, ...]) -> list[str]
     lines = [
         "## What every driver promises",
         "",
-        "One suite a kind (`tests/contract/`), run over each registered driver against its far end. ✓ = the promise is",
-        "tested with that driver; an empty field = the promise is none of its kind of wire.",
+        "One suite a kind (`tests/contract/`), run over each registered driver against its far end. ✓ = the test is",
+        "run with that driver; – = it is not: its wire knows no such thing, or a suite of its own promises the like.",
         "",
     ]
     for kind, title in WORDS.items():
         own = [driver for driver in drivers if driver.kind is kind]
-        rows = [promise for promise in told if promise.drivers & {driver.name for driver in own}]
+        names = {driver.name for driver in own}
+        texts = dict.fromkeys(promise.text for promise in told if promise.drivers & names)
+        rows = [Promise(text, _of_all(told, text)) for text in texts]  # two suites may promise the same
         if not own:
             continue
         lines += [f"### {title}", "", f"| promise | {' | '.join(f'`{driver.name}`' for driver in own)} |"]
@@ -119,8 +123,12 @@ def _matrix(drivers: tuple[Driver, ...], told: tuple[Promise, ...]) -> list[str]
     return lines
 
 
+def _of_all(told: tuple[Promise, ...], text: str) -> frozenset[str]:
+    return frozenset().union(*(promise.drivers for promise in told if promise.text == text))
+
+
 def _tick(driver: Driver, promise: Promise) -> str:
-    return "✓" if driver.name in promise.drivers else ""
+    return "✓" if driver.name in promise.drivers else "–"
 
 
 def _unmet(drivers: tuple[Driver, ...]) -> list[str]:
@@ -187,9 +195,37 @@ def promises(root: Path = ROOT) -> tuple[Promise, ...]:
         names = _Names([path], shared)
         for name in names.own:
             is_guard = name.startswith("test_every_") and "regist" in name
-            if name.startswith("test_") and not is_guard and (drivers := names.drivers(name)):
+            if not name.startswith("test_") or is_guard:
+                continue
+            drivers = names.drivers(name)
+            module = f"tests.contract.{path.stem}" if root == ROOT and len(drivers) > 1 else ""
+            if drivers := _named_by_parameters(names.own[name], module) or drivers:
                 found.append(Promise(name.removeprefix("test_").replace("_", " "), drivers))
     return tuple(found)
+
+
+def _named_by_parameters(test: ast.stmt, module: str) -> frozenset[str]:
+    """Return the drivers that a test's parameters name, as `DRIVER` or `DRIVER and how`; empty for none.
+
+    Parameters that are worked out when the module is loaded are asked of the module; "" leaves them out.
+    """
+    marks = [one for one in getattr(test, "decorator_list", ()) if "parametrize" in ast.unparse(one)]
+    values: list[object] = []
+    for mark in marks:
+        try:
+            values.append(ast.literal_eval(mark.args[1]))
+        except ValueError:
+            loaded = getattr(import_module(module), getattr(test, "name", "")) if module else None
+            values += [one.args[1] for one in getattr(loaded, "pytestmark", ()) if one.name == "parametrize"]
+    return frozenset(text.partition(" ")[0] for text in _texts_in(values)) & frozenset(DRIVERS)
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts_in(one)
 
 
 class _Names:
@@ -207,6 +243,8 @@ class _Names:
         """Return the drivers that a function names, itself or by what it takes and calls."""
         found: set[str] = set()
         kinds: set[DeviceKind] = set()
+        by_link: set[DeviceKind] = set()
+        links: set[str] = set()
         seen: set[str] = set()
         ahead = [name]
         while ahead:
@@ -214,10 +252,13 @@ class _Names:
             if node is None or now in seen:
                 continue
             seen.add(now)
-            mentioned, made, referred = _told(node)
-            found.update(mentioned)
-            kinds.update(made)
-            ahead += referred
+            told = _told(node)
+            found.update(told.mentioned)
+            kinds.update(told.made)
+            by_link.update(told.by_link)
+            links.update(told.links)
+            ahead += told.referred
+        found.update(name for (kind, link), name in DEFAULTS.items() if kind in by_link and link in links)
         named = {driver.kind for driver in load_drivers() if driver.name in found}
         return frozenset(found | {driver.name for driver in load_drivers() if driver.kind in kinds - named})
 
@@ -225,10 +266,28 @@ class _Names:
         return self.own.get(name) or (self._outer._find(name) if self._outer is not None else None)
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """What a piece of code names: drivers; kinds of which it makes a driver; links and who chooses a driver by them."""
+
+    mentioned: tuple[str, ...]
+    made: tuple[DeviceKind, ...]
+    by_link: tuple[DeviceKind, ...]
+    links: tuple[str, ...]
+    referred: tuple[str, ...]
+
+
 @cache
-def _told(node: ast.AST) -> tuple[tuple[str, ...], tuple[DeviceKind, ...], tuple[str, ...]]:
-    """Return what a piece of code mentions, makes and refers to; a fixture is met on the way from many tests."""
-    return tuple(_mentioned(node)), tuple(_made(node)), tuple(_referred(node))
+def _told(node: ast.AST) -> _Told:
+    """Return what a piece of code names; a fixture is met on the way from many tests."""
+    made = tuple(_made(node))
+    links = {text.partition(":")[0] for text in _texts(node)} & {link for _, link in DEFAULTS}
+    return _Told(
+        tuple(_mentioned(node)),
+        tuple(kind for kind, _ in made),
+        tuple(kind for kind, is_by_link in made if is_by_link),
+        tuple(links),
+        tuple(_referred(node)),
+    )
 
 
 def _mentioned(node: ast.AST) -> Iterator[str]:
@@ -240,17 +299,15 @@ def _mentioned(node: ast.AST) -> Iterator[str]:
             yield str(one.value)
 
 
-def _made(node: ast.AST) -> Iterator[DeviceKind]:
-    """Yield the kinds of which a piece of code makes whatever driver it is told to: all of that kind, then."""
+def _made(node: ast.AST) -> Iterator[tuple[DeviceKind, bool]]:
+    """Yield the kinds of which a piece of code makes a driver, and whether it leaves the choice to the link."""
     for one in ast.walk(node):
         is_call = isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id == "make_device"
-        if (
-            is_call
-            and one.args
-            and isinstance(one.args[0], ast.Attribute)
-            and one.args[0].attr in DeviceKind.__members__
-        ):
-            yield DeviceKind[one.args[0].attr]
+        if not is_call or not isinstance(one, ast.Call) or len(one.args) < 2:
+            continue
+        kind, driver = one.args[:2]
+        if isinstance(kind, ast.Attribute) and kind.attr in DeviceKind.__members__:
+            yield DeviceKind[kind.attr], isinstance(driver, ast.Constant) and driver.value == ""
 
 
 def _referred(node: ast.AST) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import VERSION
-from app.build import MB, QUEUE, TRUST, catalogue_folder, load_texts
+from app.build import MB, QUEUE, TRUST, catalogue_folder, load_texts, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
@@ -37,12 +38,12 @@ ALL = "all"
 def run_doctor(config: Path | None, as_json: bool, tests: tuple[str, ...] = (), report: Path | None = None) -> int:
     """Say how everything is; with `tests` put those devices to the test instead, with `report` write down both.
 
-    Return 0 when all is well, 1 when something is at fault, 2 when it cannot be looked at.
+    Return 0 when all is well, 1 when something is at fault or a test was not passed, 2 when it cannot be looked at.
     """
     from app.setting import check_setting, load_setting
 
-    if unknown := [one for one in tests if one not in (ALL, *DeviceKind)]:
-        print(f"--test: {unknown[0]!r} — {ALL} or one of {', '.join(DeviceKind)}", file=sys.stderr)
+    if mistake := _mistake_in(tests, report):
+        print(mistake, file=sys.stderr)
         return 2
     try:
         setting = load_setting(config)
@@ -52,13 +53,10 @@ def run_doctor(config: Path | None, as_json: bool, tests: tuple[str, ...] = (), 
             setting, is_held = _prepared(setting, undo, bool(tests))
             doctor = Doctor(setting, texts, is_held)
             kinds = doctor.devices.kinds if ALL in tests else tuple(DeviceKind(one) for one in dict.fromkeys(tests))
-            tested = _tested(doctor.devices, kinds, as_json)
+            tell = (lambda found: None) if as_json else (lambda found: _tell(found, texts, setting.screen.locale))
+            tested = _tested(doctor.devices, kinds, as_json, tell)
             findings = doctor.examine() if report is not None or not kinds else ()
-            if report is not None:
-                from app.commands.report import write_report
-
-                write_report(report, setting, texts, findings, tested)
-            findings = (*findings, *tested)
+            tell(findings)
     except (ConfigError, KioskError, QueueError) as error:
         for mistake in getattr(error, "mistakes", ()) or (str(error),):
             print(mistake, file=sys.stderr)
@@ -67,19 +65,55 @@ def run_doctor(config: Path | None, as_json: bool, tests: tuple[str, ...] = (), 
         print(f"the doctor could not start: {error}", file=sys.stderr)
         return 2
     if as_json:
-        print(json.dumps(msgspec.to_builtins(findings), ensure_ascii=False, indent=2))
-    else:
-        _tell(findings, texts, setting.screen.locale)
-    return 1 if any(finding.state == "fault" for finding in findings) else 0
+        print(json.dumps(msgspec.to_builtins((*findings, *tested)), ensure_ascii=False, indent=2))
+    is_written = report is None or written(report, setting, texts, findings, tested)
+    is_well = all(one.state != "fault" for one in findings) and all(one.state == "good" for one in tested)
+    return 0 if is_well and is_written else 1
 
 
-def _tested(doctor: DeviceDoctor, kinds: tuple[DeviceKind, ...], as_json: bool) -> tuple[Finding, ...]:
-    """Return what came of each device's self-test; what the technician's hand has to do is said before."""
+def _mistake_in(tests: tuple[str, ...], report: Path | None) -> str:
+    """Return what is wrong with the arguments, before a device has worked for them; "" for nothing."""
+    if unknown := [one for one in tests if one not in (ALL, *DeviceKind)]:
+        return f"--test: {unknown[0]!r} — {ALL} or one of {', '.join(DeviceKind)}"
+    if report is None:
+        return ""
+    was_there = report.exists()
+    try:
+        report.open("ab").close()
+        if not was_there:
+            report.unlink()
+    except OSError as error:
+        return f"--report: '{report}' — a file that can be written ({error.strerror})"
+    return ""
+
+
+def written(
+    report: Path, setting: Config, texts: Texts, findings: tuple[Finding, ...], tested: tuple[Finding, ...]
+) -> bool:
+    """Write the report; what was found has been told already, whatever happens to it."""
+    from app.commands.report import write_report
+
+    try:
+        write_report(report, setting, texts, findings, tested)
+    except Exception as error:
+        print(texts("doctor.report_failed", setting.screen.locale, code=place_of(error)), file=sys.stderr)
+        return False
+    return True
+
+
+def _tested(
+    doctor: DeviceDoctor,
+    kinds: tuple[DeviceKind, ...],
+    as_json: bool,
+    tell: Callable[[tuple[Finding, ...]], None],
+) -> tuple[Finding, ...]:
+    """Return what came of each device's self-test, told as it comes; what the technician's hand does is said before."""
     tested = []
     for kind in kinds:
         if (hand := doctor.hand_of(kind)) and not as_json:
             print(f"  {hand}", flush=True)
         tested.append(doctor.test(kind))
+        tell(tuple(tested[-1:]))
     return tuple(tested)
 
 
@@ -242,4 +276,4 @@ def _tell(findings: tuple[Finding, ...], texts: Texts, locale: str) -> None:
         for key, value in finding.details.items():
             print(f"    · {key}: {value}")
         if finding.remedy:
-            print(f"    → {finding.remedy}")
+            print(f"    → {finding.remedy}", flush=True)

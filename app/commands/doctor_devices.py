@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from app.build import AUDIT
+from app.build import AUDIT, place_of
 from app.eyesight import camera_facts, eye_limits
 from app.findings import Finding, Verdict
 from devices.api import NEEDED, Capabilities, Deadline, DeviceError, DeviceKind, DeviceState, Status, UserFault
@@ -23,6 +24,7 @@ from kiosk.station.texts import Texts
 
 OPEN_S = 8.0  # a reader is tried at five speeds
 STATUS_S = 2.0
+GRAVE = ("tampered", "battery_low")  # alarms that keep a terminal from opening
 REPLY_S = 5.0  # a lane answers at once after its deadline and grace; this is for a machine that is very busy
 
 
@@ -43,6 +45,21 @@ class DeviceDoctor:
 
     def look(self, kind: DeviceKind) -> Finding:
         """Return how one device is and what it can do."""
+        return self._guarded(kind, self._look)
+
+    def test(self, kind: DeviceKind) -> Finding:
+        """Return what came of the kind's self-test. It ends by its deadline, whatever the device does."""
+        return self._guarded(kind, self._test)
+
+    def _guarded(self, kind: DeviceKind, find: Callable[[DeviceKind], Finding]) -> Finding:
+        """Return what is found of one device; a mistake of ours in it must not lose what is found of the others."""
+        try:
+            return find(kind)
+        except Exception as error:
+            place = place_of(error)
+            return self._find(kind, "fault", "doctor.defect", {"place": place}, "doctor.remedy_defect", "defect")
+
+    def _look(self, kind: DeviceKind) -> Finding:
         device = self._config.devices.of(kind)
         if device is None:
             return self._find(kind, "care", "doctor.not_configured", remedy="doctor.remedy_configure")
@@ -64,14 +81,19 @@ class DeviceDoctor:
                 )
         if status.is_ready and not status.sensors.alarm:
             spoken = f"{status.driver} · {told.line}" if told.line else status.driver
-            return self._find(kind, "good", "doctor.online", details=details, driver=spoken)
-        is_empty = status.supply in ("out", "jammed")
-        word = ALARMS.get(status.code, _word(kind))
-        row = failure_of("SupplyOut" if is_empty else "", "paper_out" if is_empty else status.code, word)
-        return self._away(kind, status.code or status.device.value, row.remedy, details)
+            return self._find(kind, "good", "doctor.online", {"driver": spoken}, details=details)
+        word = _word(kind)
+        if status.is_ready:
+            return self._alarm(kind, status.sensors.alarm, details)
+        return self._away(kind, status.code or status.device.value, failure_of("", status.code, word).remedy, details)
 
-    def test(self, kind: DeviceKind) -> Finding:
-        """Return what came of the kind's self-test. It ends by its deadline, whatever the device does."""
+    def _alarm(self, kind: DeviceKind, alarm: str, details: dict[str, str]) -> Finding:
+        """Return what a board feels that is well itself."""
+        state: Verdict = "fault" if alarm in GRAVE else "care"
+        remedy = failure_of("", alarm, ALARMS[alarm]).remedy
+        return self._find(kind, state, f"doctor.alarm_{alarm}", remedy=remedy, code=alarm, details=details)
+
+    def _test(self, kind: DeviceKind) -> Finding:
         device = self._config.devices.of(kind)
         if device is None:
             return self._find(kind, "care", "doctor.not_configured", remedy="doctor.remedy_configure")
@@ -80,12 +102,12 @@ class DeviceDoctor:
         answer = self._through_lane(kind, device)
         if isinstance(answer, Tested):
             state: Verdict = "care" if answer.code else "good"
-            return self._find(kind, state, answer.text, code=answer.code, details=_facts(answer), **answer.facts)
+            return self._find(kind, state, answer.text, answer.facts, code=answer.code, details=_facts(answer))
         tested = failed(answer)
         is_hand = isinstance(answer, UserFault) or tested.code == "no_card"
         state = "care" if is_hand else "fault"  # the device is well, its test was not done
         remedy = selftest_of(kind).hand if is_hand else self._remedy(answer, kind)
-        return self._find(kind, state, tested.text, code=tested.code, remedy=remedy, **tested.facts)
+        return self._find(kind, state, tested.text, tested.facts, code=tested.code, remedy=remedy)
 
     def hand_of(self, kind: DeviceKind) -> str:
         """Return what the technician does for the test, in words; "" for nothing."""
@@ -168,13 +190,12 @@ class DeviceDoctor:
         kind: DeviceKind,
         state: Verdict,
         text: str,
-        *,
+        values: Mapping[str, object] | None = None,
         remedy: str = "",
         code: str = "",
         details: dict[str, str] | None = None,
-        **values: object,
     ) -> Finding:
-        said = self._texts(text, self._locale, code=code, **values)
+        said = self._texts(text, self._locale, **{"code": code} | dict(values or {}))
         help_text = self._texts(remedy, self._locale) if remedy else ""
         return Finding(kind.value, state, said, code, help_text, details or {})
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from typing import cast
+
+import msgspec
 
 from app.far_end import lead_to_far_end
 from devices.api import (
+    Cancelled,
     Deadline,
     DeviceError,
     DeviceKind,
     DocumentPrinter,
+    Left,
     ReceiptPrinter,
     Strip,
     StripCode,
     StripLine,
     StripRule,
     SupplyState,
+    TimedOut,
 )
 from devices.registry import DRIVERS, load_driver, make_device
 
@@ -29,9 +37,9 @@ REMEDIES = {
     "no_answer": "the printer does not answer; check its power, cable and speed",
     "answer_garbled": "what arrives is no printer's status; check cable and speed",
     "paper_out": "out of paper; load a roll and close the cover",
-    "paper_out_during": "the paper ran out under the slip; load a roll and print again",
+    "paper_out_during": "the paper ran out under it; load paper and print again",
     "cover_open": "the cover is open; close it",
-    "jammed": "paper is stuck at the cutter; free it",
+    "jammed": "paper is stuck; free it",
     "overheated": "the print head is too hot; wait a few minutes",
     "toner_out": "out of toner; change the cartridge",
     "paused": "the queue is paused; start it with cupsenable QUEUE",
@@ -40,7 +48,16 @@ REMEDIES = {
     "not_printed": "the job was not finished in time and is cancelled; look at the printer",
     "job_aborted": "the printer gave the job up; look at its display",
     "job_canceled": "the job was cancelled at the printer",
+    "printer_error": "the printer reports a fault; switch it off and on, else call its maker",
+    "called_off": "called off from here",
+    "too_slow": "it took longer than a minute; check speed and cable",
 }
+LEFT = {
+    Left.NOTHING: "not printed",
+    Left.PART: "half of it may have come out, throw that away; what hangs inside is cut off before the next slip",
+    Left.UNKNOWN: "unknown whether it was printed, look at the paper",
+}
+PRINTED = {Left.NOTHING: False, Left.PART: False, Left.UNKNOWN: None}  # null: nobody knows
 PRINT_S = 60.0  # 19200 baud with every row a picture takes half of it
 STATUS_S = 5.0
 RULER = "".join("|" if at % 10 == 0 else "+" if at % 5 == 0 else "." for at in range(48))
@@ -68,10 +85,19 @@ TEST_STRIP = Strip(
 )
 
 
+class _Outcome(msgspec.Struct, frozen=True):
+    """How it went. `code` is "" when it came out."""
+
+    paper: SupplyState
+    code: str = ""
+    left: Left = Left.NOTHING
+
+
 def print_test(link: str, driver: str = "", kind: str | None = None, as_json: bool = False) -> int:
     """Print the test slip or page and say how it went. Without `kind` the driver decides, and a queue means A4.
 
-    Return 0 when it came out, 1 when the printer would not, 2 when there is no such link, driver or printer.
+    Return 0 when it came out, 1 when the printer would not or nobody knows, 2 when there is no such link, driver or
+    printer. In JSON `printed` is null when nobody knows.
     """
     of = _kind(link, driver, kind)
     with contextlib.ExitStack() as stack:
@@ -81,19 +107,22 @@ def print_test(link: str, driver: str = "", kind: str | None = None, as_json: bo
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             return 2
+        called_off = stack.enter_context(_called_off_by_signal())
         started = time.monotonic()
-        code, paper = _print(cast("ReceiptPrinter | DocumentPrinter", printer))
+        found = _print(cast("ReceiptPrinter | DocumentPrinter", printer), called_off)
         ms = round((time.monotonic() - started) * 1000, 1)
     if as_json:
-        told: dict[str, object] = {"printed": not code, "paper": paper.value, "ms": ms}
-        print(json.dumps(told | ({"code": code} if code else {}), ensure_ascii=False))
-    elif code:
-        sys.stderr.write(
-            f"{link}: not printed: {REMEDIES.get(code, 'the printer reports a fault')} ({code}), paper {paper.value}\n"
-        )
+        told: dict[str, object] = {"printed": True, "paper": found.paper.value, "ms": ms}
+        if found.code:
+            told |= {"printed": PRINTED[found.left], "code": found.code, "left": found.left.value}
+        print(json.dumps(told, ensure_ascii=False))
+    elif found.code:
+        cause = REMEDIES.get(found.code, "the printer reports a fault")
+        sys.stderr.write(f"{link}: {LEFT[found.left]}: {cause} ({found.code}), paper {found.paper.value}\n")
     else:
-        print(f"{link}: printed in {ms:.0f} ms, paper {paper.value}")
-    return 0 if not code else 2 if code == AWAY else 1
+        print(f"{link}: printed in {ms:.0f} ms, paper {found.paper.value}")
+    is_away = found.code == AWAY and found.left is Left.NOTHING
+    return 0 if not found.code else 2 if is_away else 1
 
 
 def _kind(link: str, driver: str, kind: str | None) -> DeviceKind:
@@ -104,23 +133,46 @@ def _kind(link: str, driver: str, kind: str | None) -> DeviceKind:
     return DeviceKind.DOCUMENT_PRINTER if link.startswith("cups:") and not driver else DeviceKind.PRINTER
 
 
-def _print(printer: ReceiptPrinter | DocumentPrinter) -> tuple[str, SupplyState]:
-    """The failure's code, "" for none, and how much paper there is."""
+def _print(printer: ReceiptPrinter | DocumentPrinter, called_off: threading.Event) -> _Outcome:
     try:
-        printer.open(Deadline(STATUS_S))
+        printer.open(Deadline(STATUS_S, called_off))
+        deadline = Deadline(PRINT_S, called_off)
         if printer.kind is DeviceKind.DOCUMENT_PRINTER:
             from app.commands.test_page import build_test_page
 
-            return "", cast("DocumentPrinter", printer).print(build_test_page(), Deadline(PRINT_S)).supply
-        return "", cast("ReceiptPrinter", printer).print(TEST_STRIP, Deadline(PRINT_S)).supply
+            return _Outcome(cast("DocumentPrinter", printer).print(build_test_page(), deadline).supply)
+        return _Outcome(cast("ReceiptPrinter", printer).print(TEST_STRIP, deadline).supply)
     except DeviceError as error:
-        return error.code, _paper(printer)
+        return _Outcome(_paper(printer), _code(error), error.left)
     finally:
         printer.close()
 
 
+def _code(error: DeviceError) -> str:
+    if isinstance(error, Cancelled):
+        return "called_off"
+    return "too_slow" if isinstance(error, TimedOut) and error.code not in REMEDIES else error.code
+
+
 def _paper(printer: ReceiptPrinter | DocumentPrinter) -> SupplyState:
+    """Return how much paper there is; a slip that was broken off is cut off by this."""
     try:
         return printer.status(Deadline(STATUS_S)).supply
     except DeviceError:
         return SupplyState.UNKNOWN
+
+
+@contextlib.contextmanager
+def _called_off_by_signal() -> Iterator[threading.Event]:
+    """Yield what Ctrl-C and SIGTERM set: half a slip is taken back and cut off, not left in the printer."""
+    called_off = threading.Event()
+
+    def call_off(*_: object) -> None:
+        threading.Thread(target=called_off.set).start()  # not here: whom it interrupts may be holding the event's lock
+
+    former = {one: signal.signal(one, call_off) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield called_off
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)

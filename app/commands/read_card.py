@@ -25,12 +25,14 @@ from devices.api import (
     UserFault,
     WireFault,
 )
-from devices.registry import device_mistakes, make_device
+from devices.registry import DEFAULTS, device_mistakes, make_device, read_options
 from devices.wire.samv_records import PERMANENT
 from kiosk.services.masks import mask_id, mask_name, mask_to_village
 from kiosk.station.failures import failure_of
 from kiosk.station.texts import own_texts
 
+OUR_OWN = f"sim:{DeviceKind.READER.value}"
+LINKS = tuple(dict.fromkeys(link for kind, link in DEFAULTS if kind in (DeviceKind.READER, DeviceKind.CARD)))
 OPEN_S = 8.0
 LOOK_S = 5.0
 LEFT = "the card that lies there was read before; lift it and lay it down again"
@@ -48,19 +50,23 @@ def run_read_card(
     timeout: float = 30.0,
     as_json: bool = False,
     keys: CardKeys | None = None,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, str] | None = None,
     photo_decoder: str = "",
 ) -> int:
     """Wait `timeout` seconds for a card and print it; a `pcsc:` link reads chip cards, with `keys` and driver options.
 
     With a decoder of photos it also says whether that makes a portrait of this card's.
+    As JSON a card has the keys of its kind, and what was no card `code` and `reason`.
     Return 0 when it was read, 1 when it was refused or none came, 2 when there is no such link, driver or reader.
     """
+    if link.partition(":")[0] not in LINKS and link != OUR_OWN:
+        return _fail(f"link {link!r}: allowed are {', '.join(f'{kind}:…' for kind in LINKS)} and {OUR_OWN}", 2)
     is_chip = link.startswith("pcsc:")
     kind = DeviceKind.CARD if is_chip else DeviceKind.READER
     with contextlib.ExitStack() as stack:
         link = lead_to_far_end(DeviceKind.READER, link, stack, "--put", "elder")
-        named = {**(options or {}), **({"photo_decoder": photo_decoder} if photo_decoder else {})}
+        texts = {**(options or {}), **({"photo_decoder": photo_decoder} if photo_decoder else {})}
+        named = read_options(kind, driver, link, texts)
         try:
             for name, told in device_mistakes(kind, driver, link, named):
                 if name.startswith("options."):
@@ -72,13 +78,14 @@ def run_read_card(
         try:
             reader.open(Deadline(OPEN_S))
         except DeviceError as error:
-            return _fail(f"{link}: {explain(error, is_chip)}", 2)
+            return _tell_fault(link, error.code, explain(error, is_chip), 2, as_json)
         try:
             card = _read(reader, Deadline(timeout), keys or CardKeys(), is_chip)
         except DeviceError as error:
             is_card = isinstance(error, (UserFault, WireFault, TimedOut, Unsupported))
             is_left = not is_chip and error.code == "no_card" and _is_left(cast("IdReader", reader))
-            return _fail(f"{link}: {LEFT if is_left else explain(error, is_chip)}", 1 if is_card else 2)
+            why = LEFT if is_left else explain(error, is_chip)
+            return _tell_fault(link, error.code, why, 1 if is_card else 2, as_json)
         found = describe_card(card, reveal) if isinstance(card, IdCard) else read_chip.describe_chip(card, reveal)
         if photo_decoder and isinstance(card, IdCard):
             found["photo"] = _try_photo(cast("IdReader", reader), card)
@@ -151,6 +158,14 @@ def explain(error: DeviceError, is_chip: bool = False) -> str:
         return f"{own_texts()(row.remedy, 'en')} ({error.code})"
     told = "what the card tells is no record we know" if isinstance(error, WireFault) else "the reader reports a fault"
     return f"{told} ({error.code}); try another card, then another reader"
+
+
+def _tell_fault(link: str, code: str, why: str, exit_code: int, as_json: bool) -> int:
+    """Say why no card was read: a line, or an object of its own keys."""
+    if not as_json:
+        return _fail(f"{link}: {why}", exit_code)
+    print(json.dumps({"code": code, "reason": why}, ensure_ascii=False))
+    return exit_code
 
 
 def _fail(text: str, code: int) -> int:

@@ -13,6 +13,7 @@ from typing import TextIO
 
 import msgspec
 
+from app.outputs import make_folder
 from devices.api import Corners, Deadline, DeviceError, HardwareFault, WireFault
 from devices.imaging.container import MAX_BYTES
 from devices.imaging.eye import Examined, Eye
@@ -82,9 +83,9 @@ def scan(
     asked = tuple(names)
     try:
         files = find_pictures(asked)
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         outputs = name_outputs(files, out)
-    except (NothingToScan, OSError) as error:
+    except (NothingToScan, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sentence = _sentence_of(Texts.load(ASSETS / "texts"), lang)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.outputs import make_folder, write_new
 from devices.api import Deadline, DeviceError, WireFault
 from devices.imaging.container import MAX_BYTES
 from devices.imaging.eye import Examined, Eye
@@ -44,11 +45,15 @@ def scan_card(
     if len(files) != 2 or not all(file.is_file() for file in files):
         sys.stderr.write("scan --id-card: two picture files are needed, one of each side\n")
         return 2
+    try:
+        make_folder(out)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     texts = Texts.load(ASSETS / "texts")
     eye = Eye()
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        result = join_files(eye, files, out / "id-card.pdf", no_gates)
+        result = join_files(eye, files, out, no_gates)
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -62,8 +67,11 @@ def scan_card(
     return 1 if result.refused else 0
 
 
-def join_files(eye: Eye, files: tuple[Path, ...], output: Path, no_gates: bool = False) -> CardScanned:
-    """Return what two picture files show, both sides written to `output` where they are the two sides of a card."""
+def join_files(eye: Eye, files: tuple[Path, ...], out: Path, no_gates: bool = False) -> CardScanned:
+    """Return what two picture files show, both sides written into `out` where they are the two sides of a card.
+
+    Its name tells of no card, so one that is there may be another's: it stays, and this one is `id-card-2.pdf`.
+    """
     named = tuple(str(file) for file in files)
     seen: list[Examined] = []
     for file in files:
@@ -81,7 +89,7 @@ def join_files(eye: Eye, files: tuple[Path, ...], output: Path, no_gates: bool =
     dpi = min(front.answer.dpi, back.answer.dpi)
     capture = capture_of((*front.answer.verdicts, *back.answer.verdicts), dpi, CARD, (0, 0))
     data = join_card(front.output, back.output, capture)
-    output.write_bytes(data)
+    output = write_new(out, "id-card.pdf", data)
     return CardScanned(named, sides, dpi, str(output), len(data))
 
 

@@ -6,6 +6,7 @@ A further bus is one module here and one line in PROBES.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -75,12 +76,21 @@ def find_devices(scope: Scope) -> tuple[Sight, ...]:
             found[name] = (Sight(name, Seen.ABSENT, f"the probe itself failed: {type(error).__name__}"),)
 
     threads = {name: threading.Thread(target=ask, args=(name,), name=f"probe {name}", daemon=True) for name in names}
-    for thread in threads.values():
-        thread.start()
-    for thread in threads.values():
-        thread.join(LONGEST_S * scope.patience)
+    try:
+        for thread in threads.values():
+            thread.start()
+        for thread in threads.values():
+            thread.join(LONGEST_S * scope.patience)
+    finally:  # also when somebody interrupts us
+        _end_programs()
     late = (Sight("", Seen.HANGS, "did not answer in time"),)
     return tuple(sight for name in names for sight in found.get(name, (msgspec.structs.replace(late[0], where=name),)))
+
+
+def _end_programs() -> None:
+    spoolers = sys.modules.get("devices.discovery.spoolers")
+    if spoolers is not None:
+        spoolers.end_programs()
 
 
 def found_as(kind: DeviceKind, link: str, where: str, why: str, identifier: str = "") -> Sight:

@@ -7,7 +7,9 @@ even that would be forgotten before it is printed.)
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -43,7 +45,11 @@ class Question(msgspec.Struct, frozen=True):
 
 def find_serial(scope: Scope) -> tuple[Sight, ...]:
     """Return what hangs on each serial port. All ports are asked at once; none costs more than PORT_S."""
-    ports = tuple(dict.fromkeys((*scope.ports, *(() if scope.is_alone else _ports(Path(scope.root))))))
+    named = (*map(os.path.abspath, scope.ports), *(() if scope.is_alone else _ports(Path(scope.root))))
+    names: dict[str, str] = {}
+    for name in named:
+        names.setdefault(os.path.realpath(name), name)
+    ports = tuple(names.values())
     found: dict[str, Sight] = {}
 
     def look(port: str) -> None:
@@ -63,8 +69,8 @@ def find_serial(scope: Scope) -> tuple[Sight, ...]:
 
 def look_at_port(port: str, patience: float = 1.0) -> Sight:
     """Return what answers on one port."""
-    if not Path(port).exists():
-        return Sight(port, Seen.ABSENT, "no such port")
+    if odd := _what_else(port):
+        return Sight(port, Seen.ABSENT, odd)
     if holder := _holder(port):
         return Sight(port, Seen.HELD, f"in use by {holder}; not touched")
     deadline = Deadline(PORT_S * patience)
@@ -76,9 +82,7 @@ def look_at_port(port: str, patience: float = 1.0) -> Sight:
             try:
                 answer = _ask(port, speed, question.ask, Deadline(min(question.wait_s * patience, deadline.left_s())))
             except NotReady as error:
-                held = error.detail.startswith("cannot open") and Path(port).exists()
-                why = "cannot be opened: another program holds it, or we may not" if held else "went away"
-                return Sight(port, Seen.HELD if held else Seen.ABSENT, why)
+                return _closed(port, error)
             except DeviceError:
                 continue
             heard = heard or answer
@@ -88,6 +92,29 @@ def look_at_port(port: str, patience: float = 1.0) -> Sight:
     if heard:
         return Sight(port, Seen.UNUSED, f"answers, but nothing we know ({len(heard)} bytes)")
     return Sight(port, Seen.MUTE, "nobody answers: no printer, reader or relay board that is switched on")
+
+
+def _what_else(port: str) -> str:
+    """Return why this can be no serial port, "" where it may be one. Files are not even opened."""
+    try:
+        mode = Path(port).stat().st_mode
+    except OSError:
+        return "no such port"
+    if not stat.S_ISCHR(mode):
+        return f"{'a folder' if stat.S_ISDIR(mode) else 'a file'}, not a serial port"
+    return "a name with ? cannot stand in a link; give the port another one: ln -s" if "?" in port else ""
+
+
+def _closed(port: str, error: NotReady) -> Sight:
+    """Return what a port is that could not be opened, or not talked to any more."""
+    code = getattr(error.__cause__, "errno", None)
+    if code in (errno.EACCES, errno.EPERM):
+        return Sight(port, Seen.HELD, "we may not open it: this user belongs into the group dialout")
+    if code in (errno.EBUSY, errno.EAGAIN):
+        return Sight(port, Seen.HELD, "cannot be opened: another program holds it")
+    if error.detail.startswith("cannot open") and Path(port).exists():
+        return Sight(port, Seen.ABSENT, "no serial port, or one the kernel gives no line to")
+    return Sight(port, Seen.ABSENT, "went away")
 
 
 def _ask(port: str, speed: int, ask: bytes, deadline: Deadline) -> bytes:

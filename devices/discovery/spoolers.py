@@ -45,17 +45,29 @@ def _said(command: tuple[str, ...], seconds: float) -> tuple[str, str]:
     """Return what a program prints, and why it printed nothing useful."""
     if shutil.which(command[0]) is None:
         return "", f"{command[0]} is not installed"
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"{command[0]} does not answer within {seconds:g} s"
-    if done.returncode:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    _running.append(process)
+    with process:
+        try:
+            said, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return "", f"{command[0]} does not answer within {seconds:g} s"
+    if process.returncode:
         return "", f"{command[0]} says no: is its service running?"
-    return done.stdout.decode("utf-8", "replace"), ""
+    return said.decode("utf-8", "replace"), ""
+
+
+def end_programs() -> None:
+    """End the programs that were asked and still run: whoever looked is gone, or waits no longer."""
+    while _running:
+        _running.pop().kill()
+
+
+_running: list[subprocess.Popen[bytes]] = []

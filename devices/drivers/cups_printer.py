@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from devices.api import Deadline, DeviceKind, DeviceState, NotReady, Status, SupplyState, TimedOut
+from devices.api import Deadline, DeviceError, DeviceKind, DeviceState, Left, NotReady, Status, SupplyState, TimedOut
 from devices.drivers.cups_queue import CupsQueue
 from devices.drivers.cups_values import Told
 from devices.wire.ipp_reasons import GOES_ON, device_of, fault_of
@@ -56,14 +56,18 @@ class CupsPrinter(ABC):
     ) -> Told:
         """Have a job printed; return what the queue says when it is done.
 
-        Raises: SupplyOut, Jammed, HardwareFault, NotReady, TimedOut, Cancelled.
+        Raises: SupplyOut, Jammed, HardwareFault, NotReady, TimedOut, Cancelled; `left` once the queue has it.
         """
         word, _ = self._look(deadline)
         if word not in GOES_ON:
             raise fault_of(word)
         self._queue.cancel_stale()
         job = self._queue.send(title, data, document_format, options, deadline)
-        return self._queue.see_through(job, deadline, self._patience_s)
+        try:
+            return self._queue.see_through(job, deadline, self._patience_s)
+        except DeviceError as fault:
+            fault.left = Left.UNKNOWN  # how far a queue has come with it nobody tells
+            raise
 
     def _ask_queue(self, deadline: Deadline) -> Told:
         """Return what the queue says. Raises: NotReady, also for one that takes no jobs; TimedOut, Cancelled."""

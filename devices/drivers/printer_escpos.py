@@ -4,6 +4,9 @@ Three rules carry it. No answer is unknown and unknown stops. A job is sent no f
 status asked between slices, so that little is left inside the printer when it stops. `Printed` is said only after
 the paper has had the time to come out and the status asked for after that was good. Nothing is printed twice.
 
+Who printed before us, and whether that came to its end, nobody knows: our first slip begins with a cut, so that no row
+of a person before hangs on it. A job of ours that broke off is cut as soon as the printer is well (docs/adr/0034).
+
 Questions go out together, behind the slice they follow: a round trip costs as much as a row of text on a fast line,
 and on a USB adapter many times that.
 """
@@ -12,8 +15,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from enum import Enum, auto
 
 from devices.api import (
+    Cancelled,
     Capabilities,
     Deadline,
     DeviceError,
@@ -21,6 +26,7 @@ from devices.api import (
     DeviceState,
     HardwareFault,
     Jammed,
+    Left,
     NotReady,
     Printed,
     Status,
@@ -49,6 +55,14 @@ EVERYTHING = (1, 2, 3, 4)
 WHILE_PRINTING = (1, 4)  # is it still at it, and is there paper
 
 
+class _Rest(Enum):
+    """What may hang in the printer from before."""
+
+    NONE = auto()
+    PERHAPS = auto()  # we have not printed yet
+    OURS = auto()  # a job of ours broke off
+
+
 class EscposPrinter:
     """Prints strips in text mode; rows with characters the printer lacks go out as pictures."""
 
@@ -75,7 +89,8 @@ class EscposPrinter:
         self._answer_s = answer_s
         self._is_open = False
         self._hears_one = False  # it answers one question of several that come together
-        self._holds_rest = False  # a job broke off: the printer may hold half a slip
+        self._rest = _Rest.PERHAPS
+        self._left = Left.NOTHING  # of the job under way
 
     def open(self, deadline: Deadline) -> None:
         """Connect and make sure a printer answers. Raises: NotReady, TimedOut, HardwareFault."""
@@ -94,12 +109,14 @@ class EscposPrinter:
         self._link.close()
 
     def status(self, deadline: Deadline) -> Status:
-        """Return what the four status bytes tell. Raises: Cancelled.
+        """Return what the four status bytes tell; cut off what a broken job of ours left. Raises: Cancelled.
 
         A printer that is not there, says nothing or talks nonsense is a state too, and never a ready one.
         """
         try:
             signals = self._first_signals(deadline)
+            if self._rest is _Rest.OURS and _is_well(signals):
+                self._cut_rest(deadline)
             return self._status(_device(signals), _supply(signals), _code(signals))
         except NotReady as fault:
             return self._status(DeviceState.NO_DEVICE, SupplyState.UNKNOWN, fault.code)
@@ -120,15 +137,20 @@ class EscposPrinter:
     def print(self, strip: Strip, deadline: Deadline) -> Printed:
         """Print and cut. Raises: SupplyOut, Jammed, HardwareFault, TimedOut, NotReady, Cancelled, WireFault.
 
-        WireFault only for a strip that cannot be printed at all (a code too large for the paper).
+        An error's `left` says what is on the paper. WireFault only for a strip that cannot be printed at all (a code
+        too large for the paper).
         """
         started = time.monotonic()
+        self._left = Left.NOTHING
         slices = encode_strip(strip, self._rasterize)
         self._refuse(self._first_signals(deadline), during=False)
         try:
             signals = self._run(slices, deadline)
         except DeviceError as fault:
+            fault.left = self._left
             self._break_off(SILENT_CLEAR_S if isinstance(fault, TimedOut) else CLEAR_S)
+            if isinstance(fault, Cancelled):  # the printer is well, and who calls off may be about to end
+                self.status(Deadline(self._answer_s + CLEAR_S))
             raise
         return Printed(
             lines=sum(one.rows for one in slices),
@@ -137,13 +159,13 @@ class EscposPrinter:
         )
 
     def _run(self, slices: tuple[Slice, ...], deadline: Deadline) -> Signal:
-        if self._holds_rest:  # what is left of the broken job falls off first, so the new slip begins clean
-            self._clear(deadline)
-            self._link.write(escpos.encode((escpos.Reset(), escpos.Cut())), deadline)
-            self._holds_rest = False
         out_at = time.monotonic()
-        for one in slices:
+        if self._rest is not _Rest.NONE:
+            self._cut_rest(deadline)
+            out_at = time.monotonic() + self._cut_s
+        for at, one in enumerate(slices, start=1):
             deadline.check("print")
+            self._left = Left.UNKNOWN if at == len(slices) else Left.PART
             self._look(deadline, behind=one.data)
             # The answer came behind the slice on the line, so the slice has arrived by now.
             out_at = max(out_at, time.monotonic()) + one.height_dots / DOTS_PER_MM / self._mm_per_s
@@ -167,9 +189,9 @@ class EscposPrinter:
             self._refuse(signals | self._ask(EVERYTHING, deadline), during=True)
 
     def _refuse(self, signals: Signal, during: bool) -> None:
-        code = _code(signals)
-        if code in ("", "paper_low"):
+        if _is_well(signals):
             return
+        code = _code(signals)
         if code == "paper_out":
             raise SupplyOut("paper_out_during" if during else "paper_out")
         if code == "jammed":
@@ -180,9 +202,15 @@ class EscposPrinter:
 
     def _break_off(self, wait_s: float) -> None:
         """Make the printer forget the rest of the job, so that no old slip comes out for the next person."""
-        self._holds_rest = True
+        self._rest = _Rest.OURS
         with suppress(DeviceError):
             self._clear(Deadline(2 * wait_s), wait_s)
+
+    def _cut_rest(self, deadline: Deadline) -> None:
+        """Have what may hang in the printer fall off. A full cut: nobody's slip is joined to it."""
+        self._clear(deadline)
+        self._link.write(escpos.encode((escpos.Reset(), escpos.Cut(is_partial=False))), deadline)
+        self._rest = _Rest.NONE
 
     def _clear(self, deadline: Deadline, wait_s: float = CLEAR_S) -> None:
         self._link.write(escpos.CLEAR, deadline)
@@ -249,6 +277,10 @@ class EscposPrinter:
 
     def _status(self, device: DeviceState, supply: SupplyState, code: str) -> Status:
         return Status(self.kind, DRIVER, device=device, supply=supply, code=code, at_mono_s=time.monotonic())
+
+
+def _is_well(signals: Signal) -> bool:
+    return _code(signals) in ("", "paper_low")
 
 
 def _code(signals: Signal) -> str:

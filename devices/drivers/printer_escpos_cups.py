@@ -13,6 +13,7 @@ from devices.api import Capabilities, Deadline, DeviceKind, Printed, Strip, Supp
 from devices.drivers.cups_printer import CupsPrinter
 from devices.drivers.cups_values import PROCESSING
 from devices.drivers.glyphs import rasterize as draw
+from devices.wire import escpos
 from devices.wire.strip import Rasterize, encode_strip
 
 DRIVER = "printer-escpos-cups"
@@ -30,6 +31,7 @@ class CupsReceiptPrinter(CupsPrinter):
         """Take a link and how long a complaint may stand under a job: CupsPrinter."""
         super().__init__(address, DRIVER, patience_s)
         self._rasterize = rasterize
+        self._may_hold_rest = True  # of a job that broke off, or of whoever printed before us: docs/adr/0034
 
     def capabilities(self) -> Capabilities:
         """Return what this printer can do: no `status`, since the printer has no way to tell."""
@@ -49,7 +51,10 @@ class CupsReceiptPrinter(CupsPrinter):
         """
         started = time.monotonic()
         slices = encode_strip(strip, self._rasterize)
-        self._send(TITLE, b"".join(one.data for one in slices), FORMAT, {}, deadline)
+        rest = escpos.encode((escpos.Reset(), escpos.Cut(is_partial=False))) if self._may_hold_rest else b""
+        self._may_hold_rest = True
+        self._send(TITLE, rest + b"".join(one.data for one in slices), FORMAT, {}, deadline)
+        self._may_hold_rest = False
         lines = sum(one.rows for one in slices)
         return Printed(lines, (time.monotonic() - started) * 1000, SupplyState.UNKNOWN)
 

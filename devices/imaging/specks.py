@@ -1,4 +1,7 @@
-"""What a blank page shows that is not there: specks of dirt on the glass or the sheet, streaks of a dirty feeder."""
+"""What a blank page shows that is not there: specks of dirt on the glass or the sheet, streaks of a dirty feeder.
+
+First of all it must be a white page: on one that is dark, or dark in part, nothing can be counted.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ STREAK_MM = 20.0  # longer than any speck, and many times longer than wide
 STREAK_SHAPE = 8.0
 MOST_SPECKS = 20  # our guess of a glass that wants wiping; no source
 MOST_STREAKS = 0
+LEAST_WHITE = 160  # grey level of white paper in the worst light we would let pass; our guess, half-tone is 128
+MOST_DARK = 0.02  # share of the page that may lie in a shadow darker than that: a clip, the arm of the camera
 MM_PER_INCH = 25.4
 
 
@@ -24,11 +29,18 @@ class Specks(msgspec.Struct, frozen=True):
     specks: int
     streaks: int
     largest_mm: float
+    white: int  # grey level of the page, half of it is brighter
+    dark: float  # share of the page that is darker than white paper
+
+    @property
+    def is_white(self) -> bool:
+        """Whether it was a blank page at all, and lit."""
+        return self.white >= LEAST_WHITE and self.dark <= MOST_DARK
 
     @property
     def is_clean(self) -> bool:
-        """Whether the glass need not be wiped."""
-        return self.specks <= MOST_SPECKS and self.streaks <= MOST_STREAKS
+        """Whether it was a white page and the glass need not be wiped."""
+        return self.is_white and self.specks <= MOST_SPECKS and self.streaks <= MOST_STREAKS
 
 
 def count_specks(gray: npt.NDArray[np.uint8], dpi: int) -> Specks:
@@ -56,7 +68,8 @@ def count_specks(gray: npt.NDArray[np.uint8], dpi: int) -> Specks:
         else:
             continue
         largest = max(largest, long_mm)
-    return Specks(specks, streaks, round(float(largest), 1))
+    share = float(np.mean(ground < LEAST_WHITE))
+    return Specks(specks, streaks, round(float(largest), 1), int(np.median(page)), round(share, 3))
 
 
 def count_specks_of(jpeg: bytes, dpi: int) -> Specks:

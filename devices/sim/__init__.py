@@ -1,6 +1,7 @@
 """The far ends of the wires, each a process of its own, with scripted faults.
 
-Each simulator is a module with `main(arguments: Sequence[str]) -> int`; it prints one line of JSON when it is ready:
+Each simulator is a module with `main(arguments: Sequence[str]) -> int`, `words() -> Words` (its command line) and
+`CONTROLS` (what it can be asked from outside its wire). It prints one line of JSON when it is ready:
 `{"link": "serial:/dev/pts/3", "control": "unix:/…/reader.sock"}`.
 """
 

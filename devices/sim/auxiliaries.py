@@ -1,30 +1,28 @@
 """A relay board in a process of its own: `python -m devices.sim auxiliaries` (a pty) or `--tcp`. It speaks Modbus RTU.
 
-Controls: lit (the coils that are on), feel(name, on) (a contact, by number or by its name in the usual wiring),
-fault(fault, times), mend, reset (as after a power cut: all coils off), asked, forget_asked, state. Killing the process
-is unplugging it.
+Killing the process is unplugging it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import random
 import select
 import socket
-import tempfile
 import threading
 import tty
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
+from devices.sim.starting import ANY_PORT, Name, Words, address, listen, place, whole
 from devices.wire import modbus
 from devices.wire.modbus import Answer, Function, Refusal, Request, RequestDecoder
 
 COILS, INPUTS = 16, 16
+LAST_UNIT = 247  # Modbus over serial line V1.02 §2.2
 TICK_S = 0.05
 FLOOD_BYTES = 4096
 NAMES = {"cabinetDoor": 0, "tamperSensor": 1, "upsEngaged": 2, "upsLow": 3, "proximitySensor": 4}
@@ -127,22 +125,18 @@ class _Line:
 
     def __init__(self, tcp: str, symlink: Path | None) -> None:
         self._listener = self._client = None
-        self._symlink = symlink
+        self._name: Name | None = None
         self._ends: list[int] = []
         if tcp:
-            host, _, port = tcp.rpartition(":")
-            self._listener = socket.create_server((host, int(port)))
-            self.link = f"tcp:{host}:{self._listener.getsockname()[1]}"
+            self._listener = listen(tcp)
+            self.link = f"tcp:{tcp.rpartition(':')[0]}:{self._listener.getsockname()[1]}"
             return
         self._ends = list(os.openpty())  # our hold on the slave keeps the master readable between clients
         for end in self._ends:
             tty.setraw(end)
         os.set_blocking(self._ends[0], False)
-        path = os.ttyname(self._ends[1])
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}"
+        self._name = Name(symlink, os.ttyname(self._ends[1]))
+        self.link = f"serial:{self._name.path}"
 
     _listener: socket.socket | None
     _client: socket.socket | None
@@ -181,8 +175,8 @@ class _Line:
                 taken.close()
         for end in self._ends:
             os.close(end)
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        if self._name is not None:
+            self._name.close()
 
 
 class _Board:
@@ -255,25 +249,39 @@ class _Board:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0."""
-    parser = argparse.ArgumentParser(prog="sim auxiliaries", description="a simulated Modbus RTU relay board")
-    parser.add_argument("--tcp", nargs="?", const="127.0.0.1:0", default="", metavar="HOST:PORT", help="not on a pty")
-    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal")
-    parser.add_argument("--unit", type=int, default=1, help="the board's address on the line")
-    parser.add_argument("--control", type=Path, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
-    options = parser.parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: not options.tcp)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
-        line = _Line(options.tcp, options.symlink)
+        line = _Line(options.tcp or "", options.symlink)
         stack.callback(line.close)
         board = _Board(FarEnd(options.unit), line)
-        path = options.control
-        if path is None:
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auxiliaries-"))) / "auxiliaries.sock"
-        control = ControlServer(path, board.handlers())
-        control.start()
-        stack.callback(control.stop)
-        announce(line.link, control.address)
+        announce(line.link, serve_controls("auxiliaries", options.control, board.handlers(), CONTROLS, stack))
         while not ended.is_set():
             board.turn()
     return 0
+
+
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("auxiliaries", f"a relay board that speaks Modbus RTU, {COILS} coils and {INPUTS} contacts")
+    parser.add_argument("--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="not on a pty")
+    parser.add_argument("--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal")
+    parser.add_argument(
+        "--unit", type=whole(1, LAST_UNIT), default=1, metavar="N", help="the board's address on the line; 1"
+    )
+    return parser
+
+
+CONTROLS: Controls = {
+    "lit": ("", "the coils that are on"),
+    "feel": ("name, on=true", f"close or open a contact, by number or as {', '.join(NAMES)}"),
+    "fault": (
+        "fault, times=0",
+        f"spoil the next `times` answers (0: until mended); faults are {', '.join(Fault)}",
+    ),
+    "mend": ("", "end all faults, and let every contact rest"),
+    "reset": ("", "be as after a power cut: all coils off"),
+    "asked": ("", "the functions that were asked for, as hexadecimal digits"),
+    "forget_asked": ("", "forget them"),
+    "state": ("", "coils, contacts and faults"),
+}

@@ -1,23 +1,21 @@
 """A code scanner in a process of its own: `python -m devices.sim barcode` (a pty) or `--tcp`.
 
-Controls: show(text, suffix, charset, split_ms, pieces), send(hex), flood(bytes), state.
 Killing the process is unplugging it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import socket
-import sys
 import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
+from devices.sim.starting import ANY_PORT, Name, Words, address, listen, place
 from devices.wire import barcode
 
 FLOOD = bytes(range(0x20, 0x7F))  # letters and signs without an end
@@ -29,23 +27,19 @@ class _Line:
     def __init__(self, tcp: str, symlink: Path | None) -> None:
         self._client: socket.socket | None = None
         self._listener: socket.socket | None = None
-        self._symlink = symlink
+        self._name: Name | None = None
         self._master = self._slave = -1
         if tcp:
-            host, _, port = tcp.rpartition(":")
-            self._listener = socket.create_server((host, int(port)))
-            self.link = f"tcp:{host}:{self._listener.getsockname()[1]}"
+            self._listener = listen(tcp)
+            self.link = f"tcp:{tcp.rpartition(':')[0]}:{self._listener.getsockname()[1]}"
             threading.Thread(target=self._accept, args=(self._listener,), name="accept", daemon=True).start()
             return
         self._master, self._slave = os.openpty()  # our hold on the slave keeps the master writable between clients
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        path = os.ttyname(self._slave)
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}?baud=9600"
+        self._name = Name(symlink, os.ttyname(self._slave))
+        self.link = f"serial:{self._name.path}?baud=9600"
 
     def send(self, data: bytes) -> int:
         """Send bytes and return how many went; nobody listening is how a real scanner loses a code."""
@@ -73,8 +67,8 @@ class _Line:
         for fd in (self._master, self._slave):
             if fd >= 0:
                 os.close(fd)
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        if self._name is not None:
+            self._name.close()
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # closed: the simulator ends
@@ -127,25 +121,34 @@ class _Scanner:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to end. Exit 0; 2 when the address cannot be used."""
-    parser = argparse.ArgumentParser(prog="sim barcode", description="a serial code scanner")
-    parser.add_argument("--tcp", nargs="?", const="127.0.0.1:0", default="", metavar="HOST:PORT", help="listen there")
-    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal")
-    parser.add_argument("--suffix", choices=[*barcode.Suffix], default="crlf")
-    parser.add_argument("--charset", choices=barcode.CHARSETS, default="utf-8")
-    parser.add_argument("--control", type=Path, required=True, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
-    options = parser.parse_args(arguments)
+    """Serve until told to end. Exit 0."""
+    options = words().parse(arguments, has_terminal=lambda options: not options.tcp)
     ended = end_signal(options.tethered)
-    try:
-        line = _Line(options.tcp, options.symlink)
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"sim barcode: {error}\n")
-        return 2
-    control = ControlServer(options.control, _Scanner(line, options.suffix, options.charset).handlers())
-    control.start()
-    announce(line.link, control.address)
-    ended.wait()
-    control.stop()
-    line.close()
+    with contextlib.ExitStack() as stack:
+        line = _Line(options.tcp or "", options.symlink)
+        stack.callback(line.close)
+        scanner = _Scanner(line, options.suffix, options.charset)
+        announce(line.link, serve_controls("barcode", options.control, scanner.handlers(), CONTROLS, stack))
+        ended.wait()
     return 0
+
+
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("barcode", "a serial code scanner")
+    parser.add_argument("--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="listen there")
+    parser.add_argument("--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal")
+    parser.add_argument("--suffix", choices=[one.value for one in barcode.Suffix], default="crlf", help="after a code")
+    parser.add_argument("--charset", choices=barcode.CHARSETS, default="utf-8", help="of what it sends")
+    return parser
+
+
+CONTROLS: Controls = {
+    "show": (
+        "text, suffix, charset, pieces=1, split_ms=0",
+        "hold a code before the window; it goes out in so many pieces, so far apart; answers how many bytes went",
+    ),
+    "send": ("data", "send bytes as they are, given in hexadecimal digits"),
+    "flood": ("count", "send so many bytes without an end"),
+    "state": ("", "how many codes were shown, and whether somebody listens"),
+}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from devices.sim import desk
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.scene import FAULTS, KINDS, Picture, Scene
+from devices.sim.starting import Words, told, whole
 
 FRAMES_PER_S = 12.0
+LAST_SEED = 2**31 - 1
 BOUNDARY = "frame"
 WIRE_FAULTS = frozenset({"freeze", "refuse", "truncated", "garbage"})
 STREAM_QUALITY, STILL_QUALITY = 82, 92
@@ -160,7 +160,7 @@ class CameraSim:
     def lay(self, kind: str, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper down in place of what lies there, `at_once` without a hand. Raises: ValueError."""
         if kind not in KINDS:
-            raise ValueError(f"paper {kind!r}: allowed are {', '.join(sorted(KINDS))}")
+            raise ValueError(f"paper {kind!r}: allowed are {', '.join(PAPERS)}")
         self.film.scene.lay(kind, time.monotonic(), seed, at_once)
 
     def take(self, at_once: bool = False) -> None:
@@ -221,30 +221,56 @@ class CameraSim:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the camera until it is told to end; prints one ready line with link and control address."""
-    parser = argparse.ArgumentParser(prog="sim camera", description="a document camera over a desk")
-    parser.add_argument("--port", type=int, default=0, help="of the HTTP server on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--seed", type=int, default=1, help="of the desk's surface")
-    parser.add_argument("--surface", choices=desk.SURFACES, default="wood")
-    parser.add_argument("--lay", default="", help="a paper that lies there from the start")
-    parser.add_argument("--control", type=Path, required=True, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
-    options = parser.parse_args(arguments)
+    options = words().parse_args(arguments)
     ended = end_signal(options.tethered)
-    sim = CameraSim(options.port, options.seed, options.surface)
-    handlers: dict[str, Callable[..., object]] = {
-        "lay": sim.lay,
-        "swap": sim.lay,
-        "take": sim.take,
-        "fault": sim.fault,
-        "calm": sim.calm,
-        "state": sim.state,
-    }
-    control = ControlServer(options.control, handlers)
-    control.start()
-    if options.lay:
-        sim.lay(options.lay)
-    announce(f"http://127.0.0.1:{sim.port}/stream", control.address)
-    ended.wait()
-    sim.stop()
-    control.stop()
+    with contextlib.ExitStack() as stack:
+        with told(f"port {options.port}"):
+            sim = CameraSim(options.port, options.seed, options.surface)
+        stack.callback(sim.stop)
+        handlers: dict[str, Callable[..., object]] = {
+            "lay": sim.lay,
+            "swap": sim.lay,
+            "take": sim.take,
+            "fault": sim.fault,
+            "calm": sim.calm,
+            "state": sim.state,
+        }
+        address = serve_controls("camera", options.control, handlers, CONTROLS, stack)
+        if options.lay:
+            sim.lay(options.lay)
+        announce(f"http://127.0.0.1:{sim.port}/stream", address)
+        ended.wait()
     return 0
+
+
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("camera", "a document camera over a desk: MJPEG at /stream, a large picture at /still")
+    parser.add_argument(
+        "--port",
+        type=whole(0, 65535),
+        default=0,
+        metavar="N",
+        help="of the HTTP server on 127.0.0.1; 0 takes a free one",
+    )
+    parser.add_argument("--seed", type=whole(0, LAST_SEED), default=1, metavar="N", help="of the desk's surface")
+    parser.add_argument("--surface", choices=desk.SURFACES, default="wood", help="what the desk is made of")
+    parser.add_argument("--lay", choices=PAPERS, default="", help="a paper that lies there from the start")
+    return parser
+
+
+PAPERS = tuple(sorted(KINDS))
+CONTROLS: Controls = {
+    "lay": (
+        "kind, seed=0, at_once=false",
+        f"lay a paper down in place of what lies there; kinds are {', '.join(PAPERS)}",
+    ),
+    "swap": ("kind, seed=0, at_once=false", "the same"),
+    "take": ("at_once=false", "take the paper away; at_once: without a hand"),
+    "fault": (
+        "name, on=true",
+        f"begin or end a fault: close (streams end, once), {', '.join(sorted(WIRE_FAULTS | FAULTS))}",
+    ),
+    "calm": ("", "end all faults"),
+    "state": ("", "what lies there, whether it moves, who watches, the true corners in the stream"),
+}

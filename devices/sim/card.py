@@ -2,28 +2,25 @@
 
 The card is a TCP client of the reader: to connect is to insert, to close is to remove. When pcscd goes away the card
 stays where it is, and speaks again when pcscd is back.
-Controls: insert(card = key; left out: the same), take, fault(fault, times, on, after), mend, cards, state, asked,
-forget_asked. Protocol: reference/devices.md §5 (VPCD-1 to 7).
+Protocol: reference/devices.md §5 (VPCD-1 to 7).
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
 import select
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from devices.sim.chips import CHIPS, Chip, list_cards, make_chip
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
+from devices.sim.starting import Words, target
 
 VPCD = "127.0.0.1:35963"
 READER = "pcsc:Virtual PCD"
@@ -58,7 +55,7 @@ class _Script:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0; 2 when there is no such card."""
-    options = _parser().parse_args(arguments)
+    options = words().parse_args(arguments)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         try:
@@ -67,28 +64,40 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"sim card: {error}\n")
             return 2
         stack.callback(card.take)
-        path = options.control
-        if path is None:
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="card-"))) / "card.sock"
-        control = ControlServer(path, card.handlers())
-        control.start()
-        stack.callback(control.stop)
+        address = serve_controls("card", options.control, card.handlers(), CONTROLS, stack)
         if not options.out:
             card.insert()
-        announce(READER, control.address)
+        announce(READER, address)
         while not ended.is_set():
             card.turn()
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sim card", description="a chip card in the virtual reader vpcd")
-    parser.add_argument("card", help=f"one of {', '.join(CHIPS)}, or one of its variants, such as social:pin")
-    parser.add_argument("--vpcd", default=VPCD, metavar="HOST:PORT", help=f"where vpcd listens, {VPCD}")
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("card", "a chip card in the virtual reader vpcd")
+    parser.add_argument(
+        "card", metavar="KEY", help=f"one of {', '.join(CHIPS)}, or one of its variants, such as social:pin"
+    )
+    parser.add_argument("--vpcd", default=VPCD, type=target, metavar="HOST:PORT", help=f"where vpcd listens, {VPCD}")
     parser.add_argument("--out", action="store_true", help="not in the reader at the start")
-    parser.add_argument("--control", type=Path, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
     return parser
+
+
+CONTROLS: Controls = {
+    "insert": ("card=KEY", "put the card, or another one, into the reader; answers its key"),
+    "take": ("", "pull the card, at once"),
+    "fault": (
+        "fault, times=1, on, after=0",
+        "spoil the next `times` answers to commands with INS `on` (two hexadecimal digits; left out: any), after so "
+        f"many good ones; faults are {', '.join(Fault)}",
+    ),
+    "mend": ("", "end all faults"),
+    "cards": ("", "the cards there are"),
+    "state": ("", "the card, whether it is in, and what is left of the faults"),
+    "asked": ("", "the first four bytes of the commands that came, as hexadecimal digits"),
+    "forget_asked": ("", "forget them"),
+}
 
 
 class VirtualCard:

@@ -2,7 +2,7 @@
 
 A request is one line of JSON over a UNIX socket, `{"do": "put", "card": {…}}`; the answer is one line too,
 `{"ok": true, "value": …}` or `{"ok": false, "error": "…"}`. One request a connection, so that a client survives the
-simulator's being killed and started again at the same path.
+simulator's being killed and started again at the same path. `{"do": "help"}` tells what can be asked for.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from devices.sim import SIMULATORS
+from devices.sim.starting import CannotServe, clear, reachable, told
 
 READY_S = 60.0  # a cold interpreter on a busy machine
 END_S = 5.0
+Controls = Mapping[str, tuple[str, str]]
+"""What can be asked of a simulator: word → its arguments as people write them, and what it does."""
+
 MAX_LINE = 16 * 1024 * 1024  # a page to lay under a camera travels as base64
 
 
@@ -47,7 +51,7 @@ class Control:
         """Ask the simulator to do something and return what it answers. Raises: ControlError."""
         line = json.dumps({"do": do, **arguments}, ensure_ascii=False).encode() + b"\n"
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn, _reachable(self._path) as path:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as conn, reachable(self._path) as path:
                 conn.settimeout(self._timeout_s)
                 conn.connect(path)
                 conn.sendall(line)
@@ -65,8 +69,8 @@ class ControlServer:
     def __init__(self, path: Path, handlers: Mapping[str, Callable[..., object]]) -> None:
         self._path = path
         self.address = f"unix:{path}"
-        path.unlink(missing_ok=True)  # left by a process that was killed
-        with _reachable(path) as name:
+        clear(path)  # left by a process that was killed
+        with told(path), reachable(path) as name:
             self._server = _Server(name, _Request)
         self._server.handlers = dict(handlers)
         path.chmod(0o600)
@@ -110,16 +114,6 @@ def _answer(handlers: Mapping[str, Callable[..., object]], line: bytes) -> dict[
         return {"ok": True, "value": handler(**request)}
     except Exception as error:  # whatever it is, the asker must hear of it
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-
-
-@contextlib.contextmanager
-def _reachable(path: Path) -> Iterator[str]:
-    """Give a name of at most 108 bytes (the kernel's limit for sockets) for a path of any length."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 # ── outside: its process ───────────────────────────────────────────────────────────────────
@@ -227,6 +221,28 @@ def spawn(kind: str, *arguments: str, folder: Path | None = None, ready_s: float
 
 
 # ── inside a simulator's process ───────────────────────────────────────────────────────────
+
+
+def serve_controls(
+    kind: str,
+    path: Path | None,
+    handlers: Mapping[str, Callable[..., object]],
+    controls: Controls,
+    stack: contextlib.ExitStack,
+) -> str:
+    """Answer controls at `path`, or where there is room, until the stack unwinds; return the address.
+
+    Raises: CannotServe.
+    """
+    if odd := sorted(set(handlers) ^ set(controls)):
+        raise CannotServe(f"controls {odd}: have either no handler or no words")
+    if path is None:
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{kind}-"))) / f"{kind}.sock"
+    told_words = {word: " — ".join(filter(None, words)) for word, words in controls.items()}
+    server = ControlServer(path, {**handlers, "help": lambda: told_words})
+    server.start()
+    stack.callback(server.stop)
+    return server.address
 
 
 def announce(link: str, control: str) -> None:

@@ -1,19 +1,17 @@
 """A network line that can be cut: a TCP relay between the terminal and the platform.
 
-Links look like `tcp:127.0.0.1:PORT`. Controls: `cut` (running connections break, new ones are refused), `mute` (they
-connect and nothing answers), `mend`, `target` (where it leads), `state`, `count` (bytes and connections so far).
+Links look like `tcp:127.0.0.1:PORT`.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
+from devices.sim.starting import Words, target
 
 CHUNK = 65536
 BACKLOG = 32
@@ -61,8 +59,8 @@ class Line:
         return count
 
     def target(self, address: str) -> str:
-        """Lead to another address, HOST:PORT, from the next connection on."""
-        self._target = address
+        """Lead to another address, HOST:PORT, from the next connection on. Raises: ValueError."""
+        self._target = target(address)
         return address
 
     def state(self) -> str:
@@ -158,29 +156,40 @@ def _reset(sock: socket.socket) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="sim line", description=__doc__)
-    parser.add_argument("--target", required=True, metavar="HOST:PORT")
-    parser.add_argument("--control", type=Path, required=True)
-    parser.add_argument("--tethered", action="store_true")
-    options = parser.parse_args(arguments)
+    options = words().parse_args(arguments)
     line = Line(options.target)
-    control = ControlServer(
-        options.control,
-        {
-            "cut": line.cut,
-            "mute": line.mute,
-            "mend": line.mend,
-            "cut_after": line.cut_after,
-            "target": line.target,
-            "state": line.state,
-            "count": line.count,
-        },
-    )
+    handlers: dict[str, Callable[..., object]] = {
+        "cut": line.cut,
+        "mute": line.mute,
+        "mend": line.mend,
+        "cut_after": line.cut_after,
+        "target": line.target,
+        "state": line.state,
+        "count": line.count,
+    }
     ended = end_signal(options.tethered)
-    control.start()
-    threading.Thread(target=line.serve, name="accept", daemon=True).start()
-    announce(f"tcp:127.0.0.1:{line.port}", control.address)
-    ended.wait()
-    line.close()
-    control.stop()
+    with contextlib.ExitStack() as stack:
+        stack.callback(line.close)
+        address = serve_controls("line", options.control, handlers, CONTROLS, stack)
+        threading.Thread(target=line.serve, name="accept", daemon=True).start()
+        announce(f"tcp:127.0.0.1:{line.port}", address)
+        ended.wait()
     return 0
+
+
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("line", "a network line that can be cut: a relay between the terminal and its platform")
+    parser.add_argument("--target", required=True, type=target, metavar="HOST:PORT", help="where it leads")
+    return parser
+
+
+CONTROLS: Controls = {
+    "cut": ("", "break what runs and refuse what comes"),
+    "mute": ("", "break what runs; take what comes and never answer"),
+    "mend": ("", "carry again"),
+    "cut_after": ("count", "break each connection that has carried so many bytes; 0: none"),
+    "target": ("address", "lead to another HOST:PORT, from the next connection on"),
+    "state": ("", "up, cut or mute"),
+    "count": ("", "bytes carried and connections made"),
+}

@@ -1,24 +1,22 @@
 """A contactless reader (PN532) on a pseudo terminal, a virtual card lying on it: `python -m devices.sim pn532 CARD`.
 
 It is what libnfc finds at a serial port, so that programs written by others can read our cards. One card, of type A,
-always there. Controls: card(card = key), asked, forget_asked. Source: NXP UM0701-02; reference/devices.md §8.
+always there. Source: NXP UM0701-02; reference/devices.md §8.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import select
 import sys
-import tempfile
 import threading
 import tty
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from devices.sim.chips import CHIPS, make_chip
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
+from devices.sim.starting import Words
 from devices.wire import pn532
 
 TICK_S = 0.05
@@ -29,7 +27,7 @@ OK = b"\x00"
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0; 2 when there is no such card."""
-    options = _parser().parse_args(arguments)
+    options = words().parse_args(arguments)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         try:
@@ -38,24 +36,31 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"sim pn532: {error}\n")
             return 2
         stack.callback(reader.close)
-        path = options.control
-        if path is None:
-            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pn532-"))) / "pn532.sock"
-        control = ControlServer(path, {"card": reader.put, "asked": reader.list_asked, "forget_asked": reader.forget})
-        control.start()
-        stack.callback(control.stop)
-        announce(reader.link, control.address)
+        handlers: dict[str, Callable[..., object]] = {
+            "card": reader.put,
+            "asked": reader.list_asked,
+            "forget_asked": reader.forget,
+        }
+        announce(reader.link, serve_controls("pn532", options.control, handlers, CONTROLS, stack))
         while not ended.is_set():
             reader.turn()
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sim pn532", description="a contactless reader with a virtual card on it")
-    parser.add_argument("card", help=f"one of {', '.join(CHIPS)}, or one of its variants, such as passport:large")
-    parser.add_argument("--control", type=Path, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("pn532", "a contactless reader (PN532) on a pseudo terminal, with a virtual card on it")
+    parser.add_argument(
+        "card", metavar="KEY", help=f"one of {', '.join(CHIPS)}, or one of its variants, such as passport:large"
+    )
     return parser
+
+
+CONTROLS: Controls = {
+    "card": ("card=KEY", "lay another card there; answers its key"),
+    "asked": ("", "the first four bytes of the commands the card heard, as hexadecimal digits"),
+    "forget_asked": ("", "forget them"),
+}
 
 
 class ContactlessReader:

@@ -1,8 +1,7 @@
 """A receipt printer in a process of its own: `python -m devices.sim printer --tcp`, `--serial` or `--node`.
 
-It keeps every slip as `job-NNN/slip.bin` (bytes as received) and `slip.png`. Controls: paper_out_after(lines),
-near_end, cover_open, jam, hot, broken, offline, mute, garbage, no_clear, one_answer (each with on=false to end it),
-refill, mend, reset; to look: faults, jobs, last, errors, buffered, rows_out. Killing the process is unplugging it.
+It keeps every slip as `job-NNN/slip.bin` (bytes as received) and `slip.png`. A pseudo terminal with a speed hears
+nothing of bytes that come at another. Killing the process is unplugging it.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.printer_far_end import FarEnd, as_json
+from devices.sim.starting import ANY_PORT, Name, Words, address, baud, listen, number, place, speed_of, told
 
 TICK_S = 0.02
 LINE_CHUNK = 64  # bytes read at once from a line with a speed
@@ -30,18 +30,19 @@ LINE_CHUNK = 64  # bytes read at once from a line with a speed
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0."""
-    options = _parser().parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: options.serial or options.node)
     out = options.out or Path(tempfile.mkdtemp(prefix="printer-"))
+    with told(out):
+        out.mkdir(parents=True, exist_ok=True)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         wire = _wire(options)
         stack.callback(wire.close)
         far_end = FarEnd(out, 0.0 if options.instant else options.mm_per_s, not options.undrawn)
         printer = _Printer(far_end, wire)
-        control = ControlServer(options.control or out / "printer.sock", printer.handlers())
-        control.start()
-        stack.callback(control.stop)
-        announce(wire.link, control.address)
+        control = options.control or out / "printer.sock"
+        address = serve_controls("printer", control, printer.handlers(), CONTROLS, stack)
+        announce(wire.link, address)
         while not ended.is_set():
             printer.turn()
     return 0
@@ -50,24 +51,60 @@ def main(arguments: Sequence[str]) -> int:
 def _wire(options: argparse.Namespace) -> _Wire:
     if options.serial or options.node:
         return _Serial(options.symlink, options.baud, is_node=options.node)
-    return _Tcp(options.tcp or "127.0.0.1:0")
+    return _Tcp(options.tcp or ANY_PORT)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sim printer", description="a simulated ESC/POS receipt printer, 80 mm")
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("printer", "a receipt printer, ESC/POS, 80 mm")
     wire = parser.add_mutually_exclusive_group()
-    wire.add_argument("--tcp", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT", help="listen there (the default)")
+    wire.add_argument(
+        "--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="listen there (the default)"
+    )
     wire.add_argument("--serial", action="store_true", help="make a pseudo terminal")
     wire.add_argument("--node", action="store_true", help="make a device node, as a USB printer has one")
-    parser.add_argument("--symlink", type=Path, help="with --serial or --node: a lasting name for the pseudo terminal")
-    parser.add_argument("--baud", type=int, default=0, help="with --serial: take bytes no faster than this line")
-    parser.add_argument("--out", type=Path, help="folder for the slips")
-    parser.add_argument("--mm-per-s", type=float, default=150.0, help="speed of the paper")
+    parser.add_argument(
+        "--symlink", type=place, metavar="FILE", help="with --serial or --node: a lasting name for the pseudo terminal"
+    )
+    parser.add_argument(
+        "--baud",
+        type=baud,
+        default=0,
+        metavar="N",
+        help="with --serial: carry bytes no faster than this line, and hear none of another speed; 0: of any",
+    )
+    parser.add_argument("--out", type=place, metavar="DIR", help="folder for the slips; else a new one under /tmp")
+    parser.add_argument(
+        "--mm-per-s", type=number(1, 1000), default=150.0, metavar="N", help="speed of the paper; 150 when left out"
+    )
     parser.add_argument("--instant", action="store_true", help="print at once")
     parser.add_argument("--undrawn", action="store_true", help="leave no picture of a slip")
-    parser.add_argument("--control", type=Path, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
     return parser
+
+
+_ON = "on=true"
+CONTROLS: Controls = {
+    "paper_out_after": ("lines=0", "the paper ends after so many more rows of dots, 8 to a millimetre; 0: now"),
+    "near_end": (_ON, "the roll is nearly empty; on=false ends it, here and in the next nine"),
+    "cover_open": (_ON, "the cover is open"),
+    "jam": (_ON, "the blade is stuck"),
+    "hot": (_ON, "the head is too hot"),
+    "broken": (_ON, "a fault that nobody at the counter can mend"),
+    "offline": (_ON, "it is switched off line"),
+    "mute": (_ON, "it answers nothing"),
+    "garbage": (_ON, "it answers nonsense"),
+    "no_clear": (_ON, "it does not know the command that clears its buffer"),
+    "one_answer": (_ON, "it answers one status question of several"),
+    "refill": ("", "put a new roll in; it prints on"),
+    "mend": ("", "put everything right, paper included"),
+    "reset": ("", "begin anew, as from the box"),
+    "faults": ("", "each fault, and whether it holds now"),
+    "jobs": ("", "every slip that came out, with its lines, codes and files"),
+    "last": ("", "the newest of them"),
+    "errors": ("", "operations that no printer would understand"),
+    "buffered": ("", "how many operations wait to be printed"),
+    "rows_out": ("", "how many rows of dots have come out"),
+}
 
 
 class _Wire(ABC):
@@ -90,9 +127,8 @@ class _Wire(ABC):
 
 class _Tcp(_Wire):
     def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._listener = socket.create_server((host, int(port)))
-        self.link = f"tcp:{host}:{self._listener.getsockname()[1]}"
+        self._listener = listen(address)
+        self.link = f"tcp:{address.rpartition(':')[0]}:{self._listener.getsockname()[1]}"
         self._client: socket.socket | None = None
 
     def receive(self, wait_s: float) -> bytes:
@@ -130,12 +166,10 @@ class _Serial(_Wire):
         tty.setraw(self._master)
         tty.setraw(self._slave)
         path = os.ttyname(self._slave)
-        self._symlink = symlink
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
+        self._name = Name(symlink, path)
         speed = f"?baud={baud}" if baud and not is_node else ""
-        self.link = f"{'pipe' if is_node else 'serial'}:{symlink.absolute() if symlink else path}{speed}"
+        self.link = f"{'pipe' if is_node else 'serial'}:{self._name.path}{speed}"
+        self._baud = baud if not is_node else 0
         self._byte_s = 10 / baud if baud else 0.0
         self._arriving = b""
         self._due_at = 0.0
@@ -145,7 +179,11 @@ class _Serial(_Wire):
             ready, _, _ = select.select([self._master], [], [], wait_s)
             if not ready:
                 return b""
+            speed = speed_of(self._master)
             self._arriving = os.read(self._master, LINE_CHUNK if self._byte_s else 4096)
+            if self._baud and speed != self._baud:  # no stop bit where one should be: nothing of it is heard
+                self._arriving = b""
+                return b""
             self._due_at = max(self._due_at, time.monotonic()) + len(self._arriving) * self._byte_s
         if (busy_s := self._due_at - time.monotonic()) > 0:
             time.sleep(min(busy_s, wait_s))  # the line is still carrying them
@@ -159,8 +197,7 @@ class _Serial(_Wire):
         os.write(self._master, data)
 
     def close(self) -> None:
-        if self._symlink is not None:
-            self._symlink.unlink(missing_ok=True)
+        self._name.close()
         os.close(self._master)
         os.close(self._slave)
 

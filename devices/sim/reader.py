@@ -1,8 +1,7 @@
 """An ID card reader in a process of its own: `python -m devices.sim reader` (a pty), `--tcp`, `--usb`, `--hid`.
 
 It carries bytes no faster than its line would, and hears noise when the other side speaks at another speed.
-Controls: put(card = key or fields; left out: the first), take, fault(fault, times, on), mend, cards, state, asked,
-forget_asked. Killing the process is unplugging it.
+Killing the process is unplugging it.
 """
 
 from __future__ import annotations
@@ -20,22 +19,24 @@ from pathlib import Path
 
 from devices.api import IdCard
 from devices.sim.cards import card_from, load_cards
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.people import people
-from devices.sim.reader_far_end import FarEnd, Fault, Said
+from devices.sim.reader_far_end import COMMANDS, FarEnd, Fault, Said
 from devices.sim.reader_wires import HidBus, Pty, Tcp, UsbBus, Wire
+from devices.sim.starting import ANY_PORT, Words, address, baud, place, whole
 from devices.wire import samv
 from devices.wire.samv_usb import Framing
 
 BITS = 10  # a byte on an 8N1 line
 CHUNK = 64  # bytes a USB adapter hands over at once
 TICK_S = 0.05
+LONGEST_FINGERPRINT = 1024  # devices.md §4: what a card holds
 PAUSE_S = 0.02  # between the pieces of a split answer
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end. Exit 0; 2 when cards, address or files cannot be used."""
-    options = _parser().parse_args(arguments)
+    options = words().parse(arguments, has_terminal=lambda options: not options.tcp)
     ended = end_signal(options.tethered)
     with contextlib.ExitStack() as stack:
         try:
@@ -57,13 +58,7 @@ def _start(options: argparse.Namespace, stack: contextlib.ExitStack) -> _Reader:
     reader = _Reader(far_end, wire, options.baud, cards)
     if options.put:
         reader.put(options.put)
-    path = options.control
-    if path is None:
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reader-"))) / "reader.sock"
-    control = ControlServer(path, reader.handlers())
-    control.start()
-    stack.callback(control.stop)
-    announce(wire.link, control.address)
+    announce(wire.link, serve_controls("reader", options.control, reader.handlers(), CONTROLS, stack))
     return reader
 
 
@@ -79,20 +74,53 @@ def _wire(options: argparse.Namespace, stack: contextlib.ExitStack) -> Wire:
     return HidBus(path) if options.hid else UsbBus(path, Framing(options.usb))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sim reader", description="a simulated resident ID card reader (SAM-V)")
-    parser.add_argument("--tcp", nargs="?", const="127.0.0.1:0", metavar="HOST:PORT", help="listen there, not on a pty")
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("reader", "a reader of resident ID cards (SAM-V)")
+    parser.add_argument(
+        "--tcp", nargs="?", const=ANY_PORT, type=address, metavar="HOST:PORT", help="listen there, not on a pty"
+    )
     parser.add_argument("--usb", choices=[one.value for one in Framing], help="bulk endpoints, on a socket")
     parser.add_argument("--hid", action="store_true", help="HID reports, on a socket")
-    parser.add_argument("--symlink", type=Path, help="a lasting name for the pseudo terminal or the socket")
-    parser.add_argument("--baud", type=int, default=115200, help="speed of the line; 0 carries bytes at once")
-    parser.add_argument("--cards", type=Path, help="a JSON file of cards by key, besides the invented people")
+    parser.add_argument(
+        "--symlink", type=place, metavar="FILE", help="a lasting name for the pseudo terminal or the socket"
+    )
+    parser.add_argument(
+        "--baud",
+        type=baud,
+        default=115200,
+        metavar="N",
+        help="speed of the line, 115200 when left out; 0 carries bytes at once and at any speed",
+    )
+    parser.add_argument(
+        "--cards", type=place, metavar="FILE", help="a JSON file of cards by key, besides the invented people"
+    )
     parser.add_argument("--put", metavar="KEY", help="lay this card down at the start")
     parser.add_argument("--no-fingerprint", action="store_true", help="an older reader, which lacks 30 10")
-    parser.add_argument("--fingerprint-bytes", type=int, default=0, help="length of the fingerprint on every card")
-    parser.add_argument("--control", type=Path, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
+    parser.add_argument(
+        "--fingerprint-bytes",
+        type=whole(0, LONGEST_FINGERPRINT),
+        default=0,
+        metavar="N",
+        help="length of the fingerprint on every card",
+    )
     return parser
+
+
+CONTROLS: Controls = {
+    "put": ("card=KEY or {fields}", "lay a card down, the first one when none is named; answers its key"),
+    "take": ("", "lift the card"),
+    "fault": (
+        "fault, times, on",
+        f"spoil the next `times` answers (0: until mended) to commands of the sort `on`, {', '.join(COMMANDS)}; "
+        f"faults are {', '.join(Fault)}",
+    ),
+    "mend": ("", "end all faults"),
+    "cards": ("", "the cards that can be put"),
+    "state": ("", "what lies there and how far it was read"),
+    "asked": ("", "the commands that came, as hexadecimal digits"),
+    "forget_asked": ("", "forget them"),
+}
 
 
 class _Reader:

@@ -9,18 +9,15 @@ import contextlib
 import os
 import select
 import socket
-import termios
 import tty
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from devices.api import WireFault
+from devices.sim.starting import Name, clear, listen, speed_of
 from devices.wire import samv_hid
 from devices.wire.samv_usb import Framing, Ways, choose_ways, decode_transfer, encode_packets
 
-SPEEDS = {
-    getattr(termios, f"B{baud}"): baud for baud in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800)
-}
 ENDPOINTS = {Framing.SPLIT: (0x02, 0x06, 0x81, 0x85), Framing.WHOLE: (0x02, 0x81)}  # §4.8
 REPORTS = (0x01, 0x81)
 
@@ -59,20 +56,15 @@ class Pty(Wire):
         tty.setraw(self._master)
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        path = os.ttyname(self._slave)
-        self._path = path
-        self._symlink = symlink
-        if symlink is not None:
-            symlink.unlink(missing_ok=True)
-            symlink.symlink_to(path)
-        self.link = f"serial:{symlink.absolute() if symlink else path}"
+        self._name = Name(symlink, os.ttyname(self._slave))
+        self.link = f"serial:{self._name.path}"
 
     def receive(self, wait_s: float) -> tuple[bytes, int]:
         """Return what has come, and the speed the other side has set."""
         ready, _, _ = select.select([self._master], [], [], wait_s)
         if not ready:
             return b"", 0
-        return os.read(self._master, 4096), SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
+        return os.read(self._master, 4096), speed_of(self._master)
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -81,8 +73,7 @@ class Pty(Wire):
 
     def close(self) -> None:
         """Take the terminal and its name away."""
-        if self._symlink is not None and self._symlink.is_symlink() and str(self._symlink.readlink()) == self._path:
-            self._symlink.unlink()
+        self._name.close()
         os.close(self._master)
         os.close(self._slave)
 
@@ -140,10 +131,9 @@ class Tcp(_Served):
     has_speed = True
 
     def __init__(self, address: str) -> None:
-        """Listen on HOST:PORT. Raises: ValueError, OSError."""
-        host, _, port = address.rpartition(":")
-        listener = socket.create_server((host, int(port)))
-        super().__init__(listener, f"tcp:{host}:{listener.getsockname()[1]}")
+        """Listen on HOST:PORT. Raises: CannotServe."""
+        listener = listen(address)
+        super().__init__(listener, f"tcp:{address.rpartition(':')[0]}:{listener.getsockname()[1]}")
 
     def _greet(self, newcomer: socket.socket) -> None:
         newcomer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -153,7 +143,7 @@ class _Bus(_Served):
     """Packets with their endpoints in front, on a UNIX socket."""
 
     def __init__(self, path: Path, kind: str, endpoints: tuple[int, ...]) -> None:
-        path.unlink(missing_ok=True)  # left by a process that was killed
+        clear(path)  # left by a process that was killed
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             listener.bind(str(path))

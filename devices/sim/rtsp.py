@@ -1,22 +1,21 @@
 """A camera that speaks RTSP over TCP and sends JPEG in RTP, interleaved: `python -m devices.sim rtsp`.
 
-Its desk is the camera simulator's. Controls: lay, take, fault (freeze, close, refuse, half: half a frame, then none),
-calm, state. Sources: RFC 2326 (methods, interleaving), RFC 2435 (JPEG payload, quantisation tables in band).
+Its desk is the camera simulator's. Sources: RFC 2326 (methods, interleaving), RFC 2435 (JPEG payload, quantisation
+tables in band).
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import socketserver
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from devices.sim.camera import Film
-from devices.sim.control import ControlServer, announce, end_signal
+from devices.sim.camera import PAPERS, Film
+from devices.sim.control import Controls, announce, end_signal, serve_controls
 from devices.sim.scene import Scene
+from devices.sim.starting import Words, told, whole
 
 FRAMES_PER_S = 12
 CHUNK = 1400
@@ -141,7 +140,9 @@ class RtspSim:
         return {"lay": self.lay, "take": self.take, "fault": self.fault, "calm": self.calm, "state": self.state}
 
     def lay(self, kind: str, seed: int = 0) -> None:
-        """Lay a paper down, at once."""
+        """Lay a paper down, at once. Raises: ValueError."""
+        if kind not in PAPERS:
+            raise ValueError(f"paper {kind!r}: allowed are {', '.join(PAPERS)}")
         self.film.scene.lay(kind, 0.0, seed, True)
 
     def take(self) -> None:
@@ -178,20 +179,34 @@ class RtspSim:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the camera until it is told to end; prints one ready line with link and control address."""
-    parser = argparse.ArgumentParser(prog="sim rtsp", description="a document camera that speaks RTSP")
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--lay", default="", help="a paper that lies there from the start")
-    parser.add_argument("--control", type=Path, required=True, help="path of the control socket")
-    parser.add_argument("--tethered", action="store_true", help="end when standard input closes")
-    options = parser.parse_args(arguments)
+    options = words().parse_args(arguments)
     ended = end_signal(options.tethered)
-    sim = RtspSim(options.port)
-    if options.lay:
-        sim.lay(options.lay)
-    control = ControlServer(options.control, sim.handlers())
-    control.start()
-    announce(sim.link, control.address)
-    ended.wait()
-    sim.stop()
-    control.stop()
+    with contextlib.ExitStack() as stack:
+        with told(f"port {options.port}"):
+            sim = RtspSim(options.port)
+        stack.callback(sim.stop)
+        if options.lay:
+            sim.lay(options.lay)
+        announce(sim.link, serve_controls("rtsp", options.control, sim.handlers(), CONTROLS, stack))
+        ended.wait()
     return 0
+
+
+def words() -> Words:
+    """Return the words of its command line."""
+    parser = Words("rtsp", "a document camera that speaks RTSP")
+    parser.add_argument("--port", type=whole(0, 65535), default=0, metavar="N", help="on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--lay", choices=PAPERS, default="", help="a paper that lies there from the start")
+    return parser
+
+
+CONTROLS: Controls = {
+    "lay": ("kind, seed=0", f"lay a paper down, at once; kinds are {', '.join(PAPERS)}"),
+    "take": ("", "take the paper away"),
+    "fault": (
+        "name",
+        f"begin one more fault: {', '.join(FAULTS)} (close: streams end, once; half: half a frame, then none)",
+    ),
+    "calm": ("", "end all faults"),
+    "state": ("", "who watches now, and how often somebody has"),
+}

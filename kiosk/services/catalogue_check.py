@@ -28,17 +28,17 @@ def check_catalogue(path: Path) -> tuple[Mistake, ...]:
     sources = read_sources(path)
     files = {source.file: source for source in (sources.header, sources.vocabularies, *sources.items) if source}
     repeated = [mistake for source in files.values() for mistake in repeated_keys(source)]
-    found = [*repeated, *mistakes_in(sources)]
+    found = [*repeated, *mistakes_in(sources, str(path if path.is_dir() else path.parent))]
     if path.is_file():
         found = [mistake for mistake in found if mistake.file == path.name]
     return tuple(sorted(set(found), key=lambda mistake: (mistake.file, mistake.line, mistake.where, mistake.text)))
 
 
-def mistakes_in(sources: Sources) -> tuple[Mistake, ...]:
-    """Return every mistake of a catalogue already read."""
+def mistakes_in(sources: Sources, folder: str = "") -> tuple[Mistake, ...]:
+    """Return every mistake of a catalogue already read; `folder` is where its files lie."""
     found = list(sources.unread)
     if sources.header is None or sources.vocabularies is None:
-        return (*found, Mistake("", 0, "", "catalogue.yaml and vocabularies.yaml must both be there"))
+        return (*found, Mistake(folder, 0, "", "catalogue.yaml and vocabularies.yaml must both lie there"))
     vocabularies, word_faults = _vocabularies(sources.vocabularies)
     vocabularies["department"] = frozenset(_codes(sources.header.raw, "departments"))
     found += word_faults

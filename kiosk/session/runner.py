@@ -40,6 +40,7 @@ from kiosk.session.session import Session, State, first_session
 from kiosk.session.sheets import print_list
 from kiosk.session.step import step
 from kiosk.session.view import View
+from kiosk.station.failures import LEFT
 from offline_queue.api import Change, QueueError, QueueStats
 
 log = logging.getLogger(__name__)
@@ -347,7 +348,7 @@ class SessionRunner:
         return evt.CameraFailed(turn, type(error).__name__, error.code)
 
     def _slip_failed(self, turn: int, error: DeviceError) -> evt.Event:
-        return evt.SlipFailed(turn, type(error).__name__, error.code)
+        return evt.SlipFailed(turn, LEFT.get(error.left, type(error).__name__), error.code)
 
     def _watcher(self, turn: int) -> Callable[[Camera, Deadline], None]:
         def seen(preview: Preview) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from devices.api import Capabilities, Deadline, Device, DeviceError, DeviceKind, UserFault
+from devices.api import Capabilities, Deadline, Device, DeviceError, DeviceKind, Left, UserFault
 from kiosk.session import effects as ask
 from kiosk.session import events as evt
 from kiosk.session.parts import Parts
 from kiosk.station.pin import PinGate
 
 ABILITIES_S = 10.0
+HALF = {Left.PART: "half", Left.UNKNOWN: "unsure"}  # how the sentence of a slip that broke off ends
 
 
 class Servicing:
@@ -76,10 +77,9 @@ class Servicing:
 def _tested(turn: int, kind: DeviceKind, value: object) -> evt.DeviceTested:
     """Return the event of what a self-test gave: a value with text, code and facts, or the device's error."""
     if isinstance(value, DeviceError):
-        how = type(value).__name__
-        code = value.code or how
+        code = value.code or value.how
         is_hand = isinstance(value, UserFault) or code == "no_card"
-        facts = {"code": code, "how": how}
-        return evt.DeviceTested(turn, kind.value, "selftest.failed", code, facts, error="" if is_hand else how)
+        text = f"selftest.failed_{HALF.get(value.left, value.how)}"
+        return evt.DeviceTested(turn, kind.value, text, code, {"code": code}, error="" if is_hand else value.how)
     facts = {key: str(one) for key, one in getattr(value, "facts", {}).items()}
     return evt.DeviceTested(turn, kind.value, str(getattr(value, "text", "")), str(getattr(value, "code", "")), facts)

@@ -116,11 +116,11 @@ class ScreenConfig(Section, frozen=True, kw_only=True):
 
 
 class DeviceConfig(Section, frozen=True, kw_only=True):
-    """One device: its driver, the link it hangs on, and what only that driver knows."""
+    """One device: the link it hangs on, its driver where the link's usual one is wrong, and what only that knows."""
 
-    driver: Driver
+    driver: Driver = ""
     link: Link
-    options: dict[str, str | int | bool] = {}
+    options: dict[str, str | int | float | bool] = {}
 
 
 class DevicesConfig(Section, frozen=True, kw_only=True):
@@ -232,14 +232,20 @@ def load_config(path: Path) -> Config:
     Raises: ConfigError naming every mistake as `key: value — what is allowed`.
     """
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as fault:
-        raise ConfigError((f"{path.name}: cannot be read — {fault.strerror}",)) from fault
-    except UnicodeDecodeError as fault:
-        raise ConfigError((f"{path.name}: is not UTF-8 — at byte {fault.start}",)) from fault
+        raw = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as fault:
-        raise ConfigError((f"{path.name}: is not TOML — {fault}",)) from fault
+        raise ConfigError((f"{path}: is not TOML — {fault}",)) from fault
     return build_config(raw, path.resolve().parent)
+
+
+def read_text(path: Path) -> str:
+    """Return a configuration's text, without the mark that some editors put in front. Raises: ConfigError."""
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as fault:
+        raise ConfigError((f"{path}: cannot be read — {fault.strerror}",)) from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigError((f"{path}: is not UTF-8 — at byte {fault.start}",)) from fault
 
 
 def build_config(raw: dict[str, Any], folder: Path) -> Config:

@@ -36,6 +36,9 @@ DISK_CODES = ("database_full", "free_floor", "DiskFull")
 """What the store says when there is no room: offline_queue.api.DiskFull."""
 
 SLIPS = "Printer"  # what paper means there it does not mean for a scanner's feeder or an A4 tray
+LEFT = {"part": "SlipHalf", "unknown": "SlipUnsure"}
+"""What a slip's error has left on the paper → kind word, where that is more than nothing."""
+
 CHIP_CLOSED = ("no_access", "access_denied", "no_application")
 """What the chip of a travel document says that opens to nothing we know."""
 
@@ -56,6 +59,14 @@ READER_FAULTS = (  # and for what is its own; a result nobody documented keeps i
     (("not_authorised",), "remedies.reader_not_authorised"),
     (("command_received", "not_permitted", "unknown_error", "hid_result"), "remedies.reader_command"),
     (("usb_endpoints",), "remedies.reader_usb"),
+)
+PRINTER_FAULTS = (  # the receipt printer's words: devices/drivers/printer_escpos.py
+    (("jammed",), "remedies.printer_jam"),
+    (("cover_open",), "remedies.printer_cover"),
+    (("overheated",), "remedies.printer_hot"),
+    (("printer_error",), "remedies.printer_error"),
+    (("answer_garbled",), "remedies.printer_garbled"),
+    (("paper_out",), "remedies.paper_out"),
 )
 CODE_CODES = ("code_cut", "code_charset", "code_too_long")
 """What a code scanner's driver says of a code that did not come through whole, or is none for us."""
@@ -89,12 +100,13 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
     Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),
+    Failure("F19", ("SlipHalf",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.slip_left"),
+    Failure("F19", ("SlipUnsure",), (), Move.ATTENDANT, "failures.slip_unsure", True, "remedies.slip_left"),
     Failure(
         "F18", ("SupplyOut",), ("paper_out",), Move.ATTENDANT, "failures.paper_out", True, "remedies.paper_out", SLIPS
     ),
-    Failure(
-        "F19", ("SupplyOut", "Jammed"), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS
-    ),
+    Failure("F19", ("SupplyOut",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.paper_out", SLIPS),
+    Failure("F19", ("Jammed",), (), Move.ATTENDANT, "failures.slip_broken", True, "remedies.printer_jam", SLIPS),
     Failure("F08", ("CodeRefused",), (), Move.CITIZEN, "failures.code_not_asked", True),
     Failure("F08", ("UserFault",), CODE_CODES, Move.CITIZEN, "failures.code_unreadable", True),
     Failure("F08", ("UserFault",), ("noMedia",), Move.CITIZEN, "failures.scanner_empty", True),
@@ -106,6 +118,10 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F04", ("NotReady",), ("noService",), Move.TECHNICIAN, "chips.away", True, "remedies.card_service"),
     Failure("F04", ("Card",), (), Move.TECHNICIAN, "chips.away", True, "remedies.card"),
     Failure("F09", ("Camera",), (), Move.TECHNICIAN, "failures.camera_away", True, "remedies.camera"),
+    *(
+        Failure("F18", ("Printer",), codes, Move.ATTENDANT, "failures.printer_away", True, remedy)
+        for codes, remedy in PRINTER_FAULTS
+    ),
     Failure("F18", ("Printer",), (), Move.ATTENDANT, "failures.printer_away", True, "remedies.printer"),
     Failure("F20", ("Document_printer",), (), Move.ATTENDANT, "failures.sheet_away", True, "remedies.document_printer"),
     Failure("F00", ("Tampered",), (), Move.TECHNICIAN, "failures.tampered", False, "remedies.tampered"),

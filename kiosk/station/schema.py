@@ -103,7 +103,10 @@ def _fits(raw: Any, kind: inspect.Type) -> bool:
 def _allowed(kind: inspect.Type) -> str:
     kind = _bare(kind)
     if isinstance(kind, inspect.UnionType):
-        return " or ".join(_allowed(choice) for choice in kind.types if not isinstance(choice, inspect.NoneType))
+        told = [choice for choice in kind.types if not isinstance(choice, inspect.NoneType)]
+        if any(isinstance(choice, inspect.FloatType) for choice in told):  # a number may be whole
+            told = [choice for choice in told if not isinstance(choice, inspect.IntType)]
+        return " or ".join(_allowed(choice) for choice in told)
     if isinstance(kind, inspect.LiteralType):
         return "one of " + ", ".join(repr(value) for value in kind.values)
     if isinstance(kind, inspect.EnumType):

@@ -75,7 +75,7 @@ def create_account(tables: PlatformStore, name: str, role: Role, now: int) -> st
         with tables.begin() as connection:
             connection.execute(account.insert().values(**values, password=hash_password(password)))
     except IntegrityError as fault:
-        raise NameTaken(name) from fault
+        raise NameTaken(f"{name!r}: there is such an account; reset or lock it, or take another name") from fault
     return password
 
 

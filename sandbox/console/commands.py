@@ -21,7 +21,7 @@ def add_commands(add: Add) -> None:
     """Add the console's commands to the platform's parser."""
     account = add("account", "accounts of the console: add, reset, lock, list", _account)
     account.add_argument("deed", choices=("add", "reset", "lock", "list"))
-    account.add_argument("name", nargs="?", default="")
+    account.add_argument("name", nargs="?", default="", help="2 to 32 of a-z 0-9 . _ -, a letter first")
     account.add_argument("--role", type=Role, choices=tuple(Role), default=Role.OFFICER)
     add("record", "verify the console's record of actions", _record)
 

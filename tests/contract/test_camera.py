@@ -26,6 +26,7 @@ from devices.api import (
 from devices.drivers.camera_eye import empty_desk
 from devices.imaging.eye import Eye
 from devices.registry import DRIVERS, make_device
+from devices.selftest import look_at_blank_page
 from tests.fixtures.camera import CameraBench, watch_until
 
 Still = Callable[..., bytes]
@@ -208,3 +209,33 @@ def test_a_silent_camera_that_still_takes_connections_stands_still(camera_eye: E
 def test_an_address_it_cannot_use_is_refused_when_it_is_made(driver: str, address: str, camera_eye: Eye) -> None:
     with pytest.raises(ValueError, match="allowed is"):
         make_device(DeviceKind.CAMERA, driver, address, eye=camera_eye)
+
+
+class _LaidWhenWaitedFor(Deadline):
+    """A deadline whose first wait is when the sheet is laid down."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(45)
+        self._desk = desk
+        self.waits = 0
+
+    def wait(self, seconds: float) -> None:
+        self.waits += 1
+        if self.waits == 1:
+            self._desk.lay("blank")
+        super().wait(seconds)
+
+
+@pytest.mark.parametrize("desk", ["camera-http"], indirect=True)  # a folder is listed once
+def test_its_self_test_waits_for_a_sheet(desk: Desk) -> None:
+    desk.camera.open(Deadline(10))
+    deadline = _LaidWhenWaitedFor(desk)
+    assert look_at_blank_page(desk.camera, deadline).code != "dark"
+    assert deadline.waits > 0
+
+
+@pytest.mark.parametrize("desk", ["camera-http"], indirect=True)  # a folder is listed once
+def test_its_self_test_says_in_time_that_no_sheet_came(desk: Desk) -> None:
+    desk.camera.open(Deadline(10))
+    with pytest.raises(UserFault, match="page"):
+        look_at_blank_page(desk.camera, Deadline(45), look_s=46)

@@ -33,6 +33,7 @@ from devices.api import (
 from devices.drivers import scanner_process
 from devices.imaging.eye import Eye
 from devices.registry import DRIVERS, make_device
+from devices.selftest import scan_blank_page
 from tests.fixtures.reader import wait_until
 from tests.fixtures.scanner import SaneBench
 
@@ -262,3 +263,11 @@ def test_an_address_it_cannot_use_is_refused_when_it_is_made(address: str) -> No
 def test_settings_that_no_scan_may_have_are_refused(settings: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="scan"):
         ScanSettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("picture", "code"), [("Solid white", ""), ("Solid black", "dark")])
+def test_its_self_test_passes_a_white_page_alone(make: Make, sane_bench: SaneBench, picture: str, code: str) -> None:
+    sane_bench.script(test_picture=f'"{picture}"')
+    scanner = make()
+    scanner.open(Deadline(30))
+    assert scan_blank_page(scanner, Deadline(60)).code == code

@@ -11,7 +11,7 @@ from kiosk.station.config import DeviceConfig
 
 BOARD = DeviceKind.AUXILIARIES
 READER, PRINTER, SCANNER, GOOD, WARNING, BAD = 0, 1, 2, 3, 4, 5
-OPTIONS: dict[str, str | int | bool] = {"answer_s": 5}
+OPTIONS: dict[str, str | int | float | bool] = {"answer_s": 5}
 
 
 @pytest.fixture

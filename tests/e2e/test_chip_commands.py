@@ -73,8 +73,8 @@ def test_a_pin_is_asked_for_and_goes_to_the_card(card_rig):
     command = [sys.executable, str(MAIN), "read-card", "--link", card_rig.link, "--json"]
     command += ["--option", f"social_regions={REGIONS}"]
     without = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
-    assert (without.returncode, without.stdout) == (1, "")
-    assert "run again with --ask pin" in without.stderr
+    assert (without.returncode, json.loads(without.stdout)["code"]) == (1, "pin_needed")
+    assert "run again with --ask pin" in without.stdout
     given = subprocess.run(
         [*command, "--ask", "pin", "--reveal"],
         check=False,
@@ -112,9 +112,9 @@ def test_a_missing_service_says_how_to_start_it(card_rig, capsys):
 
 
 def test_a_card_that_is_none_is_refused(capsys):
-    assert run_sim("card", ["tax"]) == 2
+    assert run_sim(["card", "tax"]) == 2
     assert "allowed are social, bank" in capsys.readouterr().err
-    assert run_sim("card", ["social:gold"]) == 2
+    assert run_sim(["card", "social:gold"]) == 2
     assert "social:pin" in capsys.readouterr().err
 
 

@@ -225,6 +225,8 @@ def test_a_one_time_password_lives_a_day_and_buys_only_a_new_one(guest: Caller, 
     assert kept is not None
     assert kept["password"].startswith("scrypt$15$8$3$")
     assert once not in kept["password"]
+    with pytest.raises(ValueError, match="'fresh': there is such an account"):
+        create_account(store, "fresh", Role.AUDITOR, console.platform.now())
     guest.sign_in("fresh", once)
     assert guest.get("/cases").headers["location"] == "/console/password"
     old = {"old": once, "new": "short", "again": "short"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import tty
@@ -12,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from app.proposing import propose, write_proposal
 from app.setting import DEFAULT_CONFIG
 from devices.api import DeviceKind
 from devices.discovery import Scope, Seen, Sight, find_devices
-from devices.discovery.serial_ports import crc16, look_at_port
+from devices.discovery.serial_ports import crc16, find_serial, look_at_port
 from devices.discovery.spoolers import find_sane
 from devices.discovery.usb import find_usb
 from devices.discovery.video import find_video
@@ -25,6 +27,8 @@ from devices.links import open_link
 from devices.sim.control import SimProcess, spawn
 from kiosk.station.config import load_config
 from kiosk.station.errors import ConfigError
+from main import KINDS, cli
+from tests.fixtures.reader import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 10.0  # a far end on a busy machine; only silence costs it
@@ -127,6 +131,52 @@ def test_a_port_that_is_not_there_is_absent(tmp_path):
     assert look_at_port(str(tmp_path / "ttyUSB0")).seen is Seen.ABSENT
 
 
+def test_what_is_no_port_is_told_and_not_opened(tmp_path, nobody):
+    file, link = tmp_path / "file", tmp_path / "tty?1"
+    file.write_text("kept")
+    link.symlink_to(nobody)
+    names = (str(file), str(tmp_path), "/dev/full", str(link))
+    assert [look_at_port(name).why for name in names] == [
+        "a file, not a serial port",
+        "a folder, not a serial port",
+        "no serial port, or one the kernel gives no line to",
+        "a name with ? cannot stand in a link; give the port another one: ln -s",
+    ]
+    assert {look_at_port(name).seen for name in names} == {Seen.ABSENT}
+
+
+def test_a_port_with_two_names_is_asked_once_by_the_first_and_a_relative_name_is_made_whole(
+    printer, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("slips.tty").symlink_to(port_of(printer))
+    (sight,) = find_serial(Scope(ports=("slips.tty", port_of(printer)), is_alone=True, patience=PATIENCE))
+    assert (sight.seen, sight.where) == (Seen.FOUND, str(tmp_path / "slips.tty"))
+    assert sight.link.startswith(f"serial:{tmp_path}/slips.tty?baud=")
+
+
+def test_a_printer_of_one_speed_is_found_at_that(tmp_path):
+    with spawn("printer", "--serial", "--baud", "19200", "--instant", "--out", str(tmp_path), folder=tmp_path) as far:
+        sight = look_at_port(port_of(far), PATIENCE)
+        assert sight.link == f"serial:{port_of(far)}?baud=19200"
+        assert far.control.call("errors") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--only-ports", "name one"),
+        ("--replace printer", "is for --write FILE"),
+        ("--write x --replace foo", "'foo' is not one of 'reader', 'camera', 'printer', "),
+        ("--port=", "'' is no path"),
+    ],
+)
+def test_words_that_ask_for_nothing_are_refused(words, said):
+    done = CliRunner().invoke(cli, ["devices", "find", *words.split()])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 def test_a_line_that_answers_everything_with_noise_is_no_device(nobody):
     far = subprocess.Popen(
         [
@@ -178,6 +228,10 @@ def test_writing_keeps_the_rest_of_the_file_and_the_former_one(printer, config):
     assert told.returncode == 0, told.stderr
     assert config.read_text("utf-8").count("[devices.printer]") == 1
     assert "# no printer yet" in config.read_text("utf-8")
+
+
+def test_every_kind_of_device_can_be_replaced():
+    assert set(KINDS) == {kind.value for kind in DeviceKind}
 
 
 def sight(kind: DeviceKind, link: str, driver: str) -> Sight:
@@ -247,6 +301,30 @@ def test_the_test_scanners_of_sane_are_found(tmp_path, monkeypatch):
     sights = find_sane(Scope(patience=PATIENCE))
     assert [one.where for one in sights] == ["sane test:0", "sane test:1"]
     assert {one.kind for one in sights} == {DeviceKind.SCANNER}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_is_asked_ends_with_us(tmp_path, number):
+    told = tmp_path / "pid"
+    slow = tmp_path / "scanimage"
+    slow.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nexec sleep 600\n")
+    slow.chmod(0o700)
+    command = [sys.executable, str(ROOT / "main.py"), "devices", "find"]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        wait_until(told.exists, "the program")
+        process.send_signal(number)
+        process.communicate(timeout=45)
+    assert process.returncode == (1 if number == signal.SIGINT else 143)
+    pid = int(told.read_text())
+    wait_until(lambda: not is_running(pid), "the program's end")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_bus_that_is_not_served_is_named_and_hides_no_other(nobody, monkeypatch):

@@ -44,6 +44,8 @@ def test_trouble_under_the_job_keeps_the_number_and_prints_again(kiosk: Terminal
     assert kiosk.commits(sid) == 1
     assert kiosk.said[-1] == STAFF
     assert kiosk.said[-2] == {"paper_out_after": BROKEN, "cover_open": AWAY, "jam": BROKEN}[trouble]
+    assert kiosk.session.fault is not None
+    assert (kiosk.session.fault.kind == "SlipHalf") is (trouble == "paper_out_after")  # the others came before the job
     kiosk.control("printer", "mend")
     printer_is_ready(kiosk)
     before = len(jobs(kiosk))

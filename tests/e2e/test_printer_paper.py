@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from devices.api import Jammed, NotReady, Strip, StripLine, SupplyOut
+from devices.api import Jammed, Left, NotReady, Strip, StripLine, SupplyOut
 from devices.drivers.printer_escpos import EscposPrinter
 from devices.links import open_link
 from devices.sim.control import spawn
@@ -39,7 +39,7 @@ def test_paper_that_ends_after_the_bytes_were_taken_is_still_noticed(tmp_path):
         driver = EscposPrinter(rig.link, mm_per_s=300.0, **PATIENT)
         with pytest.raises(SupplyOut) as raised:
             driver.print(LONG, soon())
-        assert raised.value.code == "paper_out_during"
+        assert (raised.value.code, raised.value.left) == ("paper_out_during", Left.UNKNOWN)
         rig.call("refill")
         driver.print(SLIP, soon())
         assert [job["is_complete"] for job in rig.wait_for_jobs(2)] == [False, True]

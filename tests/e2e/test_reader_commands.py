@@ -95,6 +95,9 @@ def test_a_card_that_is_refused_is_exit_1_and_one_line(reader_rig, capsys, fault
 def test_no_card_in_time_is_exit_1(reader_rig, capsys):
     assert run_read_card(reader_rig.link, timeout=0.3) == 1
     assert "no card" in capsys.readouterr().err
+    assert run_read_card(reader_rig.link, timeout=0.3, as_json=True) == 1
+    captured = capsys.readouterr()
+    assert (json.loads(captured.out)["code"], captured.err) == ("no_card", "")
 
 
 def test_a_card_that_still_lies_there_is_to_be_lifted(reader_rig, capsys):
@@ -117,7 +120,8 @@ def test_a_record_of_no_known_kind_says_what_to_do():
 @pytest.mark.parametrize(
     ("link", "driver", "hint"),
     [
-        ("nothing", "", "allowed are"),
+        ("nothing", "", "allowed are serial:…, tcp:…, pipe:…, usb:…, hid:…, pcsc:… and sim:reader"),
+        ("sim:camera", "", "allowed are serial:…"),
         ("serial:ttyUSB0", "", "full path"),
         ("tcp:127.0.0.1:1", "reader-none", "allowed are"),
         ("tcp:127.0.0.1:1", "printer-escpos", "not for a reader"),
@@ -130,6 +134,19 @@ def test_what_cannot_start_is_exit_2_and_one_line(capsys, link, driver, hint):
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
     assert hint in captured.err
+
+
+def test_a_reader_that_is_away_is_told_in_json(capsys):
+    assert run_read_card("serial:/dev/no-such-port", as_json=True) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (list(told), told["code"]) == (["code", "reason"], "noDevice")
+
+
+def test_an_option_of_a_command_line_is_read_as_its_driver_wants_it(reader_rig, capsys):
+    reader_rig.put()
+    assert run_read_card(reader_rig.link, options={"answer_s": "2.5", "rf_frame": "80"}) == 0
+    assert run_read_card(reader_rig.link, options={"answer_s": "soon"}) == 2
+    assert "options.answer_s: 'soon' — a number above 0 and at most 3600" in capsys.readouterr().err
 
 
 def test_a_reader_that_is_not_well_is_exit_2(reader_rig, capsys):
@@ -161,5 +178,5 @@ def test_a_simulator_serves_until_it_is_told_to_end(tmp_path):
 
 
 def test_an_unknown_simulator_is_exit_2(capsys):
-    assert run_sim("teapot") == 2
+    assert run_sim(("teapot",)) == 2
     assert "allowed are reader" in capsys.readouterr().err

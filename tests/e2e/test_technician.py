@@ -48,8 +48,8 @@ def test_each_device_is_tested_and_one_pulled_in_the_middle_says_so(kiosk: Termi
     kiosk.do("self_test", "reader")
     assert kiosk.view.key == "technician.testing"
     kiosk.stage.unplug(DeviceKind.READER)
-    kiosk.until(lambda: "NotReady" in row(kiosk, "reader.tested"), "the broken test")
-    assert row(kiosk, "reader.tested").startswith("没有通过：noDevice（NotReady） — 没找到读卡器")
+    kiosk.until(lambda: "noDevice" in row(kiosk, "reader.tested"), "the broken test")
+    assert row(kiosk, "reader.tested").startswith("没有通过：设备没接好，或没准备好（noDevice） — 没找到读卡器")
     kiosk.until(lambda: row(kiosk, "reader.fault").startswith("noDevice — 没找到读卡器"), "the last trouble")
     kiosk.do("end")
     kiosk.until_state(State.ATTRACT)

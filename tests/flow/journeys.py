@@ -276,7 +276,9 @@ def serves_the_machine(walk: Walk) -> None:
     walk.tell(evt.DeviceTested(walk.session.turn, "reader", "selftest.reader_good", facts=good))
     walk.do("self_test", "printer")
     out = {"code": "paper_out", "how": "SupplyOut"}
-    walk.tell(evt.DeviceTested(walk.session.turn, "printer", "selftest.failed", "paper_out", out, "SupplyOut"))
+    walk.tell(
+        evt.DeviceTested(walk.session.turn, "printer", "selftest.failed_SupplyOut", "paper_out", out, "SupplyOut")
+    )
     walk.press("back")
     assert walk.state is S.ATTRACT
 

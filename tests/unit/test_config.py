@@ -72,7 +72,8 @@ def test_a_minimal_file_gets_the_defaults_and_paths_beside_it(tmp_path):
         (MINIMAL + "[screen]\nidle_s = true\n", "screen.idle_s: True — a whole number"),
         (MINIMAL + "[devices.reader]\ndriver='reader-samv'\nlink='ftp:x'\n", "devices.reader.link: 'ftp:x' — "),
         (MINIMAL + "[devices.reader]\ndriver='reader-samv'\nlink='sim:reader'\n", "needs simulation.is_on"),
-        (MINIMAL + "[devices.reader.options]\na = 1.5\n", "devices.reader.options.a: 1.5 — a text or a whole number"),
+        (MINIMAL + "[devices.reader.options]\na = []\n", "devices.reader.options.a: [] — a text or a number or true"),
+        (MINIMAL + "[devices.reader.options]\na = nan\n", "devices.reader.options.a: nan — a number"),
         (MINIMAL + "[simulation]\nhas_dock = true\n", "simulation.has_dock: True — needs"),
         (MINIMAL + "[simulation]\nhas_sandbox = true\n", "simulation.has_sandbox: True — needs"),
         (MINIMAL + "[simulation]\nis_on = true\n", "simulation.has_sandbox: False — true where is_on is"),
@@ -111,6 +112,15 @@ def test_each_mistake_names_key_value_and_what_is_allowed(tmp_path, text, mistak
             "devices.reader.options.a: unknown",
         ),
         (
+            "[devices.reader]\nlink='tcp:h:1'\noptions={answer_s=1e9}\n",
+            "devices.reader.options.answer_s: 1000000000.0 — a number above 0 and at most 3600",
+        ),
+        (
+            "[devices.reader]\nlink='tcp:h:1'\noptions={read_s=0}\n",
+            "devices.reader.options.read_s: 0 — a number above 0 and at most 3600",
+        ),
+        ("[devices.reader]\nlink='http://h/'\n", "devices.reader.link: 'http://h/' — for a reader allowed are hid:…, "),
+        (
             "[platform]\nca='ca.pem'\nurls=['https://p:99999']\n",
             "platform.urls[0]: 'https://p:99999' — https://HOST",
         ),
@@ -146,6 +156,40 @@ def test_a_state_folder_that_is_a_file_is_a_mistake(tmp_path, capsys):
     (tmp_path / "state").touch()
     assert command.check(path) == 2
     assert "state.folder: 'state' — a folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", ["/proc/nobody/state", "kiosk.toml/state", "/dev/null"])
+def test_a_state_folder_that_cannot_be_made_is_a_mistake(tmp_path, capsys, folder):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL.replace('"state"', f'"{folder}"'), "utf-8")
+    assert command.check(path) == 2
+    assert f"state.folder: '{folder}' — a folder, or a path where this user can make" in capsys.readouterr().out
+    assert run_doctor(path, as_json=False) == 2
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_devices_on_one_port_are_a_mistake_by_whatever_name(tmp_path, capsys):
+    port, name = tmp_path / "ttyUSB0", tmp_path / "reader"
+    port.touch()
+    name.symlink_to(port)
+    path = tmp_path / "kiosk.toml"
+    links = f"[devices.reader]\nlink = 'serial:{port}'\n[devices.barcode]\nlink = 'serial:{name}?baud=9600'\n"
+    path.write_text(MINIMAL + links, "utf-8")
+    assert command.check(path) == 2
+    said = f"devices.barcode.link: 'serial:{name}?baud=9600' — a port of its own: devices.reader has this one\n"
+    assert capsys.readouterr().out == said
+    path.write_text(MINIMAL + "[devices.reader]\nlink = 'tcp:H:1'\n[devices.printer]\nlink = 'tcp:h:1'\n", "utf-8")
+    assert command.check(path) == 2
+    assert "devices.printer.link: 'tcp:h:1' — a port of its own" in capsys.readouterr().out
+
+
+def test_a_mark_in_front_is_read_past_and_a_mistake_names_the_path_as_given(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL, "utf-8-sig")
+    assert command.check(path) == 0
+    assert command.check(Path("gone/kiosk.toml")) == 2
+    assert "gone/kiosk.toml: cannot be read — " in capsys.readouterr().out
 
 
 def test_all_mistakes_are_named_at_once(tmp_path):
@@ -245,3 +289,13 @@ def test_whole_numbers_are_taken_where_a_number_is_meant(tmp_path):
     path = tmp_path / "kiosk.toml"
     path.write_text(MINIMAL + "[imaging]\nbright_level = 240", "utf-8")
     assert load_config(path).imaging.bright_level == 240.0
+
+
+def test_a_link_alone_names_its_usual_driver_and_an_option_may_be_a_fraction(tmp_path, capsys):
+    path = tmp_path / "kiosk.toml"
+    path.write_text(MINIMAL + "[devices.printer]\nlink = 'tcp:h:1'\noptions = { cut_s = 0.4 }\n", "utf-8")
+    assert command.check(path) == 0
+    capsys.readouterr()
+    assert command.show(path, as_json=True) == 0
+    printer = json.loads(capsys.readouterr().out)["devices"]["printer"]
+    assert printer == {"driver": "printer-escpos", "link": "tcp:h:1", "options": {"cut_s": 0.4}}

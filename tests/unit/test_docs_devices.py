@@ -7,6 +7,7 @@ import pytest
 from app.commands.docs_devices import WORDS, load_drivers, promises
 from devices.api import DeviceKind
 from devices.registry import DRIVERS, load_driver
+from tests.contract import test_hotplug
 
 
 def test_every_registered_driver_is_told_with_its_kind_and_what_it_is():
@@ -25,7 +26,8 @@ def promised():
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 def test_every_registered_driver_stands_under_a_contract(name, promised):
-    assert sum(name in promise.drivers for promise in promised) >= 5
+    least = 3 if name in test_hotplug.NO_FAR_END else 5
+    assert sum(name in promise.drivers for promise in promised) >= least
 
 
 def test_what_a_driver_calls_provisional_is_what_the_page_says():
@@ -47,6 +49,13 @@ def test_a_promise_is_of_the_drivers_it_names_itself_by_a_fixture_or_by_a_helper
         "def test_of_its_kind(driver): make_device(DeviceKind.CAMERA, driver, 'x')\n"
         "def test_of_one_of_its_kind(rig, driver): make_device(DeviceKind.CAMERA, driver, 'x')\n"
         "def test_itself(): make('printer-escpos')\n"
+        "@fixture\ndef far(): return spawn('rtsp')\n"
+        "def test_by_its_link(far): make_device(DeviceKind.CAMERA, '', far.link)\n"
+        "@mark.parametrize('address', ['v4l2:97', 'v4l2:/dev/null'])\n"
+        "def test_by_a_parameters_link(address): make_device(DeviceKind.CAMERA, '', address)\n"
+        "RIGS = {'camera-http': 1, 'camera-folder': 2, 'reader-samv on USB': 3}\n"
+        "@mark.parametrize(('name', 'n'), [('camera-folder', 1), ('reader-samv on USB', 3)])\n"
+        "def test_by_its_parameters(name, n): RIGS[name]\n"
         "def test_of_nothing():\n    desk = 1\n    assert desk\n"
     )
     told = {promise.text: promise.drivers for promise in promises(tmp_path)}
@@ -56,4 +65,23 @@ def test_a_promise_is_of_the_drivers_it_names_itself_by_a_fixture_or_by_a_helper
         "of its kind": {one.name for one in load_drivers() if one.kind is DeviceKind.CAMERA},
         "of one of its kind": {"camera-http"},
         "itself": {"printer-escpos"},
+        "by its link": {"camera-rtsp"},
+        "by a parameters link": {"camera-v4l2"},
+        "by its parameters": {"camera-folder", "reader-samv"},
     }
+
+
+@pytest.mark.parametrize("test", [one for one in vars(test_hotplug) if one.startswith("test_a_")])
+def test_the_matrix_ticks_whom_pytest_runs(test, promised):
+    """The parameters of these are worked out when the module is loaded: the drivers with a pty, with a cable …"""
+    (mark,) = getattr(test_hotplug, test).pytestmark
+    (told,) = [one.drivers for one in promised if one.text == test.removeprefix("test_").replace("_", " ")]
+    assert told == {test_hotplug.RIGS[name].driver or name for name in mark.args[1]}
+
+
+def test_a_camera_that_is_opened_by_its_link_alone_is_no_other(promised):
+    for text, driver in (
+        ("a stream that is closed is opened again", "camera-rtsp"),
+        ("a node that is no camera is no device", "camera-v4l2"),
+    ):
+        assert [one.drivers for one in promised if one.text == text] == [{driver}]

@@ -79,6 +79,7 @@ def count(page: np.ndarray):
 def test_a_clean_page_with_grain_and_shading_has_no_speck():
     found = count(blank())
     assert (found.specks, found.streaks, found.is_clean) == (0, 0, True)
+    assert (215 < found.white < 240, found.dark) == (True, 0)
 
 
 def test_specks_are_counted_and_what_is_at_the_edge_is_not():
@@ -106,6 +107,19 @@ def test_many_specks_are_too_many():
             cv2.circle(page, (200 + 250 * x, 300 + 350 * y), 3, 40, -1)
     found = count(page)
     assert (found.specks, found.is_clean) == (25, False)
+
+
+@pytest.mark.parametrize("part", [1.0, 0.5, 0.1])
+def test_a_page_that_is_black_or_black_in_part_is_no_clean_page(part):
+    page = blank()
+    page[: round(page.shape[0] * part)] = 8
+    found = count(page)
+    assert (found.specks, found.streaks) == (0, 0)  # nothing is darker than what is around it
+    assert (found.is_white, found.is_clean) == (False, False)
+
+
+def test_a_grey_page_is_no_white_one():
+    assert not count(np.full((2339, 1654), 140, np.uint8)).is_clean
 
 
 @pytest.mark.parametrize("shape", [(40, 40), (60, 2000), (0, 0)])

@@ -9,6 +9,7 @@ import pikepdf
 import pytest
 from click.testing import CliRunner
 
+from app.outputs import write_new
 from main import cli
 from tests.fixtures.scanner import SaneBench
 
@@ -55,3 +56,41 @@ def test_bad_arguments_are_told_in_a_line(words: list[str], tmp_path: Path, monk
     assert done.exit_code == 2
     assert "allowed" in done.stderr or "one of them" in done.stderr
     assert list(tmp_path.glob("x")) == []
+
+
+def test_a_second_scan_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    first = ran(tmp_path / "out", "--dpi", "75")[1]
+    file = Path(str(first["output"]))
+    before = file.read_bytes()
+    code, second = ran(tmp_path / "out", "--dpi", "75")
+    assert (code, Path(str(second["output"])).name, file.name) == (0, "scan-2.pdf", "scan.pdf")
+    assert file.read_bytes() == before
+
+
+def test_a_scanner_that_is_not_there_is_told_with_what_helps(tmp_path: Path) -> None:
+    words = ["scan", "--link", "sane:nope", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, words)
+    assert (done.exit_code, done.stdout) == (
+        2,
+        "sane:nope: no such scanner; check its cable, its power and its name: scanimage -L (noDevice)\n",
+    )
+    told = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert (told["stopped_by"], told["remedy"].split(";")[0]) == ("noDevice", "no such scanner")
+
+
+@pytest.mark.parametrize("words", [["--link", "sane:test:0"], ["a.png"]])
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    file = tmp_path / "file"
+    file.write_bytes(b"kept")
+    named = [str(tmp_path / word) if word == "a.png" else word for word in words]
+    done = CliRunner().invoke(cli, ["scan", *named, "--out", str(file)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"--out: {str(file)!r} — a folder, or a path where one can be made (is a file)\n"
+    assert file.read_bytes() == b"kept"
+
+
+def test_a_name_that_is_taken_is_never_written_over(tmp_path: Path) -> None:
+    assert [write_new(tmp_path, "a.pdf", data).name for data in (b"1", b"2", b"3")] == ["a.pdf", "a-2.pdf", "a-3.pdf"]
+    (tmp_path / "b.pdf").symlink_to(tmp_path / "nowhere")
+    assert write_new(tmp_path, "b.pdf", b"4").name == "b-2.pdf"
