@@ -9,14 +9,11 @@ PARTS = ("imaging_outline", "imaging_gates", "imaging_pages", "imaging_eye")
 
 
 def run() -> dict[str, dict[str, object]]:
-    """Return the figures of every part, under its own names. Raises: ValueError where two parts use one name."""
+    """Return the figures of every part, under its own names, and of two of one name the second under its part's too."""
     figures: dict[str, dict[str, object]] = {}
     for part in PARTS:
         if find_spec(f"benchmarks.{part}") is None:
             continue
         found = import_module(f"benchmarks.{part}").run()
-        twice = figures.keys() & found.keys()
-        if twice:
-            raise ValueError(f"{part}: figures {', '.join(sorted(twice))} have those names already")
-        figures.update(found)
+        figures |= {f"{part}_{name}" if name in figures else name: figure for name, figure in found.items()}
     return figures
