@@ -14,10 +14,12 @@ ACROSS = np.arange(-7, 8)  # px inward at which a side is looked at
 MIDDLE = 7  # of those: the side itself
 SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
+FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
 NEAR = 2
+SHARP_LEVELS = 0.75  # noise of a side's step
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
-BOW_PX = 8  # inward at which a round thing's edge is looked for
+BOW_PX = 8  # to either side at which a round thing's edge is looked for
 FAINT = 0.25  # levels²: an edge that is hardly there goes on nowhere
 
 
@@ -54,21 +56,26 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     A step is what lies inside less what lies outside; a slope that goes on to both sides is taken off: light and
     reflections swell, paper begins. A seam is darker than both: where paper and desk are alike, what is seen is the
     thin shadow of the paper's edge. The weakest fifth of a side speaks for it, so that dark veins beside it
-    only help, and writing under it does not. A seam is never certain: what is printed has some as well.
+    only help, and writing under it does not. A seam is never certain: what is printed has some as well. Where three
+    sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
     at = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * ACROSS[:, None])
     seen = np.take(fields.sums.reshape(-1, 3), at, axis=0) * (
         np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
     )
-    step, seam = _step(seen, p), _seam(seen[..., 0], p)
-    return np.maximum(step / (step + p.step_floor), np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
+    (step, size, sharp), seam = _step(seen, p), _seam(seen[..., 0], p)
+    stepped = sharp**3 * step / (step + p.step_floor)
+    steady = np.maximum(stepped, np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
+    ordered = np.sort(size + 2 * seam, axis=1)
+    agreed = np.minimum(1, (ordered[:, 0] + p.step_floor) / (p.least_of_others * ordered[:, 2] + 1e-6))
+    return np.asarray(steady * agreed[:, None])
 
 
 def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     """Return what is left of a score (0–1, n) because sides go on beyond their corners: a grid's do, a paper's do not.
 
-    One of the eight ends may: a pen lies there, or the next board.
+    One of the eight ends may: a pen lies there, or the next board. What lies outside the frame tells nothing.
     """
     samples, normals = along(quads, p.points // 2)
     sides = np.roll(quads, -1, 1) - quads
@@ -79,20 +86,22 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     steps = units[:, :, None, :] * at[..., None]
     own = _across(fields, samples, normals, np.arange(-2, 3)).mean(axis=3)
     energy = (own * own).sum(axis=0) + FAINT * len(own)
-    ratios = []
+    ratios, known = [], []
     for spots in (quads[:, :, None, :] - steps, np.roll(quads, -1, 1)[:, :, None, :] + steps):
         other = _across(fields, spots, normals, np.arange(-3, 4)).mean(axis=3)
         alike = [(own * other[shift : shift + len(own)]).sum(axis=0) / energy for shift in range(3)]
         inside = ((spots >= 0) & (spots < np.array(fields.size))).all(axis=3).mean(axis=2)
-        ratios.append(np.where(inside > 0.6, np.clip(np.max(alike, axis=0), 0, 1), 0))
+        known.append(inside > 0.6)
+        ratios.append(np.where(known[-1], np.clip(np.max(alike, axis=0), 0, 1), 0))
     beyond = np.sort(np.concatenate(ratios, axis=1), axis=1)[:, :-1].sum(axis=1)
-    return np.asarray(1 - p.beyond * np.minimum(1, beyond / p.beyond_ends))
+    seen = np.maximum(np.concatenate(known, axis=1).sum(axis=1), 2) / 8
+    return np.asarray(1 - p.beyond * np.minimum(1, beyond / (p.beyond_ends * seen)))
 
 
 def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
-    """Return which candidates (n) are round: three of the sides lose their edge inward at both ends."""
+    """Return which candidates (n) are round: at both ends of three sides the edge lies further in than between."""
     samples, normals = along(quads, p.points)
-    offsets = np.arange(-2, BOW_PX + 1)
+    offsets = np.arange(-BOW_PX, BOW_PX + 1)
     grouped = _across(fields, samples, normals, offsets).reshape(len(offsets), len(quads), 4, p.groups, -1).mean(axis=4)
     at = offsets[np.abs(grouped).argmax(axis=0)]
     third = p.groups // 3
@@ -100,21 +109,39 @@ def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.b
     return np.asarray(np.sort(bow, axis=1)[:, 1] > p.bow)
 
 
+def lies_on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> bool:
+    """Whether what lies within the sides (4×2 px) is as light as what lies beyond them: a frame printed on a page.
+
+    Paper is what is lightest within reach of a printed frame, but for the few lightest px.
+    """
+    samples, normals = along(quad[None], p.points)
+    at = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * FRAMED[:, None])
+    seen = np.take(fields.sums[..., 0].ravel(), at)[0] / SUMS
+    inner, outer = seen[..., FRAMED > 0], seen[..., FRAMED < 0]
+    paper = _middle(np.sort(inner, axis=2)[None, ..., inner.shape[2] * 3 // 4])[0]
+    beyond = _middle(outer.mean(axis=2)[None])[0]
+    return bool((np.abs(paper - beyond) < p.alike).all())
+
+
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
     """Return the mean and the weakest of four sides, n×4 → n; `weakest`: how much that one counts."""
     return np.asarray((1 - weakest) * sides.mean(axis=1) + weakest * sides.min(axis=1))
 
 
-def _step(seen: Floats, p: OutlineParameters) -> Scores:
-    """Return the step in levels that four fifths of every side reach: n×4×points×15×3 → n×4."""
+def _step(seen: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores]:
+    """Return the step in levels that four fifths of every side reach, its middle, and how much of it lies at the side
+    itself (0 to 1): n×4×points×15×3 → n×4 each.
+    """
     inner, outer = ([seen[..., MIDDLE + side * offset, :] for offset in (3, 5, 7)] for side in (1, -1))
     difference = _of_three(inner) - _of_three(outer)  # of three: a rule printed along the side hits one of them
     light = p.slope_share * _lesser(_middle(inner[2] - inner[0]), _middle(outer[0] - outer[2]))
     middle = _middle(difference) - light
     towards = middle / (np.linalg.norm(middle, axis=2, keepdims=True) + 1e-6)
     steady = _weakest(_towards(difference - light[:, :, None], towards))
-    near = seen[..., MIDDLE + NEAR, :] - seen[..., MIDDLE - NEAR, :]  # a highlight's rim is wide
-    return np.minimum(steady, p.step_near * _weakest(_towards(near, towards)))
+    near = _towards(seen[..., MIDDLE + NEAR, :] - seen[..., MIDDLE - NEAR, :], towards)  # a highlight's rim is wide
+    wide = _middle(_towards(difference, towards))
+    sharp = np.clip((_middle(near) + SHARP_LEVELS) / (p.sharp * np.maximum(wide, 0) + 1e-6), 0, 1)
+    return np.minimum(steady, p.step_near * _weakest(near)), np.linalg.norm(middle, axis=2), sharp
 
 
 def _towards(colours: Floats, ways: Floats) -> Floats:
@@ -126,13 +153,14 @@ def _towards(colours: Floats, ways: Floats) -> Floats:
 def _seam(level: Floats, p: OutlineParameters) -> Scores:
     """Return how many levels four fifths of every side are darker than both their sides: n×4×points×15 → n×4.
 
-    What is as dark as ink is a printed rule and counts less.
+    What is as dark as ink is a printed rule and counts less; a slope that bends, a highlight's foot, is none.
     """
     found = np.zeros(level.shape[:2])
     for at in (MIDDLE + offset for offset in SEAMS):
-        found = np.maximum(
-            found, _weakest((level[..., at - SEAM_ARM] + level[..., at + SEAM_ARM]) / 2 - level[..., at])
-        )
+        arms = [level[..., at + arm] - level[..., at] for arm in (-SEAM_ARM, SEAM_ARM)]
+        middle = np.sort([_middle(arm) for arm in arms], axis=0)
+        is_between = middle[0] > -p.seam_slope * middle[1]
+        found = np.maximum(found, np.where(is_between, _weakest((arms[0] + arms[1]) / 2), 0))
     return np.where(found > p.seam_ink, p.seam_ink**2 / np.maximum(found, 1e-6), found)
 
 
