@@ -16,7 +16,7 @@ SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
 FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
 NEAR = 2
-SHARP_LEVELS = 0.75  # noise of a side's step
+SHARP_LEVELS = 0.4  # noise of a side's step
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
 BOW_PX = 8  # to either side at which a round thing's edge is looked for
@@ -60,12 +60,13 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
-    at = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * ACROSS[:, None])
+    at = nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * ACROSS[:, None])
     seen = np.take(fields.sums.reshape(-1, 3), at, axis=0) * (
         np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
     )
-    (step, size, sharp), seam = _step(seen, p), _seam(seen[..., 0], p)
-    stepped = sharp**3 * step / (step + p.step_floor)
+    (step, size, sharp), (rim, clear), seam = _step(seen, p), _rim(seen, p), _seam(seen[..., 0], p)
+    stepped = sharp * step / (step + p.step_floor)
+    stepped = np.maximum(stepped, clear * np.minimum(p.rim_most, rim / (rim + p.rim_floor)))
     steady = np.maximum(stepped, np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
     ordered = np.sort(size + 2 * seam, axis=1)
     agreed = np.minimum(1, (ordered[:, 0] + p.step_floor) / (p.least_of_others * ordered[:, 2] + 1e-6))
@@ -95,7 +96,8 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
         ratios.append(np.where(known[-1], np.clip(np.max(alike, axis=0), 0, 1), 0))
     beyond = np.sort(np.concatenate(ratios, axis=1), axis=1)[:, :-1].sum(axis=1)
     seen = np.maximum(np.concatenate(known, axis=1).sum(axis=1), 2) / 8
-    return np.asarray(1 - p.beyond * np.minimum(1, beyond / (p.beyond_ends * seen)))
+    beyond = beyond / (p.beyond_ends * seen)
+    return np.asarray(1 - p.beyond * np.minimum(1, beyond) - p.beyond_most * np.clip(beyond - 1, 0, 1))
 
 
 def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
@@ -109,18 +111,18 @@ def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.b
     return np.asarray(np.sort(bow, axis=1)[:, 1] > p.bow)
 
 
-def lies_on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> bool:
-    """Whether what lies within the sides (4×2 px) is as light as what lies beyond them: a frame printed on a page.
+def on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which sides (of 4×2 px) have paper as light on both their sides: those of a frame printed on a page.
 
     Paper is what is lightest within reach of a printed frame, but for the few lightest px.
     """
     samples, normals = along(quad[None], p.points)
-    at = _nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * FRAMED[:, None])
+    at = nearest(fields, samples[..., None, :], normals[:, :, None, None, :] * FRAMED[:, None])
     seen = np.take(fields.sums[..., 0].ravel(), at)[0] / SUMS
     inner, outer = seen[..., FRAMED > 0], seen[..., FRAMED < 0]
     paper = _middle(np.sort(inner, axis=2)[None, ..., inner.shape[2] * 3 // 4])[0]
     beyond = _middle(outer.mean(axis=2)[None])[0]
-    return bool((np.abs(paper - beyond) < p.alike).all())
+    return np.asarray(np.abs(paper - beyond) < p.alike)
 
 
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
@@ -140,8 +142,29 @@ def _step(seen: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores]:
     steady = _weakest(_towards(difference - light[:, :, None], towards))
     near = _towards(seen[..., MIDDLE + NEAR, :] - seen[..., MIDDLE - NEAR, :], towards)  # a highlight's rim is wide
     wide = _middle(_towards(difference, towards))
-    sharp = np.clip((_middle(near) + SHARP_LEVELS) / (p.sharp * np.maximum(wide, 0) + 1e-6), 0, 1)
-    return np.minimum(steady, p.step_near * _weakest(near)), np.linalg.norm(middle, axis=2), sharp
+    return np.minimum(steady, p.step_near * _weakest(near)), np.linalg.norm(middle, axis=2), _sharp(near, wide, p)
+
+
+def _rim(seen: Floats, p: OutlineParameters) -> tuple[Scores, Scores]:
+    """Return the step in levels from the desk beyond the edge's shadow to the paper's rim of 2 and 3 px, and how much
+    of it lies at the side itself, as `_step` does: writing may begin at 4 px.
+    """
+    inner, outer = ((seen[..., MIDDLE + a, :] + seen[..., MIDDLE + b, :]) / 2 for a, b in ((2, 3), (-4, -5)))
+    before = _middle(outer - (seen[..., 0, :] + seen[..., 1, :]) / 2)  # over 2 px; and within, times 2, over 2 px too
+    light = 3 * _lesser(before, 2 * _middle(seen[..., MIDDLE + 3, :] - seen[..., MIDDLE + 2, :]))
+    middle = _middle(inner - outer)
+    wide = np.linalg.norm(middle, axis=2)
+    middle = middle - light
+    towards = middle / (np.linalg.norm(middle, axis=2, keepdims=True) + 1e-6)
+    near = _towards(seen[..., MIDDLE + NEAR, :] - seen[..., MIDDLE - NEAR, :], towards)
+    return _weakest(_towards(inner - outer - light[:, :, None], towards)), _sharp(near, wide, p)
+
+
+def _sharp(near: Floats, wide: Scores, p: OutlineParameters) -> Scores:
+    """Return how much of a step (n×4) lies within NEAR px (n×4×points), 0 to 1: of light and stains little does."""
+    least, most = p.sharp
+    share = (_middle(near) + SHARP_LEVELS) / (np.maximum(wide, 0) + 1e-6)
+    return np.clip((share - least) / (most - least), 0, 1)
 
 
 def _towards(colours: Floats, ways: Floats) -> Floats:
@@ -182,12 +205,12 @@ def _cornered(strength: Scores, tau: float, p: OutlineParameters) -> Scores:
 
 def _across(fields: Fields, samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]) -> Floats:
     """Return the gradient across the sides at every sample moved inward, in levels: offsets×n×4×points."""
-    at = _nearest(fields, samples[None], normals[None, :, :, None, :] * offsets[:, None, None, None, None])
+    at = nearest(fields, samples[None], normals[None, :, :, None, :] * offsets[:, None, None, None, None])
     x, y = (np.take(field, at) for field in (fields.gx, fields.gy))
     return np.asarray((x * normals[:, :, None, 0] + y * normals[:, :, None, 1]) / (2 * UNIT))
 
 
-def _nearest(fields: Fields, samples: Quads, moved: Quads) -> npt.NDArray[np.intp]:
+def nearest(fields: Fields, samples: Quads, moved: Quads) -> npt.NDArray[np.intp]:
     """Return the numbers, row by row, of the pixels nearest to the samples moved by so many px (each …×2)."""
     spots = samples + moved
     np.rint(spots, out=spots)
