@@ -47,7 +47,7 @@ UNMEASURED = (  # whole processes and screens: coverage asks what the direct tes
     # and what is not of the measured packages. Nothing that is the first to load a driver: its lines would be missed
     *("contract/test_platform_document", "unit/test_pinyin", "unit/test_sandbox_", "unit/test_console_"),
 )
-pytest_plugins = ["tests.skips", "tests.counts", *(f"tests.fixtures.{area}" for area in AREAS)]
+pytest_plugins = ["tests.skips", "tests.counts", "tests.groups", *(f"tests.fixtures.{area}" for area in AREAS)]
 
 
 class _Warnings(logging.Handler):
