@@ -19,7 +19,7 @@ from ui.app import Terminal
 
 PATIENCE_S = 60.0
 MORE_CANDIDATES = 12
-LONGEST_PAGE = 6
+LONGEST_PAGE = 16  # turns; the smallest screen in the large scale takes nine for a review
 SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
     ((0.12, 0.30), (0.20, 0.28), (0.30, 0.27)),
     ((0.21, 0.15), (0.21, 0.45), (0.20, 0.82)),

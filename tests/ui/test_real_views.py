@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from devices.api import DeviceKind
+from kiosk.services.catalogue import own_catalogue
 from kiosk.session.compose import view_of
 from kiosk.session.session import Session, State
 from tests.fixtures.flow import ELDER, INSURANCE, Walk, make_station
-from tests.fixtures.services import own_catalogue
 from tests.flow.journeys import serves_the_machine
 from tests.ui.checks import faults
 from tests.ui.test_screens import SIZES, TARGET, fit

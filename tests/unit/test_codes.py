@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from devices.api import Code, CodeSource, Private, Symbology
 from devices.sim.people import people
+from kiosk.services.catalogue import own_catalogue
 from kiosk.services.catalogue_types import Field
 from kiosk.services.codes import AcceptedCode, CodeRefused, CodeUse, accept_code, accept_for_field
 from kiosk.services.slip import code_payload
 from offline_queue.intake import intake_number
-from tests.fixtures.services import own_catalogue
 
 CASE = "SIM-20261123-000123-4"
 REASONS = {"code_empty", "code_too_long", "code_hidden", "code_link", "code_grammar", "code_check"}

@@ -27,6 +27,7 @@ from devices.selftest import selftest_of
 from devices.sim import desk
 from devices.sim.people import people
 from devices.sim.sheets import draw_sheet
+from kiosk.services.catalogue import own_catalogue
 from kiosk.session.events import PageTaken
 from kiosk.session.parts import Parts
 from kiosk.session.runner import SessionRunner
@@ -37,7 +38,6 @@ from kiosk.station.health import EMPTY_QUEUE, Station
 from kiosk.station.texts import own_texts
 from offline_queue.api import PlainPart, QueueStats, StoreCorrupt, Ticket
 from tests.fixtures.flow import Walk, page_of, ticket_of
-from tests.fixtures.services import own_catalogue
 
 
 class HandLoop:
