@@ -21,6 +21,7 @@ from sandbox.api.uploads import is_settled
 from sandbox.blobs import plain_key
 from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
 from sandbox.fixed import Fixed
+from sandbox.keeping import keep_uploads
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.reader import PART, Bad, Origin, open_bytes, open_file
@@ -75,10 +76,7 @@ def take(platform: Platform, dev: str, sid: str, body: dict[str, Any], carrier: 
     if row["state"] == "committed":
         return Answer(200, row["receipt"])
     try:
-        answer = _commit(platform, claim, body.get("manifest"), carrier)
-        if carrier and answer.status == 201:
-            couriers.note_carried(platform, dev, sid, carrier)
-        return answer
+        return _commit(platform, claim, body.get("manifest"), carrier)
     except Problem as problem:
         if problem.status == 422:
             platform.store.set_state(dev, sid, "refused", problem.code)
@@ -162,7 +160,10 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
         return signed_receipt[-1]
 
     def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
+        keep_uploads(connection, [upload["id"] for upload in uploads.values()], now)
         casework.keep_evidence(connection, claim.dev, claim.sid, claim.kid, claim.signature)
+        if carrier:
+            couriers.note_carried(connection, claim.dev, claim.sid, carrier, now)
         if claim.kind == "rating":
             ratings.file_rating(
                 connection, dev=claim.dev, sid=claim.sid, after=claim.after, manifest=manifest, at=now

@@ -28,11 +28,11 @@ from sandbox import database, enrolment
 from sandbox.api import build_app
 from sandbox.api.express import Express
 from sandbox.api.token import drop_stale
-from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
 from sandbox.faults import Faults, FaultScript
 from sandbox.items import load_items
+from sandbox.keeping import drop_expired
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
 from sandbox.problems import Problem

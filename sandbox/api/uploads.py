@@ -35,7 +35,6 @@ RESERVE_BYTES = 64 << 20  # free disk kept for the database
 SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be right
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 HEADERS = {"Tus-Resumable": TUS}
-EXPIRED_AT_ONCE = 500
 SLOW_WRITE_S = 0.01
 SLOW_FOR_S = 10.0
 AHEAD_BYTES = 1 << 20  # what may wait in memory for the disk, of one upload
@@ -244,25 +243,6 @@ def _settle(platform: Platform, row: RowMapping) -> bool:
     if spoiled >= SPOILED:
         raise Problem(422, "hash_mismatch")
     raise Problem(410, "upload_spoiled", "The bytes do not have the promised hash; start again.")
-
-
-def drop_expired(platform: Platform) -> int:
-    """Forget uploads that expired, and the bytes of those that belong to no committed submission; return how many."""
-    stale = sa.select(store.upload).where(store.upload.c.expires <= platform.now()).limit(EXPIRED_AT_ONCE)
-    dropped = 0
-    for row in platform.store.rows(stale):
-        found = platform.store.find_submission(row["dev"], row["sid"])
-        try:
-            with platform.blobs.hold(row["id"]), platform.store.begin() as connection:
-                connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
-                if found is not None and found["state"] == "committed":
-                    platform.blobs.release(row["id"])  # its sealed bytes stay, named by the part
-                else:
-                    platform.blobs.drop(row["id"])
-                    dropped += 1
-        except Held:
-            continue
-    return dropped
 
 
 _UPLOAD = Fixed(

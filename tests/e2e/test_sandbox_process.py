@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox.api.uploads import LIFE_S, _find, drop_expired, find_or_create
+from sandbox.api.uploads import LIFE_S, _find, find_or_create
 from sandbox.enrolment import create_code
 from sandbox.faults import Fault, FaultScript
+from sandbox.keeping import drop_expired
 from sandbox.main import Options, open_platform
 from sandbox.store_view import NotThere, open_view
 from tests.fixtures.platform import ROOT, LivePlatform, console_command
