@@ -105,7 +105,7 @@ def read_unlisted(folder: Path) -> tuple[int, str, Entry]:
         files.append({"name": "manifest.ksb1", **value["manifest"]})
         size, sha256 = _digest(path)
         files.append({"name": path.name, "bytes": size, "sha256": sha256})
-        return int(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder.name, "files": files})
+        return _whole(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder.name, "files": files})
     except (NotCanonical, KeyError, TypeError, ValueError) as fault:
         raise Damaged(path.name) from fault
 
@@ -121,7 +121,7 @@ def read_index(platform: Platform, root: Path) -> tuple[str, list[Entry]]:
     if found is None or value.get("dev") != found["dev"] or value.get("typ") != "evacuation" or value.get("v") != 1:
         raise signed.BadSignature("index")
     try:
-        entries = sorted(value["entries"], key=lambda one: int(one["seq"]))
+        entries = sorted(value["entries"], key=lambda one: _whole(one["seq"]))
         return str(value["dev"]), [_decode_entry(one) for one in entries]
     except (TypeError, KeyError, ValueError) as fault:
         raise signed.BadSignature("entries") from fault
@@ -187,7 +187,7 @@ def _upload(platform: Platform, folder: Path, entry: Entry, part: str, carrier: 
 
 
 def _decode_entry(one: dict[str, Any]) -> Entry:
-    files = {str(file["name"]): (int(file["bytes"]), str(file["sha256"])) for file in one["files"]}
+    files = {str(file["name"]): (_whole(file["bytes"]), str(file["sha256"])) for file in one["files"]}
     sid, folder = str(one["sid"]), str(one["folder"])
     names = set(files) - {"envelope.json"}
     is_sound = (
@@ -200,6 +200,12 @@ def _decode_entry(one: dict[str, Any]) -> Entry:
     if not is_sound:
         raise ValueError("entry")
     return Entry(sid, folder, files)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("not a whole number")
+    return value
 
 
 def _write_receipt(folder: Path, sid: str, text: str) -> None:

@@ -248,10 +248,10 @@ def _when(value: object) -> str:
             moment = dt.datetime.fromtimestamp(value, CHINA)
         else:
             moment = dt.datetime.fromisoformat(str(value))
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(CHINA)
     except (ValueError, OverflowError, OSError):
         return _plain(value)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(CHINA)
     return moment.strftime("%Y年%m月%d日 %H:%M:%S")
 
 

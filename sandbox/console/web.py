@@ -176,7 +176,10 @@ def call_of(request: Request, form: Form | None = None, *, touch: bool = True) -
 def refuse_foreign(request: Request) -> None:
     """Refuse a POST that another site's page sends. Raises: Refusal 403."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-    is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # an address in brackets that is none
+        is_ours = False
     if not is_ours or site not in ("same-origin", "none"):
         raise Refusal(403, "请求来自其他网站，已拒绝。", "The request came from another site and was refused.")
 
