@@ -116,7 +116,9 @@ async def append(request: Request) -> Response:
         raise Problem(415, "bad_request", "PATCH carries application/offset+octet-stream.")
     platform = platform_of(request)
     key = (caller.dev, request.path_params["upload_id"])
-    row = platform.open_uploads.get(key) or await run_quick(_find, platform, *key)
+    row = platform.open_uploads.get(key)
+    if row is None or row["expires"] <= platform.now():
+        row = await run_quick(_find, platform, *key)
     platform.open_uploads.drop(key)  # until we know how this one ends
     offset = _number(request.headers.get("upload-offset", ""))
     if row["is_complete"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import quote
 
 import pytest
@@ -59,6 +60,25 @@ def test_a_form_from_an_address_that_is_none_is_foreign(officer: Caller) -> None
 def test_an_assertion_for_an_address_that_is_none_is_refused(desk_terminal: TestTerminal, audience: object) -> None:
     answer = desk_terminal.ask_token(desk_terminal.assertion(aud=audience))
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_assertion")
+
+
+def test_an_upload_that_expired_takes_no_byte_more(console: Console, desk_terminal: TestTerminal) -> None:
+    blob = b"KSB1 or not"
+    packed = desk_terminal.pack({})
+    made = desk_terminal.create_upload(packed.sid, "m-1", hashlib.sha256(blob).hexdigest(), len(blob))
+    location = made.headers["Location"]
+    assert desk_terminal.patch(location, 0, blob[:4]).status_code == 204
+    console.clock.ahead_s = 15 * 86_400
+    try:
+        ahead = int(console.clock())
+        desk_terminal.token = desk_terminal.ask_token(desk_terminal.assertion(iat=ahead, exp=ahead + 60)).json()[
+            "access_token"
+        ]
+        for answer in (desk_terminal.head(location), desk_terminal.patch(location, 4, blob[4:])):
+            assert answer.status_code == 410
+    finally:
+        console.clock.ahead_s = 0
+        desk_terminal.fetch_token()
 
 
 def test_times_at_the_end_of_the_calendar_open_like_others(
