@@ -34,6 +34,7 @@ LIFE_S = 14 * 24 * 3600  # how long an uncommitted upload waits for its PUT
 RESERVE_BYTES = 64 << 20  # free disk kept for the database
 SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be right
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+METADATA_MAX = 1000  # sid, part and sha256 are 218 at most; a client's own pairs are passed over
 HEADERS = {"Tus-Resumable": TUS}
 SLOW_WRITE_S = 0.01
 SLOW_FOR_S = 10.0
@@ -291,6 +292,8 @@ def _number(text: str) -> int:
 def _decode_metadata(text: str) -> tuple[str, str, str]:
     """Return sid, part and sha256 (hex). Raises: Problem 400."""
     found: dict[str, str] = {}
+    if len(text) > METADATA_MAX:
+        raise Problem(400, "bad_request", "Upload-Metadata is too long.")
     try:
         for pair in text.split(","):
             key, _, value = pair.strip().partition(" ")
