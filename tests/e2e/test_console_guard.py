@@ -503,7 +503,13 @@ def accepted(console: Console, desk_terminal: TestTerminal) -> str:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("page.html", b"<html></html>"), ("broken.pdf", b"%PDF-1.7 nothing"), ("none.pdf", PDF), ("big.png", None)],
+    [
+        ("page.html", b"<html></html>"),
+        ("broken.pdf", b"%PDF-1.7 nothing"),
+        ("none.pdf", PDF),
+        ("big.png", None),
+        ("garbage.png", b"\x89PNG\r\n\x1a\ngarbage"),
+    ],
 )
 def test_a_document_that_no_terminal_could_print_is_refused(
     officer: Caller, console: Console, accepted: str, name: str, data: bytes | None
