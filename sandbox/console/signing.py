@@ -11,7 +11,6 @@ from sandbox.console.accounts import MIN_LENGTH, Right, WeakPassword, choose_pas
 from sandbox.console.record import write_record
 from sandbox.console.sessions import (
     Visitor,
-    Wait,
     WrongPassword,
     before_token,
     check_again,
@@ -19,6 +18,7 @@ from sandbox.console.sessions import (
     sign_in,
     sign_out,
 )
+from sandbox.console.throttle import Wait
 from sandbox.console.web import BEFORE, COOKIE, LANGUAGE, ROOT, Call, Refusal, action, go, page
 
 HOMES = ((Right.LIST, "/cases"), (Right.TERMINALS, "/terminals"), (Right.RECORD, "/record"))
