@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from sandbox import enrolment, store
-from sandbox.console.commands import add_commands
+from sandbox.console.commands import add_commands, note_deed
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.keys import KeysBroken
 from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
@@ -55,8 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     code = add("code", "print a new one-time enrolment code", _code)
     code.add_argument("--site", default="")
     code.add_argument("--model", default="")
-    code.add_argument("--count", type=whole(1, CODES_MAX), default=1, help="so many, with --out")
-    code.add_argument("--out", type=place, help="write them there, one a line, and print only how many")
+    code.add_argument(
+        "--count", type=whole(1, CODES_MAX), default=1, help="so many; more than one are printed as a list"
+    )
+    code.add_argument("--out", type=place, help="write them there instead, one a line, and print how many")
     add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
     add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
     add("reject", "the six digits differ: refuse and burn the code", _decide(is_same=False)).add_argument("enrol_id")
@@ -115,11 +117,13 @@ def _tables(options: argparse.Namespace) -> store.PlatformStore:
 def _code(options: argparse.Namespace) -> int:
     tables = _tables(options)
     try:
-        if options.out is None:
-            return _say({"code": enrolment.create_code(tables, int(time.time()), options.site, options.model)})
         fresh = enrolment.create_codes(tables, int(time.time()), options.count, options.site, options.model)
+        detail = " ".join(filter(None, (f"{len(fresh)} codes" if len(fresh) > 1 else "", options.site)))
+        note_deed(options.state, tables, "enrol.code", detail=detail)
     finally:
         tables.close()
+    if options.out is None:
+        return _say({"code": fresh[0]} if options.count == 1 else {"codes": fresh})
     options.out.write_text("".join(f"{one}\n" for one in fresh))
     return _say({"codes": len(fresh), "out": str(options.out)})
 
@@ -136,6 +140,7 @@ def _decide(*, is_same: bool) -> Callable[[argparse.Namespace], int]:
         tables = _tables(options)
         try:
             enrolment.decide(tables, options.enrol_id, is_same=is_same)
+            note_deed(options.state, tables, "enrol.same" if is_same else "enrol.reject", options.enrol_id)
         except KeyError as fault:
             raise NotThere(options.enrol_id) from fault
         finally:
@@ -176,6 +181,8 @@ def _import(options: argparse.Namespace) -> int:
     platform = open_platform(Options(state=options.state))
     try:
         results = [result for root in roots for result in take_evacuation(platform, root, has_index=has_index)]
+        committed = sum(result["word"] == "committed" for result in results)
+        note_deed(options.state, platform.store, "evacuation.import", detail=f"{len(results)} found, {committed} new")
     finally:
         platform.store.close()
     _say(results)
@@ -184,7 +191,13 @@ def _import(options: argparse.Namespace) -> int:
 
 def _pdf(options: argparse.Namespace) -> int:
     with open_view(options.state) as view:
-        options.out.write_bytes(view.pdf(options.sid))
+        form = view.pdf(options.sid)
+    tables = _tables(options)
+    try:
+        note_deed(options.state, tables, "case.form", options.sid)  # before anybody can look at it
+    finally:
+        tables.close()
+    options.out.write_bytes(form)
     return _say({"sid": options.sid, "pdf": str(options.out)})
 
 

@@ -30,6 +30,7 @@ from sandbox.api.express import Express
 from sandbox.api.token import drop_stale
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
+from sandbox.console.record import note_anchor, open_book
 from sandbox.faults import Faults, FaultScript
 from sandbox.items import load_items
 from sandbox.keeping import drop_expired
@@ -206,6 +207,7 @@ async def keep_house(platform: Platform) -> None:
             if await asyncio.to_thread(platform.store.take_turn, "months", MONTHS_S, platform.now()):
                 await asyncio.to_thread(_prepare_months, platform)
             await asyncio.to_thread(platform.blobs.sweep)
+            await asyncio.to_thread(note_anchor, open_book(platform.store, platform.keys))
         except (Problem, OSError) as fault:  # the database or the disk is away: the next round finds them again
             log.warning("housekeeping put off: %s", fault)
 

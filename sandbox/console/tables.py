@@ -58,4 +58,5 @@ record_head = sa.Table(  # one row: whoever writes next holds its lock
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("chain", sa.String(64), nullable=False),
+    sa.Column("seal", sa.String(64)),  # HMAC of number and chain; none from a release without seals
 )
