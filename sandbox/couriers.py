@@ -40,7 +40,11 @@ def signer_of(platform: Platform, caller: Caller, wire: object) -> str:
 def check_signer(state: str) -> None:
     """Return if what a device sealed may still come in by hand. Raises: Problem 422 `refused`."""
     if state == "revoked":
-        raise Problem(422, "refused", "The terminal that signed it is revoked; suspend it instead to take this in.")
+        raise Problem(
+            422,
+            "refused",
+            "The terminal that signed it is revoked. The platform takes this in by hand, if somebody decides so.",
+        )
 
 
 def note_carried(connection: Connection, dev: str, sid: str, carrier: str, at: int) -> None:

@@ -62,28 +62,31 @@ def find_evacuations(folder: Path, *, has_index: bool = True) -> list[Path]:
     ]
 
 
-def take_evacuation(platform: Platform, root: Path, *, has_index: bool = True) -> list[dict[str, str]]:
+def take_evacuation(
+    platform: Platform, root: Path, *, has_index: bool = True, with_revoked: bool = False
+) -> list[dict[str, str]]:
     """Return what became of each submission: `sid`, `word`, `case_number`.
 
     Without its index (damaged, or the terminal's key is gone) a folder is taken as it lies there: each envelope still
-    stands for itself, and only what was taken away whole cannot be missed.
+    stands for itself, and only what was taken away whole cannot be missed. `with_revoked`: somebody decided to take in
+    what a revoked terminal sealed, too; the rest of its kind is refused.
 
     Words: `committed`, `was_here`, `damaged`, `refused_CODE`, `index_damaged`, `index_not_trusted`, each also with
     `no_room_for_receipt` as `note` where the stick took no receipt. A second import changes nothing.
     """
     carrier = f"stick-{secrets.token_hex(4)}"  # uploads of this run, apart from everybody else's
     if not has_index:
-        return _take_unlisted(platform, root, carrier)
+        return _take_unlisted(platform, root, carrier, with_revoked)
     try:
         dev, entries = read_index(platform, root)
     except Damaged:
         return [{"sid": "", "word": "index_damaged"}]
     except signed.BadSignature:
         return [{"sid": "", "word": "index_not_trusted"}]
-    return [_take(platform, root, dev, entry, carrier) for entry in entries]
+    return [_take(platform, root, dev, entry, carrier, with_revoked) for entry in entries]
 
 
-def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[str, str]]:
+def _take_unlisted(platform: Platform, root: Path, carrier: str, with_revoked: bool) -> list[dict[str, str]]:
     found: list[tuple[int, str, Entry]] = []
     results: list[dict[str, str]] = []
     for folder in sorted(one for one in root.iterdir() if FOLDER.fullmatch(one.name) and one.is_dir()):
@@ -92,7 +95,7 @@ def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[st
         except Damaged as fault:
             results.append({"sid": "", "word": "damaged", "note": f"{folder.name}/{fault}"})
     for _, dev, entry in sorted(found, key=lambda one: one[:2]):
-        results.append(_take(platform, root, dev, entry, carrier))
+        results.append(_take(platform, root, dev, entry, carrier, with_revoked))
     return results
 
 
@@ -127,10 +130,10 @@ def read_index(platform: Platform, root: Path) -> tuple[str, list[Entry]]:
         raise signed.BadSignature("entries") from fault
 
 
-def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> dict[str, str]:
+def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str, with_revoked: bool) -> dict[str, str]:
     result = {"sid": entry.sid, "word": "", "case_number": ""}
     try:
-        answer = _hand_over(platform, root, dev, entry, carrier)
+        answer = _hand_over(platform, root, dev, entry, carrier, with_revoked)
     except Damaged as fault:
         return {**result, "word": "damaged", "note": str(fault)}
     except Problem as problem:
@@ -147,14 +150,17 @@ def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) 
     return result
 
 
-def _hand_over(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> intake.Answer:
+def _hand_over(
+    platform: Platform, root: Path, dev: str, entry: Entry, carrier: str, with_revoked: bool
+) -> intake.Answer:
     """Return the intake's answer. Raises: Damaged, Problem."""
     folder = root / entry.folder
     for name, facts in entry.files.items():
         if _digest(folder / name) != facts:
             raise Damaged(f"{entry.folder}/{name}")
     state = platform.store.one(sa.select(store.device.c.state).where(store.device.c.dev == dev))
-    couriers.check_signer(str(state["state"]) if state is not None else "revoked")
+    if not with_revoked:
+        couriers.check_signer(str(state["state"]) if state is not None else "revoked")
     try:
         envelope = decode_json(_read(folder / "envelope.json", PUT_LIMIT))
     except NotCanonical as fault:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.canonical import decode_b64url
 from sandbox.signed import BUNDLE, ENROLLED, TIME, open_object
-from tests.fixtures.platform import LivePlatform, enrolled_terminal, running_platform
+from tests.fixtures.platform import LivePlatform, console_command, enrolled_terminal, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, b64url, canonical
 
 NewTerminal = Callable[[], TestTerminal]
@@ -245,6 +245,12 @@ def test_a_suspended_device_may_only_drain_and_a_revoked_one_nothing(
     assert refusal(sender.ask_token(sender.assertion())) == (401, "device_revoked")
     with pytest.raises(Exception, match="exit status 1"):
         platform.command("device", "K-999999", "active")
+    for word in ("active", "suspended"):  # revoked is for good
+        done = console_command("device", "--state", str(platform.state), sender.dev, word)
+        assert (done.returncode, "allowed: nothing" in done.stderr) == (1, True)
+    assert platform.command("device", sender.dev, "revoked") == {"dev": sender.dev, "state": "revoked"}
+    assert platform.device_state(sender.dev) == "revoked"
+    assert platform.command("record")["rows"] >= 3
 
 
 # ── time, keys, common rules ───────────────────────────────────────────────────────────────
