@@ -98,8 +98,8 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
     Searched at half that size: of a faint edge twice as much is left above the noise.
     """
     p = parameters
-    lab = cv2.multiply(fields.lab, (UNIT, UNIT, UNIT, 0), dtype=cv2.CV_16S)
-    gx, gy, noise = gradients(cv2.resize(lab, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), p)
+    halves = (cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in fields.planes)
+    gx, gy, noise = gradients(tuple(np.asarray(half, np.int16) for half in halves), p)
     votes = _voters(gx, gy, max(p.tau_floor, p.tau_factor * noise), p)
     if len(votes.x) < 40:
         return np.empty((0, 3))

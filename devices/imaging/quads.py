@@ -9,6 +9,7 @@ from devices.imaging.fields import OutlineParameters, Quads
 
 Floats = npt.NDArray[np.float64]
 Lines = npt.NDArray[np.float64]  # n×3: nx, ny, d with n·p = d
+NEXT, BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])  # corners; np.roll takes five times as long
 
 
 def clockwise(quads: Quads) -> Quads:
@@ -24,7 +25,8 @@ def clockwise(quads: Quads) -> Quads:
 def areas(quads: Quads) -> Floats:
     """Return the areas of polygons n×m×2, positive for clockwise on screen."""
     x, y = quads[:, :, 0], quads[:, :, 1]
-    return np.asarray(0.5 * (x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(axis=1))
+    inner = (x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]).sum(axis=1)
+    return np.asarray(0.5 * (inner + x[:, -1] * y[:, 0] - x[:, 0] * y[:, -1]))
 
 
 def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
@@ -41,10 +43,10 @@ def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
 def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
     """Return which quadrilaterals (clockwise on screen) can be a paper seen in a frame of `size` (w, h)."""
     width, height = size
-    sides = np.roll(quads, -1, 1) - quads
+    sides = np.take(quads, NEXT, axis=1) - quads
     lengths = np.hypot(sides[:, :, 0], sides[:, :, 1]) + 1e-9
     units = sides / lengths[:, :, None]
-    before = np.roll(units, 1, 1)
+    before = np.take(units, BEFORE, axis=1)
     cosine = (units * before).sum(axis=2)
     turn = before[:, :, 0] * units[:, :, 1] - before[:, :, 1] * units[:, :, 0]
     share = areas(quads) / (width * height)
@@ -63,7 +65,7 @@ def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.
 
 def normals_of(quads: Quads) -> Quads:
     """Return the inward unit normals of all sides, n×4×2."""
-    sides = np.roll(quads, -1, 1) - quads
+    sides = np.take(quads, NEXT, axis=1) - quads
     lengths = np.hypot(sides[:, :, 0], sides[:, :, 1])[:, :, None] + 1e-9
     return np.asarray(np.stack([-sides[:, :, 1], sides[:, :, 0]], axis=2) / lengths)
 
@@ -72,11 +74,11 @@ def moved(quads: Quads, inward: Floats) -> Quads:
     """Return the quadrilaterals with the two ends of their sides moved inward by n×4×2 px."""
     normals = normals_of(quads)
     start = quads + normals * inward[:, :, :1]
-    step = np.roll(quads, -1, 1) + normals * inward[:, :, 1:] - start
-    normals = np.stack([-step[:, :, 1], step[:, :, 0]], axis=2) / (np.linalg.norm(step, axis=2)[:, :, None] + 1e-9)
-    lines = np.concatenate([normals, (normals * start).sum(axis=2)[:, :, None]], axis=2)
-    corners = [crossings(lines[:, i - 1], lines[:, i]) for i in range(4)]
-    return np.stack(corners, axis=1)
+    step = np.take(quads, NEXT, axis=1) + normals * inward[:, :, 1:] - start
+    length = np.hypot(step[:, :, 0], step[:, :, 1]) + 1e-9
+    x, y = -step[:, :, 1] / length, step[:, :, 0] / length
+    lines = np.stack([x, y, x * start[:, :, 0] + y * start[:, :, 1]], axis=2)
+    return crossings(np.take(lines, BEFORE, axis=1).reshape(-1, 3), lines.reshape(-1, 3)).reshape(quads.shape)
 
 
 def crossings(a: Lines, b: Lines) -> Floats:
