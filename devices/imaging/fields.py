@@ -62,6 +62,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     beyond: float = 0.45  # of the score are lost where sides go on beyond their corners
     beyond_ends: float = 2.0  # so many of eight ends
     bow: float = 2.5  # px by which three sides bend inward at their ends: no paper does
+    swell: float = 0.5  # of a step that lies within 4 px: less is a reflection's rim
     slope_share: float = 2.5  # × the lesser change from 3 to 7 px on either side is light: 10 px apart
     outermost: float = 0.92
     outermost_along: float = 0.71  # with all sides within 4° of the inner one's

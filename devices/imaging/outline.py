@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
 from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
-from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, steadiness
+from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, steadiness, swells
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import find_lined, from_lines
@@ -93,14 +94,19 @@ def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
 
 
 def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int | None:
-    """Return the number of the paper, or None where none reaches `least`: round things are none."""
+    """Return the number of the paper, or None where none reaches `least`: round things and reflections are none."""
     if not len(scores) or scores.max() < least:
         return None
     winner = _outermost(quads, scores, p)
-    if scores[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
+    if scores[winner] > p.good_score or not _is_none(fields, quads[winner : winner + 1], p)[0]:
         return winner
-    straight = np.where(bows(fields, quads, p), 0, scores)
+    straight = np.where(_is_none(fields, quads, p), 0, scores)
     return None if straight.max() < least else _outermost(quads, straight, p)
+
+
+def _is_none(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which candidates (n) are no paper, whatever their score."""
+    return bows(fields, quads, p) | swells(fields, quads, p)
 
 
 def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
