@@ -89,13 +89,6 @@ def crossings(a: Lines, b: Lines) -> Floats:
     return np.stack([x, y], axis=1)
 
 
-def crossing(a: Floats, b: Floats) -> Floats | None:
-    """Return where two lines (nx, ny, d) meet, or None where they are nearly parallel."""
-    if abs(a[0] * b[1] - a[1] * b[0]) < 0.2:
-        return None
-    return np.asarray(crossings(a[None], b[None])[0])
-
-
 def overlap(a: Floats, b: Floats) -> float:
     """Return intersection over union of two convex quadrilaterals (4×2 each, clockwise on screen)."""
     common = common_area(a, b)
