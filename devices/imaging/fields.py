@@ -70,6 +70,10 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     line_votes: int = 7000  # pixels that vote at most
     line_spread: int = 4  # bins of 2° to either side
     line_crowd: float = 2.0  # so many lines may pass near a pixel before its vote shrinks
+    line_three: float = 6.5  # votes that three sides square on each other must have, less their opposites',
+    line_four: float = (
+        7.0  # and all four: 157 pages that lines alone find have 7.5 and 8.3, two in three empty desks less
+    )
     line_cancel: float = 0.7  # of the opposite edge near by: a printed rule has two
     grow: int = 5  # candidates around which others are looked for
     grow_share: float = 0.35  # of the frame's long side

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from devices.imaging.evidence import of_sides
 from devices.imaging.fields import Fields, OutlineParameters, Quads
 from devices.imaging.grow import ACROSS, LEVEL, step_and_seam
-from devices.imaging.quads import areas
+from devices.imaging.quads import NEXT, areas
 
 Floats = npt.NDArray[np.float64]
 Sides = npt.NDArray[np.intp]  # n×4 numbers of lines
@@ -53,7 +53,7 @@ def rate(
     """
     reach = p.line_reach
     base = table.foot[sides]
-    at = np.sort(np.stack([table.place(sides, spots) for spots in (quads, np.roll(quads, -1, 1))]), axis=0)
+    at = np.sort(np.stack([table.place(sides, spots) for spots in (quads, np.take(quads, NEXT, axis=1))]), axis=0)
     trim = 0.06 * (at[1] - at[0])
     own = table.mean(sides, at[0] + trim, at[1] - trim)
     strength = np.maximum(np.abs(own[..., 0]), p.seam_most * own[..., 1])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Quads, gradients
 from devices.imaging.line_table import Table, build_table, rate
-from devices.imaging.quads import apart, areas, crossings, moved, plausible
+from devices.imaging.quads import BEFORE, apart, areas, crossings, moved, plausible
 
 Floats = npt.NDArray[np.float64]
 Room = npt.NDArray[np.float32]
@@ -23,8 +23,10 @@ BIN_DEG = 2
 CROWD_PX = 9  # around a pixel; a lone line crosses it once
 TURNS = 360 // BIN_DEG  # directions of the gradient, signed
 FIT_BINS = 18  # 36° to either side
+SQUARE_BINS = 2  # by which a corner may miss a right angle, beyond those over which a vote is spread
 SAME_COS, SAME_PX = float(np.cos(np.deg2rad(1.5))), 1.5
 TWIN_PX = 4.0
+REACH_PX = 4  # of the small picture, by which a corner may lie outside
 STRAIGHT_PX = 1.5  # a pixel of the half-size picture so near belongs to the line
 
 
@@ -38,12 +40,10 @@ class Votes(NamedTuple):
     turn: Floats
     weight: Floats
 
-    def between(self, first_deg: float, last_deg: float) -> list[tuple[Floats, Floats, Floats]]:
-        """Return place and weight of those whose direction lies between, in one or two parts."""
-        first, last = first_deg % 360, last_deg % 360
-        spans = [(first, last)] if first <= last else [(first, 360.0), (0.0, last)]
-        cuts = [slice(*np.searchsorted(self.turn, span)) for span in spans]
-        return [(self.x[cut], self.y[cut], self.weight[cut]) for cut in cuts]
+    def twice(self) -> Votes:
+        """Return them twice over, directions from 0 to 720: no range of directions has a gap."""
+        again = (self.x, self.y, self.turn + 360, self.weight)
+        return Votes(*(np.concatenate(both) for both in zip(self, again, strict=True)))
 
 
 class Lined(NamedTuple):
@@ -77,7 +77,9 @@ def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameter
     a, b = pairs[one[square]], pairs[two[square]]
     sides = np.stack([a[:, 0], b[:, 1], a[:, 1], b[:, 0]], axis=1)  # the line under each side
     table = _meetings(lines)
-    quads = table[np.roll(sides, 1, 1), sides]
+    quads = table[np.take(sides, BEFORE, axis=1), sides]
+    near = ((quads > -REACH_PX) & (quads < np.array(fields.size) + REACH_PX)).all(axis=(1, 2))  # most are not
+    quads, sides = quads[near], sides[near]
     turned = areas(quads) < 0
     quads = np.where(turned[:, None, None], quads[:, ::-1], quads)
     sides = np.where(turned[:, None], sides[:, [2, 1, 0, 3]], sides)  # the side after each corner, the other way round
@@ -106,9 +108,13 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
     height, width = gx.shape
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
     room = _ballot(votes, half, p)
+    clear = room - p.line_cancel * _opposite(room)
+    if _square(clear)[1] < p.line_three or _square(room)[0] < p.line_four:
+        return np.empty((0, 3))
     found: list[Floats] = []
-    _peaks(votes, room - p.line_cancel * _opposite(room), half, 3 * p.lines // 5, found)
-    _peaks(votes, room, half, p.lines, found)
+    twice = votes.twice()
+    _peaks(twice, clear, half, 3 * p.lines // 5, found)
+    _peaks(twice, room, half, p.lines, found)
     if not found:
         return np.empty((0, 3))
     lines = np.array(found)
@@ -158,6 +164,16 @@ def _opposite(room: Room) -> Room:
     return np.asarray(cv2.dilate(np.ascontiguousarray(turned), np.ones((3, 5), np.uint8)), dtype=np.float32)
 
 
+def _square(room: Room) -> Room:
+    """Return the most votes that the weakest, the second, the third and the strongest of four lines have that stand
+    square on each other, or nearly.
+    """
+    most = room.max(axis=1)
+    most = np.max([np.roll(most, turn) for turn in range(-SQUARE_BINS, SQUARE_BINS + 1)], axis=0)
+    four = np.sort([np.roll(most, quarter * TURNS // 4) for quarter in range(4)], axis=0)
+    return np.asarray(four.max(axis=1))
+
+
 def _peaks(votes: Votes, room: Room, half: int, count: int, found: list[Floats]) -> None:
     """Add lines of most votes to those found, best first, none twice, until they are `count` (`room` is changed)."""
 
@@ -187,11 +203,15 @@ def _same(a: Floats, b: Floats) -> bool:
 
 
 def _fitted(votes: Votes, turn: int, distance: float) -> Floats | None:
-    """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left."""
+    """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left.
+
+    `votes` come twice over.
+    """
     angle = np.deg2rad(turn * BIN_DEG)
     n, d = np.array([np.cos(angle), np.sin(angle)]), distance
-    ranges = [(turn + first) * BIN_DEG for first in (-FIT_BINS, FIT_BINS)]
-    x, y, w = (np.concatenate(parts) for parts in zip(*votes.between(*ranges), strict=True))
+    first = (turn - FIT_BINS) % TURNS * BIN_DEG
+    around = slice(*np.searchsorted(votes.turn, (first, first + 2 * FIT_BINS * BIN_DEG)))
+    x, y, w = votes.x[around], votes.y[around], votes.weight[around]
     for reach in (2 * STRAIGHT_PX, STRAIGHT_PX):
         near = np.flatnonzero(np.abs(x * n[0] + y * n[1] - d) < reach)
         if len(near) < 10:
