@@ -18,10 +18,11 @@ MIDDLE = 7  # of those: the side itself
 STEPS = MIDDLE + np.array([-7, -5, -3, -2, 2, 3, 5, 7])  # of those: where a step is looked for
 SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
+FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
+SHARP_LEVELS = 0.75  # noise of a side's step
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
-BOW_PX = 8  # inward at which a round thing's edge is looked for
-SWELL_PX = 4
+BOW_PX = 8  # to either side at which a round thing's edge is looked for
 FAINT = 0.25  # levels²: an edge that is hardly there goes on nowhere
 
 
@@ -57,20 +58,25 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     A step is what lies inside less what lies outside; a slope that goes on to both sides is taken off: light and
     reflections swell, paper begins. A seam is darker than both: where paper and desk are alike, what is seen is the
     thin shadow of the paper's edge. The weakest fifth of a side speaks for it, so that dark veins beside it
-    only help, and writing under it does not. A seam is never certain: what is printed has some as well.
+    only help, and writing under it does not. A seam is never certain: what is printed has some as well. Where three
+    sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
     level, *chroma = _seen(fields.sums, samples, normals, ACROSS)
     weights = np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
     colours = np.stack([level, *chroma], axis=1)[STEPS] * weights[:, None, None, None]
-    step, seam = _step(colours, p), _seam(level, p)
-    return np.maximum(step / (step + p.step_floor), np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
+    (step, size, sharp), seam = _step(colours, p), _seam(level, p)
+    stepped = sharp**3 * step / (step + p.step_floor)
+    steady = np.maximum(stepped, np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
+    ordered = np.sort(size + 2 * seam, axis=1)
+    agreed = np.minimum(1, (ordered[:, 0] + p.step_floor) / (p.least_of_others * ordered[:, 2] + 1e-6))
+    return np.asarray(steady * agreed[:, None])
 
 
 def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     """Return what is left of a score (0–1, n) because sides go on beyond their corners: a grid's do, a paper's do not.
 
-    One of the eight ends may: a pen lies there, or the next board.
+    One of the eight ends may: a pen lies there, or the next board. What lies outside the frame tells nothing.
     """
     samples, normals = along(quads, p.points // 2)
     after = np.take(quads, NEXT, axis=1)
@@ -84,16 +90,17 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     spots = np.stack([quads[:, :, None, :] - steps, after[:, :, None, :] + steps])  # 2×n×4×points×2
     other = _across(fields, spots, normals, np.arange(-3, 4)).mean(axis=4)  # offsets×2×n×4
     alike = [(own[:, None] * other[shift : shift + len(own)]).sum(axis=0) / energy for shift in range(3)]
-    inside = ((spots >= 0) & (spots < np.array(fields.size))).all(axis=4).mean(axis=3)
-    ratios = np.where(inside > 0.6, np.clip(np.max(alike, axis=0), 0, 1), 0)
+    known = ((spots >= 0) & (spots < np.array(fields.size))).all(axis=4).mean(axis=3) > 0.6
+    ratios = np.where(known, np.clip(np.max(alike, axis=0), 0, 1), 0)
     beyond = np.sort(np.concatenate(list(ratios), axis=1), axis=1)[:, :-1].sum(axis=1)
-    return np.asarray(1 - p.beyond * np.minimum(1, beyond / p.beyond_ends))
+    seen = np.maximum(known.sum(axis=(0, 2)), 2) / 8
+    return np.asarray(1 - p.beyond * np.minimum(1, beyond / (p.beyond_ends * seen)))
 
 
 def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
-    """Return which candidates (n) are round: three of the sides lose their edge inward at both ends."""
+    """Return which candidates (n) are round: at both ends of three sides the edge lies further in than between."""
     samples, normals = along(quads, p.points)
-    offsets = np.arange(-2, BOW_PX + 1)
+    offsets = np.arange(-BOW_PX, BOW_PX + 1)
     grouped = _stretches(_across(fields, samples, normals, offsets), p.groups)
     at = offsets[np.abs(grouped).argmax(axis=0)]
     third = p.groups // 3
@@ -101,17 +108,16 @@ def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.b
     return np.asarray(np.sort(bow, axis=1)[:, 1] > p.bow)
 
 
-def swells(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
-    """Return which candidates (n) a lamp's reflection makes: on three of the sides what 4 px part is less than half of
-    what 14 px do. A paper's edge out of focus reaches four fifths.
+def lies_on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> bool:
+    """Whether what lies within the sides (4×2 px) is as light as what lies beyond them: a frame printed on a page.
+
+    Paper is what is lightest within reach of a printed frame, but for the few lightest px.
     """
-    samples, normals = along(quads, p.points)
-    level, *chroma = (_middle(seen) / SUMS for seen in _seen(fields.sums, samples, normals, ACROSS))
-    colours = np.stack([level, *(p.chroma_weight * one for one in chroma)])  # 3×15×n×4
-    far = colours[:, -3:].mean(axis=1) - colours[:, :3].mean(axis=1)
-    near = colours[:, SWELL_PX:] - colours[:, :-SWELL_PX]
-    ratio = np.sqrt((near * near).sum(axis=0)).max(axis=0) / (np.sqrt((far * far).sum(axis=0)) + FAINT)
-    return np.asarray(np.sort(ratio, axis=1)[:, 2] < p.swell)
+    samples, normals = along(quad[None], p.points)
+    (level,) = _seen(fields.sums[:1], samples, normals, FRAMED)
+    inner, outer = level[FRAMED > 0, 0] / SUMS, level[FRAMED < 0, 0] / SUMS  # px×4×points
+    paper = _middle(np.sort(inner, axis=0)[len(inner) * 3 // 4])
+    return bool((np.abs(paper - _middle(outer.mean(axis=0))) < p.alike).all())
 
 
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
@@ -119,16 +125,21 @@ def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
     return np.asarray((1 - weakest) * sides.mean(axis=1) + weakest * sides.min(axis=1))
 
 
-def _step(colours: Floats, p: OutlineParameters) -> Scores:
-    """Return the step in levels that four fifths of every side reach: colours at STEPS, 8×3×n×4×points → n×4."""
+def _step(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores]:
+    """Return the step in levels that four fifths of every side reach, its middle, and how much of it lies at the side
+    itself (0 to 1): colours at STEPS, 8×3×n×4×points → n×4 each.
+    """
     far_out, mid_out, out, near_out, near_in, inner, mid_in, far_in = colours
     difference = _of_three(inner, mid_in, far_in) - _of_three(out, mid_out, far_out)  # a printed rule hits one of them
     light = p.slope_share * _lesser(_middle(far_in - inner), _middle(out - far_out))
     middle = _middle(difference) - light
-    towards = middle / (np.sqrt((middle * middle).sum(axis=0)) + 1e-6)
-    steady = _weakest(_towards(difference - light[..., None], towards))
-    near = near_in - near_out  # a highlight's rim is wide
-    return np.minimum(steady, p.step_near * _weakest(_towards(near, towards)))
+    size = np.sqrt((middle * middle).sum(axis=0))
+    towards = middle / (size + 1e-6)
+    wide = _towards(difference, towards)
+    steady = _weakest(wide - (light * towards).sum(axis=0)[..., None])
+    near = _towards(near_in - near_out, towards)  # a highlight's rim is wide
+    sharp = np.clip((_middle(near) + SHARP_LEVELS) / (p.sharp * np.maximum(_middle(wide), 0) + 1e-6), 0, 1)
+    return np.minimum(steady, p.step_near * _weakest(near)), size, sharp
 
 
 def _towards(colours: Floats, ways: Floats) -> Floats:
@@ -140,11 +151,12 @@ def _towards(colours: Floats, ways: Floats) -> Floats:
 def _seam(level: Gradient, p: OutlineParameters) -> Scores:
     """Return how many levels four fifths of every side are darker than both their sides: 15×n×4×points sums → n×4.
 
-    What is as dark as ink is a printed rule and counts less.
+    What is as dark as ink is a printed rule and counts less; a slope that bends, a highlight's foot, is none.
     """
     first, last = MIDDLE + SEAMS[0], MIDDLE + SEAMS[-1] + 1
-    arms = level[first - SEAM_ARM : last - SEAM_ARM] + level[first + SEAM_ARM : last + SEAM_ARM]
-    found = _weakest(arms - 2 * level[first:last]).max(axis=0) / (2 * SUMS)
+    outer, inner = (level[first + arm : last + arm] - level[first:last] for arm in (-SEAM_ARM, SEAM_ARM))
+    least, most = np.sort([_middle(outer), _middle(inner)], axis=0)
+    found = np.where(least > -p.seam_slope * most, _weakest(outer + inner), 0).max(axis=0) / (2 * SUMS)
     return np.asarray(np.where(found > p.seam_ink, p.seam_ink**2 / np.maximum(found, 1e-6), found))
 
 

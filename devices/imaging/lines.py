@@ -27,7 +27,8 @@ SQUARE_BINS = 2  # by which a corner may miss a right angle, beyond those over w
 SAME_COS, SAME_PX = float(np.cos(np.deg2rad(1.5))), 1.5
 TWIN_PX = 4.0
 REACH_PX = 4  # of the small picture, by which a corner may lie outside
-STRAIGHT_PX = 1.5  # a pixel of the half-size picture so near belongs to the line
+LEAST_VOTES = 40
+STRAIGHT_PX = 1.5  # a pixel of the picture so near belongs to the line
 
 
 class Votes(NamedTuple):
@@ -56,16 +57,24 @@ class Lined(NamedTuple):
 
 def find_lined(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Lined | None:
     """Return the straight edges with what lies along them, or None where too few are for a page."""
-    p = parameters
-    lines = find_lines(fields, p)
+    return lined_of(fields, find_lines(fields, parameters), parameters)
+
+
+def lined_of(fields: Fields, lines: Floats, p: OutlineParameters) -> Lined | None:
+    """Return the lines (n×3) with what lies along them, or None where too few are for a page."""
     if len(lines) < 3:
         return None
     pairs = _parallel_pairs(lines, 0.1 * min(fields.size), p.line_pairs)
     return Lined(lines, pairs, build_table(fields, lines, p)) if len(pairs) else None
 
 
-def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS) -> Quads:
-    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
+def from_lines(
+    fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS, large: float = 0.0
+) -> Quads:
+    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first.
+
+    `large`: how much a large one is preferred (an exponent).
+    """
     p = parameters
     if lined is None or len(lined.pairs) < 2:
         return NONE
@@ -88,7 +97,8 @@ def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameter
     if not len(quads):
         return NONE
     rated, shift = rate(fields, lines, along, quads, sides, p)
-    best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
+    order = rated * np.maximum(areas(quads), 0) ** large
+    best = np.argsort(-order, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
     best = best[rated[best] > p.line_least]
     quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
     return quads[apart(quads, TWIN_PX)[: p.line_quads]]
@@ -103,23 +113,31 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
     halves = (cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in fields.planes)
     gx, gy, noise = gradients(tuple(np.asarray(half, np.int16) for half in halves), p)
     votes = _voters(gx, gy, max(p.tau_floor, p.tau_factor * noise), p)
-    if len(votes.x) < 40:
+    lines = straight(votes, (gx.shape[1], gx.shape[0]), p.line_cancel, p.lines, p)
+    lines[:, 2] = 2 * lines[:, 2] + 0.5 * (lines[:, 0] + lines[:, 1])
+    return lines
+
+
+def straight(votes: Votes, size: tuple[int, int], cancel: float, count: int, p: OutlineParameters) -> Floats:
+    """Return at most `count` lines that most pixels of a picture of `size` (w, h) lie on, n×3, best first.
+
+    Three in five lose `cancel` of what lies on their opposites.
+    """
+    width, height = size
+    if len(votes.x) < LEAST_VOTES:
         return np.empty((0, 3))
-    height, width = gx.shape
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
     room = _ballot(votes, half, p)
-    clear = room - p.line_cancel * _opposite(room)
-    if _square(clear)[1] < p.line_three or _square(room)[0] < p.line_four:
+    clear = room - cancel * _opposite(room)
+    if cancel and (_square(clear)[1] < p.line_three or _square(room)[0] < p.line_four):
         return np.empty((0, 3))
     found: list[Floats] = []
     twice = votes.twice()
-    _peaks(twice, clear, half, 3 * p.lines // 5, found)
-    _peaks(twice, room, half, p.lines, found)
-    if not found:
-        return np.empty((0, 3))
-    lines = np.array(found)
+    if cancel:
+        _peaks(twice, clear, half, 3 * count // 5, found)
+    _peaks(twice, room, half, count, found)
+    lines = np.array(found).reshape(-1, 3)
     lines[:, 2] += lines[:, 0] * (width - 1) / 2 + lines[:, 1] * (height - 1) / 2
-    lines[:, 2] = 2 * lines[:, 2] + 0.5 * (lines[:, 0] + lines[:, 1])
     return lines
 
 

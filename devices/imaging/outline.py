@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
 from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
-from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, steadiness, swells
+from devices.imaging.evidence import Scores, bows, edges, ends, lies_on_its_like, of_sides, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import find_lined, from_lines
-from devices.imaging.quads import apart, areas, clockwise, common_area, moved, normals_of, plausible
+from devices.imaging.quads import apart, areas, clockwise, common_area, likely, moved, normals_of, plausible
+from devices.imaging.ridges import find_ridges
 from devices.imaging.values import Outline
 
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
@@ -60,15 +60,20 @@ def find_outline(
     if not _reaches(scores, parameters.good_score):
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
+        seams = find_ridges(fields, parameters)
+        judge(from_lines(fields, seams, parameters, parameters.ridge_area))
         if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
             three, anywhere = completed(fields, lined, parameters)
             judge(three, parameters.line_reach)
+            judge(completed(fields, seams, parameters)[0])
             judge(relaxed(fields, _best_apart(quads, scores, parameters.relax), parameters))
             for one in _best_apart(quads, scores, parameters.grow):
                 judge(grown(fields, one, parameters), 3)
             for one in _best_apart(quads, scores, parameters.outward):
                 judge(outward(fields, one, parameters), 3)
             least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
+    elif lies_on_its_like(fields, quads[scores.argmax()], parameters):
+        judge(outward(fields, quads[scores.argmax()], parameters), 3)
     winner = _winner(fields, quads, scores, least, parameters)
     if winner is None:
         return None
@@ -94,19 +99,14 @@ def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
 
 
 def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int | None:
-    """Return the number of the paper, or None where none reaches `least`: round things and reflections are none."""
+    """Return the number of the paper, or None where none reaches `least`: round things are none."""
     if not len(scores) or scores.max() < least:
         return None
     winner = _outermost(quads, scores, p)
-    if scores[winner] > p.good_score or not _is_none(fields, quads[winner : winner + 1], p)[0]:
+    if scores[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
         return winner
-    straight = np.where(_is_none(fields, quads, p), 0, scores)
+    straight = np.where(bows(fields, quads, p), 0, scores)
     return None if straight.max() < least else _outermost(quads, straight, p)
-
-
-def _is_none(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
-    """Return which candidates (n) are no paper, whatever their score."""
-    return bows(fields, quads, p) | swells(fields, quads, p)
 
 
 def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
@@ -139,7 +139,7 @@ def score_quads(
     share = np.clip(areas(quads) / frame, 0, 1)
     steady = of_sides(steadiness(fields, quads, p), p.weakest)
     score = ((1 - p.steady) * edge + p.steady * steady) * cornered * ends(fields, quads, p)
-    score *= 0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1))
+    score *= (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1))) * likely(quads, fields.size, p)
     return quads, np.where(plausible(quads, fields.size, p), score, 0)
 
 

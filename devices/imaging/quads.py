@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import OutlineParameters, Quads
 
 Floats = npt.NDArray[np.float64]
+FOCAL_SHARE = 0.9  # of the frame's long side: usual lenses have 0.7 to 1.2, and it matters little
 Lines = npt.NDArray[np.float64]  # n×3: nx, ny, d with n·p = d
 NEXT, BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])  # corners; np.roll takes five times as long
 
@@ -52,14 +55,53 @@ def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.
     share = areas(quads) / (width * height)
     opposite = np.abs(lengths[:, :2] - lengths[:, 2:]) / np.maximum(lengths[:, :2], lengths[:, 2:])
     inside = (quads >= -3).all(axis=(1, 2)) & (quads <= np.array([width + 2, height + 2])).all(axis=(1, 2))
+    skew, tilt = skew_and_tilt(quads, size)
     return np.asarray(
         (turn > 0).all(axis=1)
         & inside
         & (share > p.area_share[0])
         & (share < p.area_share[1])
         & (lengths.min(axis=1) > p.shortest_side_share * min(width, height))
+        & (lengths.max(axis=1) < p.longest * lengths.min(axis=1))
         & (np.abs(cosine) < p.corner_cos).all(axis=1)
         & (opposite < p.side_difference).all(axis=1)
+        & (skew < p.skew[1])
+        & (tilt < p.tilt_deg[1])
+    )
+
+
+def skew_and_tilt(quads: Quads, size: tuple[int, int]) -> tuple[Floats, Floats]:
+    """Return how far each quadrilateral is from any rectangle seen by a camera in the middle of a frame of `size`: the
+    cosine between its sides in space, n, and by how many degrees it would be turned away from the camera, n.
+    """
+    focal = FOCAL_SHARE * max(size)
+    x, y = ((quads[:, :, axis] - (size[axis] - 1) / 2) / focal for axis in (0, 1))
+    after_x, after_y = np.roll(x, -1, 1), np.roll(y, -1, 1)
+    planes = (y - after_y, after_x - x, x * after_y - y * after_x)  # through the camera and each side
+    one, two = (
+        _across_both([plane[:, side] for plane in planes], [plane[:, side + 2] for plane in planes]) for side in (0, 1)
+    )
+    normal = _across_both(one, two)
+    sizes = [np.sqrt(sum(part * part for part in way)) + 1e-12 for way in (one, two, normal)]
+    cosine = np.abs(sum(a * b for a, b in zip(one, two, strict=True))) / (sizes[0] * sizes[1])
+    return np.asarray(cosine), np.rad2deg(np.arccos(np.minimum(1, np.abs(normal[2]) / sizes[2])))
+
+
+def _across_both(a: Sequence[Floats], b: Sequence[Floats]) -> list[Floats]:
+    """Return the vectors square to both, component by component."""
+    return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+
+
+def likely(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
+    """Return what is left of a score (0–1, n) for the shape's sake: a paper is a rectangle and faces the camera."""
+    return np.asarray(
+        np.prod(
+            [
+                1 - p.odd_shape * np.clip((value - least) / (most - least), 0, 1)
+                for value, (least, most) in zip(skew_and_tilt(quads, size), (p.skew, p.tilt_deg), strict=True)
+            ],
+            axis=0,
+        )
     )
 
 
