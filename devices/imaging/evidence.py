@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
@@ -29,8 +30,13 @@ FAINT = 0.25  # levels²: an edge that is hardly there goes on nowhere
 def along(quads: Quads, points: int) -> tuple[Quads, Quads]:
     """Return sample points n×4×points×2 at 6–94 % of every side, and the sides' inward normals n×4×2."""
     sides = np.take(quads, NEXT, axis=1) - quads
-    at = np.linspace(0.06, 0.94, points)
+    at = _places(points)
     return quads[:, :, None, :] + sides[:, :, None, :] * at[None, None, :, None], normals_of(quads)
+
+
+@cache
+def _places(points: int) -> Floats:
+    return np.linspace(0.06, 0.94, points)
 
 
 def edges(fields: Fields, quads: Quads, reach: int, p: OutlineParameters) -> tuple[Scores, Quads, Scores]:

@@ -81,6 +81,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     line_four: float = (
         7.0  # and all four: 157 pages that lines alone find have 7.5 and 8.3, two in three empty desks less
     )
+    ridge_four: float = 40.0  # votes of four dark lines: eight pages that they alone find have 64, most empty desks 25
     line_cancel: float = 0.7  # of the opposite edge near by: a printed rule has two
     grow: int = 5  # candidates around which others are looked for
     grow_share: float = 0.35  # of the frame's long side
@@ -100,6 +101,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     lines: int = 40  # two in five of them without regard to opposites: a shadow may rim a paper
     ridges: int = 30  # thin dark lines
     ridge_area: float = 0.35  # what is printed on a page has dark lines as well: the larger one is preferred
+    ridge_votes: int = 16000  # pixels that vote at most
     ridge_tau: float = 2.0  # × the picture's median curve
     ridge_floor: float = 0.8  # × tau: weaker pixels do not vote
     line_step: float = 3.0  # levels that are a full step
@@ -182,15 +184,13 @@ def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS, small: P
     p = parameters
     factor = shrink_factor(frame.shape[1], frame.shape[0], p)
     lab = cv2.cvtColor(shrink(frame, factor) if small is None else small, cv2.COLOR_BGR2LAB)
-    planes = _planes(lab)
+    channels = cv2.split(lab)  # one of them fits the processor's cache, all three do not
+    planes = tuple(np.multiply(channel, UNIT, dtype=np.int16) for channel in channels)
     gx, gy, noise = gradients(planes, p)
-    sums = tuple(cv2.split(cv2.boxFilter(lab, cv2.CV_16S, (3, 3), normalize=False)))
+    sums = tuple(
+        np.asarray(cv2.boxFilter(channel, cv2.CV_16S, (3, 3), normalize=False), np.int16) for channel in channels
+    )
     return Fields(factor, lab, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), sums, planes)
-
-
-def _planes(lab: Picture) -> Planes:
-    """Return Lab (h×w×3) in units, plane by plane: one of them fits the processor's cache, all three do not."""
-    return tuple(np.multiply(plane, UNIT, dtype=np.int16) for plane in cv2.split(lab))
 
 
 def gradients(planes: Planes, p: OutlineParameters) -> tuple[Gradient, Gradient, float]:

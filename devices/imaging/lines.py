@@ -32,8 +32,8 @@ STRAIGHT_PX = 1.5  # a pixel of the picture so near belongs to the line
 
 
 class Votes(NamedTuple):
-    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending),
-    weight 0 to 1.
+    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending;
+    0 to 180 where neither side of a line is brighter), weight 0 to 1.
     """
 
     x: Floats
@@ -41,10 +41,10 @@ class Votes(NamedTuple):
     turn: Floats
     weight: Floats
 
-    def twice(self) -> Votes:
-        """Return them twice over, directions from 0 to 720: no range of directions has a gap."""
-        again = (self.x, self.y, self.turn + 360, self.weight)
-        return Votes(*(np.concatenate(both) for both in zip(self, again, strict=True)))
+    def again(self, period_deg: int) -> Votes:
+        """Return them three times over, a period apart: no range of directions has a gap."""
+        turn = np.concatenate([self.turn + time * period_deg for time in range(3)])
+        return Votes(np.tile(self.x, 3), np.tile(self.y, 3), turn, np.tile(self.weight, 3))
 
 
 class Lined(NamedTuple):
@@ -86,9 +86,12 @@ def from_lines(
     a, b = pairs[one[square]], pairs[two[square]]
     sides = np.stack([a[:, 0], b[:, 1], a[:, 1], b[:, 0]], axis=1)  # the line under each side
     table = _meetings(lines)
+    width, height = fields.size
+    x, y = table[..., 0], table[..., 1]
+    near = (x > -REACH_PX) & (x < width + REACH_PX) & (y > -REACH_PX) & (y < height + REACH_PX)
+    one, two, three, four = sides.T
+    sides = sides[near[one, two] & near[two, three] & near[three, four] & near[four, one]]  # most meet far outside
     quads = table[np.take(sides, BEFORE, axis=1), sides]
-    near = ((quads > -REACH_PX) & (quads < np.array(fields.size) + REACH_PX)).all(axis=(1, 2))  # most are not
-    quads, sides = quads[near], sides[near]
     turned = areas(quads) < 0
     quads = np.where(turned[:, None, None], quads[:, ::-1], quads)
     sides = np.where(turned[:, None], sides[:, [2, 1, 0, 3]], sides)  # the side after each corner, the other way round
@@ -121,21 +124,24 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
 def straight(votes: Votes, size: tuple[int, int], cancel: float, count: int, p: OutlineParameters) -> Floats:
     """Return at most `count` lines that most pixels of a picture of `size` (w, h) lie on, n×3, best first.
 
-    Three in five lose `cancel` of what lies on their opposites.
+    Three in five lose `cancel` of what lies on their opposites; 0 where neither side of a line is brighter.
     """
     width, height = size
     if len(votes.x) < LEAST_VOTES:
         return np.empty((0, 3))
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
     room = _ballot(votes, half, p)
-    clear = room - cancel * _opposite(room)
-    if cancel and (_square(clear)[1] < p.line_three or _square(room)[0] < p.line_four):
-        return np.empty((0, 3))
     found: list[Floats] = []
-    twice = votes.twice()
     if cancel:
-        _peaks(twice, clear, half, 3 * count // 5, found)
-    _peaks(twice, room, half, count, found)
+        clear = room - cancel * _opposite(room)
+        if _square(clear)[1] < p.line_three or _square(room)[0] < p.line_four:
+            return np.empty((0, 3))
+        _peaks(votes.again(360), clear, half, 3 * count // 5, found)
+    else:
+        room += np.roll(room, TURNS // 2, axis=0)[:, ::-1]
+        if _square(room)[0] < p.ridge_four:
+            return np.empty((0, 3))
+    _peaks(votes.again(360 if cancel else 180), room, half, count, found)
     lines = np.array(found).reshape(-1, 3)
     lines[:, 2] += lines[:, 0] * (width - 1) / 2 + lines[:, 1] * (height - 1) / 2
     return lines
@@ -161,17 +167,15 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
 
 def _ballot(votes: Votes, half: int, p: OutlineParameters) -> Room:
     """Return the votes by direction (TURNS rows) and distance (2 half + 1 columns)."""
-    spread = np.arange(-p.line_spread, p.line_spread + 1)
-    turn = (np.round(votes.turn / BIN_DEG).astype(int)[:, None] + spread) % TURNS
+    spread = np.arange(-p.line_spread, p.line_spread + 1, dtype=np.int32)
+    turn = (np.rint(votes.turn / BIN_DEG).astype(np.int32)[:, None] + spread) % TURNS
     table = np.deg2rad(np.arange(TURNS) * BIN_DEG)
-    cos, sin = np.cos(table), np.sin(table)
-    at = np.round(votes.x[:, None] * cos[turn] + votes.y[:, None] * sin[turn]).astype(int) + half
+    cos, sin = np.cos(table).astype(np.float32), np.sin(table).astype(np.float32)
+    at = votes.x.astype(np.float32)[:, None] * cos[turn]
+    at += votes.y.astype(np.float32)[:, None] * sin[turn]
     wide = 2 * half + 1
-    count = np.bincount(
-        (turn * wide + at).ravel(),
-        np.broadcast_to(votes.weight[:, None], turn.shape).ravel(),
-        minlength=TURNS * wide,
-    )
+    place = turn * wide + np.rint(at, out=at).astype(np.int32) + half
+    count = np.bincount(place.ravel(), np.repeat(votes.weight, len(spread)), minlength=TURNS * wide)
     room = cv2.blur(count.reshape(TURNS, wide).astype(np.float32), (3, 1), borderType=cv2.BORDER_CONSTANT) * 3
     return np.asarray(room, dtype=np.float32)
 
@@ -223,7 +227,7 @@ def _same(a: Floats, b: Floats) -> bool:
 def _fitted(votes: Votes, turn: int, distance: float) -> Floats | None:
     """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left.
 
-    `votes` come twice over.
+    `votes` come again and again.
     """
     angle = np.deg2rad(turn * BIN_DEG)
     n, d = np.array([np.cos(angle), np.sin(angle)]), distance

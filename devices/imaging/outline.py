@@ -116,6 +116,8 @@ def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: Outlin
     for number in np.argsort(-scores, kind="stable"):
         if scores[number] < p.other_score:
             break
+        if np.abs(quads[number] - known[0]).max() < APART_PX:  # the winner once more, as most are
+            continue
         if all(common_area(quads[number], one) < OTHERS_COVER * sizes[number] for one in known):
             known.append(quads[number])
     return len(known) - 1

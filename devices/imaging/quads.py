@@ -34,8 +34,9 @@ def areas(quads: Quads) -> Floats:
 
 def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
     """Return the numbers of those that differ from all before them by more than so much at a corner."""
-    flat = quads.reshape(len(quads), 8)
-    near = np.abs(flat[:, None] - flat[None]).max(axis=2) <= least_px
+    near = np.ones((len(quads), len(quads)), np.bool_)
+    for places in quads.reshape(len(quads), 8).T:
+        near &= np.abs(places[:, None] - places) <= least_px
     kept: list[int] = []
     for number in range(len(quads)):
         if not near[number, kept].any():
