@@ -122,6 +122,8 @@ def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: Outlin
     for number in np.argsort(-scores, kind="stable"):
         if scores[number] < p.other_score:
             break
+        if np.abs(quads[number] - known[0]).max() < APART_PX:  # the winner once more, as most are
+            continue
         if all(common_area(quads[number], one) < OTHERS_COVER * sizes[number] for one in known):
             known.append(quads[number])
     return len(known) - 1
@@ -150,7 +152,7 @@ def score_quads(
     sides = steadiness(fields, quads, p)
     if ridged is not None:
         least, most = p.covered
-        cover = (covered(fields, ridged, quads) - least) / (most - least)
+        cover = (covered(ridged, quads) - least) / (most - least)
         sides = np.maximum(sides, p.cover_most * np.clip(cover, 0, 1))
     steady = of_sides(sides, p.weakest)
     score = ((1 - p.steady) * edge + p.steady * steady) * cornered * ends(fields, quads, p)
