@@ -20,7 +20,9 @@ from offline_queue.blobs import sync_folder
 from offline_queue.canonical import encode_canonical
 from offline_queue.database import from_sqlite_error
 from offline_queue.ledger import get_meta
+from offline_queue.migrations import Schema, require_version
 from offline_queue.seal import from_os_error
+from offline_queue.traces import require_database
 
 
 def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
@@ -39,6 +41,15 @@ def read_pause(path: Path) -> PauseReason:
     """
     with _reading(path) as db:
         return PauseReason(get_meta(db, "standing") or get_meta(db, "pause_reason"))
+
+
+def read_note(path: Path, key: str) -> str:
+    """Return a note of the store in folder `path`, such as `device_id` or `next_seq`; "" where there is none.
+
+    Raises: QueueError("no_store"), StoreCorrupt.
+    """
+    with _reading(path) as db:
+        return get_meta(db, key)
 
 
 def is_sound(path: Path) -> bool:
@@ -91,14 +102,13 @@ def export_sealed(path: Path, sid: str, folder: Path, states: tuple[State, ...])
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    database = path / "queue.db"
-    if not database.is_file():
-        raise QueueError("no_store", str(path))
+    database = require_database(path)
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             db.execute("PRAGMA query_only = ON")
             db.execute("PRAGMA busy_timeout = 5000")
+            require_version(db, Schema())
             yield db
     except sqlite3.Error as error:
         raise from_sqlite_error(error) from error

@@ -110,7 +110,7 @@ class QueueStore(Looking, Notes):
             owner = f"{self._clock.boot_id()}/{secrets.token_hex(8)}"
             self._leases = Leases(self._ledger, self._clock, self._blobs, owner=owner, device_id=self._device_id)
             recover(self._ledger, self._device_id, opened.copy)
-            sweep(self._ledger, self._blobs)
+            sweep(self._ledger, self._blobs, self._device_id)
             undo.pop_all()
 
     def __enter__(self) -> QueueStore:

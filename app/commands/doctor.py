@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import VERSION
-from app.build import MB, QUEUE, TRUST, catalogue_folder, load_texts, place_of
+from app.build import MB, TRUST, catalogue_folder, load_texts, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
+from app.stores import store_folder, store_words
 from devices.api import DeviceKind
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import load_catalogue
@@ -29,7 +30,7 @@ from kiosk.trust.backends import key_place
 from kiosk.trust.identity import load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
-from offline_queue.api import PauseReason, QueueError, SealFault, Unauthorised
+from offline_queue.api import PauseReason, QueueError, SealFault, StoreCorrupt, StoreTooNew, Unauthorised
 
 CONNECT_S = 5.0
 ALL = "all"
@@ -156,9 +157,11 @@ class Doctor:
     # ── queue, clock ─────────────────────────────────────────────────────────────────────
 
     def _queue(self) -> Finding:
-        path = self._config.state_folder / QUEUE
         try:
-            facts = queue_facts(path)
+            facts = queue_facts(store_folder(self._config))
+        except (StoreCorrupt, StoreTooNew) as error:
+            why, remedy = store_words(error, self._locale)
+            return Finding("queue", "fault", why, error.code, remedy)
         except QueueError as error:
             if error.code == "no_store":
                 return self._find("queue", "good", "queue_empty")

@@ -13,6 +13,7 @@ import msgspec
 
 from app import VERSION
 from app.build import QUEUE, TRUST
+from app.stores import store_folder
 from kiosk.central.link import Link, open_link
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
@@ -55,6 +56,7 @@ from offline_queue.evacuation import (
 from offline_queue.lock import LockFile
 from offline_queue.peek import is_sound
 from offline_queue.store import QueueStore
+from offline_queue.traces import require_database
 
 PUT_ROUNDS = 3
 GOOD = ("delivered", "brought", "receipt_here")
@@ -70,9 +72,8 @@ class Result(msgspec.Struct, frozen=True):
 
 def export(config: Config, target: Path, as_json: bool) -> int:
     """Write everything undelivered to `target`; return 0, or 1 when sealed files are lost or the key is gone."""
-    path = config.state_folder / QUEUE
-    if not (path / "queue.db").is_file():
-        raise QueueError("no_store", str(path))
+    path = store_folder(config)
+    require_database(path)
     device, signer = _signer(config)
     clock = SystemClock(load_floor(config.state_folder / TRUST))
     lock = LockFile(path / "queue.lock")

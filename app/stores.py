@@ -1,0 +1,47 @@
+"""Where this terminal's store lies, what its audit log knows of it, and in words why it cannot be gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.setting import QUEUE
+from kiosk.station.audit_events import Event
+from kiosk.station.audit_format import decode_line, lines, segments
+from kiosk.station.config import Config
+from kiosk.station.texts import own_texts
+from offline_queue.api import StoreCorrupt, StoreTooNew
+
+AUDIT = "audit"  # below the state folder
+TOLD = ("database_gone", "database_old", "other_device")  # each has words of its own; any other damage shares some
+
+
+def store_folder(config: Config) -> Path:
+    """Return the folder of the store. Raises: StoreCorrupt("database_gone") where the audit log knows of one."""
+    path = config.state_folder / QUEUE
+    if not (path / "queue.db").exists() and audited_number(config.state_folder):
+        raise StoreCorrupt("database_gone", str(path / "queue.db"))
+    return path
+
+
+def audited_number(state: Path) -> int:
+    """Return a number that no submission in the audit log exceeds, 0 for an empty log.
+
+    The log numbers the store's changes of state, and every submission makes at least one. A damaged line counts for
+    nothing: this is a lower bound to go above, no proof.
+    """
+    for segment in reversed(segments(state / AUDIT)):
+        records = (decode_line(line) for line, _ in lines(segment))
+        numbers = [one["a"].get("row") for one in records if one is not None and one["e"] == Event.QUEUE_TRANSITION]
+        if known := max((number for number in numbers if type(number) is int), default=0):
+            return known
+    return 0
+
+
+def store_words(error: StoreCorrupt | StoreTooNew, locale: str) -> tuple[str, str]:
+    """Return why a store cannot be used, and what to do."""
+    key = error.code if error.code in TOLD else "store_damaged"
+    if isinstance(error, StoreTooNew):
+        key = "store_too_new"
+    texts = own_texts()
+    detail = f" ({error.code}{f': {error.detail}' if error.detail else ''})" if key == "store_damaged" else ""
+    return f"{texts(f'stores.{key}.why', locale)}{detail}", texts(f"stores.{key}.remedy", locale)
