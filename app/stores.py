@@ -42,6 +42,12 @@ def store_words(error: StoreCorrupt | StoreTooNew, locale: str) -> tuple[str, st
     key = error.code if error.code in TOLD else "store_damaged"
     if isinstance(error, StoreTooNew):
         key = "store_too_new"
+    elif "not_a_store" in (error.code, error.detail) or error.detail == "SQLITE_NOTADB":
+        key = "store_unreadable"
     texts = own_texts()
-    detail = f" ({error.code}{f': {error.detail}' if error.detail else ''})" if key == "store_damaged" else ""
+    detail = (
+        f" ({error.code}{f': {error.detail}' if error.detail else ''})"
+        if key in ("store_damaged", "store_unreadable")
+        else ""
+    )
     return f"{texts(f'stores.{key}.why', locale)}{detail}", texts(f"stores.{key}.remedy", locale)

@@ -36,6 +36,7 @@ WORDS = {
     "not_enrolled": "this terminal is blank: enrol it first",
     "nothing_there": "{detail}: holds no evacuation; a folder or stick that `queue export` has written, whole",
     "disk_full": "there is not enough room: nothing was written; free some or take a larger stick",
+    "target_in_store": "{detail}: lies in the queue's own folder; name a stick or a folder elsewhere",
     "target_unwritable": "cannot be written there: {detail}",
     "unreadable": "{detail}: cannot be read",
     "store_is_well": "{detail}: this store can be gone on with, so there is nothing to begin anew",

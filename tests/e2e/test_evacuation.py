@@ -7,6 +7,7 @@ it only when it verifies, and nothing on the stick can be read.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -247,6 +248,54 @@ def test_receipts_that_are_not_for_it_settle_nothing(platform, inside, new_stati
     assert platform.commits(sid) == 0
 
 
+@pytest.mark.parametrize("lying", [b"", b"not json", b"{}", "foreign", "link"])
+def test_a_courier_believes_no_receipt_that_does_not_verify(
+    platform, inside, new_station, tmp_path, lying: bytes | str
+) -> None:
+    """Who would write any file there could keep a person's papers from ever being sent."""
+    first, courier = new_station("one"), new_station("two")
+    (sid,) = first.store(1)
+    root = first.export(tmp_path / "stick")
+    path = root / "receipts" / f"{sid}.json"
+    path.parent.mkdir()
+    if isinstance(lying, bytes):
+        path.write_bytes(lying)
+    else:
+        (theirs,) = courier.store(1)
+        another = courier.export(tmp_path / "another")
+        assert words(take_evacuation(inside, another)) == ["committed"]
+        foreign = another / "receipts" / f"{theirs}.json"
+        path.symlink_to(foreign) if lying == "link" else shutil.copy(foreign, path)
+    assert courier.command("import", root) == 0, courier.said
+    assert [(one["word"], one["note"]) for one in courier.said] == [
+        ("brought", "a receipt that does not verify lay there")
+    ]
+    assert courier.said[0]["case_number"] == platform.case_number(sid)
+    receipt_at(platform, root, sid)
+    assert courier.command("import", root) == 0
+    assert [(one["word"], one["case_number"]) for one in courier.said] == [("receipt_here", platform.case_number(sid))]
+
+
+def test_the_platform_writes_through_no_link_either(platform, inside, new_station, tmp_path) -> None:
+    first = new_station("one")
+    (sid,) = first.store(1)
+    root = first.export(tmp_path / "stick")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "receipts").symlink_to(tmp_path / "elsewhere")
+    (result,) = take_evacuation(inside, root)
+    assert (result["word"], result["note"][:20]) == ("committed", "receipt not written:")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    (root / "receipts").unlink()
+    folder = next(root.glob("K-*"))
+    folder.rename(tmp_path / "away")
+    folder.symlink_to(tmp_path / "away")
+    assert words(take_evacuation(inside, root)) == ["damaged"]
+    (root / "index.json").unlink()
+    os.mkfifo(root / "index.json")
+    assert words(take_evacuation(inside, root)) == ["index_damaged"]
+    assert platform.commits(sid) == 1
+
+
 def test_who_may_carry_and_for_whom(platform, inside, new_station, tmp_path) -> None:
     first, courier = new_station("one"), new_station("two")
     (sid,) = first.store(1)
@@ -394,6 +443,25 @@ def test_a_terminal_whose_key_is_gone_hands_over_what_it_holds_all_the_same(
     assert find_evacuations(tmp_path / "stick", has_index=False) == [tmp_path / "stick"]
     for sid in sids:
         receipt_at(platform, tmp_path / "stick", sid)
+
+
+def test_papers_leave_a_terminal_that_has_lost_its_trust_and_another_one_never_signs_for_it(
+    inside, new_station, tmp_path
+) -> None:
+    """state/trust is lost, and somebody enrols the terminal anew before anybody has looked at its queue."""
+    first, fresh = new_station("one"), new_station("fresh")
+    (sid,) = first.store(1)
+    (first.state / "trust").rename(tmp_path / "lost-trust")
+    assert first.command("export", tmp_path / "blank") == 1, first.err
+    (fresh.state / "trust").rename(first.state / "trust")
+    assert first.command("export", tmp_path / "stick") == 1
+    said = first.said
+    assert (said["device"], said["signed"], said["lost"]) == (first.device.device_id, False, [])
+    assert words(take_evacuation(inside, tmp_path / "stick")) == ["index_not_trusted"]
+    assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["committed"]
+    assert words(take_evacuation(inside, tmp_path / "blank", has_index=False)) == ["was_here"]
+    assert first.command("list", tmp_path) == 0
+    assert first.said[0]["sid"] == sid
 
 
 def test_without_its_index_a_stick_is_still_believed_file_by_file(inside, damaged_stick, tmp_path) -> None:

@@ -80,9 +80,23 @@ def test_a_newer_schema_is_refused_by_every_command_in_the_same_words(site, caps
     assert "queue.db" in {path.name for path in site.bench.folder.iterdir()}
 
 
-def test_a_file_that_is_no_database_is_told_as_damage(site, capsys):
-    (site.bench.folder / "queue.db").write_bytes(b"")
-    assert_told(site, "not_a_store", "store_damaged", capsys)
+@pytest.mark.parametrize(("content", "code"), [(b"", "not_a_store"), (b"no database " * 500, "sqlite")])
+def test_a_file_that_is_no_database_is_told_as_unreadable(site, capsys, content, code):
+    (site.bench.folder / "queue.db").write_bytes(content)
+    assert_told(site, code, "store_unreadable", capsys)
+    assert run_queue("export", site.path, True, folder=site.path.parent / "stick") == 2
+    assert "queue renew" in capsys.readouterr().err
+
+
+def test_a_damaged_store_is_exported_as_far_as_it_can_be_read(site, capsys):
+    data = bytearray((site.bench.folder / "queue.db").read_bytes())
+    data[-4096:] = b"\xa5" * 4096
+    (site.bench.folder / "queue.db").write_bytes(bytes(data))
+    assert run_queue("export", site.path, False, folder=site.path.parent / "stick") == 1
+    said = capsys.readouterr()
+    assert "1 sealed submissions" in said.out
+    assert "the queue's database is damaged" in said.err
+    assert "the queue belongs to K-000123 and this terminal is blank" in said.err
 
 
 def test_the_start_of_the_terminal_says_the_same(capsys):
