@@ -386,7 +386,7 @@ class Clock(Protocol):
         """Return an id that changes with every boot."""
 
     def is_trusted(self) -> bool:
-        """Whether the wall clock stands at or above the time floor."""
+        """Whether the platform has confirmed the wall clock since this program began; nothing goes by age before."""
 
 
 class Signer(Protocol):

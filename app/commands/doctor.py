@@ -187,9 +187,11 @@ class Doctor:
     def _clock_finding(self) -> Finding:
         clock = self._clock
         offset = round(clock.offset_s or min(0.0, clock.wall_s() - clock.floor_s))
-        if not clock.is_trusted():
+        if not clock.is_plausible():
             return self._find("clock", "fault", "clock_wrong", remedy="remedies.clock", code="clock", offset=offset)
-        return self._find("clock", "good", "clock_good" if clock.offset_s else "clock_unknown", offset=offset)
+        if not clock.is_confirmed:
+            return self._find("clock", "care", "clock_unknown", remedy="remedies.clock", code="clock_unconfirmed")
+        return self._find("clock", "good", "clock_good", offset=offset)
 
     # ── network, keys ────────────────────────────────────────────────────────────────────
 

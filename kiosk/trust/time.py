@@ -23,8 +23,11 @@ NONCE_BYTES = 16  # 128 bits, §9.2
 class LearningClock(Clock, Protocol):
     """A clock that can be told the platform's time."""
 
-    offset_s: float
     floor_s: float
+
+    @property
+    def offset_s(self) -> float:
+        """Return platform time minus wall clock, 0 while it is not known."""
 
     def learn_platform_time(self, platform_s: float) -> None:
         """Take a platform-signed time; the floor only rises."""
