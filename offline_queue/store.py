@@ -20,6 +20,7 @@ import msgspec
 
 from offline_queue import rows
 from offline_queue.api import (
+    PARTS_MAX,
     Cause,
     Clock,
     Consignment,
@@ -382,6 +383,8 @@ class QueueStore(Looking, Notes):
         names = [part.name for part in parts]
         if len(set(names)) < len(names) or "manifest" in names or len(facts.item) > ITEM_MAX:
             raise SealFault("bad_request")
+        if len(names) > PARTS_MAX:  # it could never be delivered
+            raise SealFault("too_many_parts")
         if self._ledger.is_faulted:
             raise StoreCorrupt("faulted")
         needed = sum(len(part.data) for part in parts) + MARGIN_BYTES
