@@ -9,7 +9,9 @@ from kiosk.station.audit_events import Event
 from kiosk.station.audit_format import decode_line, lines, segments
 from kiosk.station.config import Config
 from kiosk.station.texts import own_texts
-from offline_queue.api import StoreCorrupt, StoreTooNew
+from offline_queue.api import QueueError, StoreCorrupt, StoreTooNew
+from offline_queue.peek import read_entries, read_note
+from offline_queue.salvage import UNDELIVERED
 
 AUDIT = "audit"  # below the state folder
 TOLD = ("database_gone", "database_old", "other_device")  # each has words of its own; any other damage shares some
@@ -37,6 +39,23 @@ def audited_number(state: Path) -> int:
     return 0
 
 
+def require_own_papers(state: Path, device_id: str) -> None:
+    """Return if no paper waits in the queue that only another device may send; `device_id` is "" for a blank terminal.
+
+    Raises: StoreCorrupt("other_device") naming both, and what else is wrong with a store: StoreCorrupt, StoreTooNew.
+    """
+    path = state / QUEUE
+    try:
+        former = read_note(path, "device_id")
+        is_waiting = former not in ("", device_id) and bool(read_entries(path, UNDELIVERED, 1))
+    except (StoreCorrupt, StoreTooNew):
+        raise
+    except QueueError:  # no store yet
+        return
+    if is_waiting:
+        raise StoreCorrupt("other_device", f"{former}, not {device_id or '—'}")
+
+
 def store_words(error: StoreCorrupt | StoreTooNew, locale: str) -> tuple[str, str]:
     """Return why a store cannot be used, and what to do."""
     key = error.code if error.code in TOLD else "store_damaged"
@@ -45,9 +64,9 @@ def store_words(error: StoreCorrupt | StoreTooNew, locale: str) -> tuple[str, st
     elif "not_a_store" in (error.code, error.detail) or error.detail == "SQLITE_NOTADB":
         key = "store_unreadable"
     texts = own_texts()
-    detail = (
-        f" ({error.code}{f': {error.detail}' if error.detail else ''})"
-        if key in ("store_damaged", "store_unreadable")
-        else ""
-    )
-    return f"{texts(f'stores.{key}.why', locale)}{detail}", texts(f"stores.{key}.remedy", locale)
+    why = texts(f"stores.{key}.why", locale)
+    if key in ("store_damaged", "store_unreadable"):
+        why += f" ({error})"
+    elif key == "other_device" and error.detail:
+        why += f" ({error.detail})"
+    return why, texts(f"stores.{key}.remedy", locale)

@@ -62,8 +62,9 @@ def sweep(ledger: Ledger, blobs: BlobFolder, device_id: str) -> int:
 
 def _adopt_device(db: sqlite3.Connection, device_id: str) -> None:
     """Note whose store this is; refuse while submissions of another terminal, with its signatures, wait here."""
-    if get_meta(db, "device_id") not in ("", device_id):
+    former = get_meta(db, "device_id")
+    if former not in ("", device_id):
         waiting = db.execute("SELECT 1 FROM submission WHERE state NOT IN ('delivered','shredded')").fetchone()
         if waiting:
-            raise StoreCorrupt("other_device")
+            raise StoreCorrupt("other_device", f"{former}, not {device_id}")
     set_meta(db, "device_id", device_id)

@@ -18,7 +18,7 @@ from app.build import MB, TRUST, catalogue_folder, load_texts, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
-from app.stores import store_folder, store_words
+from app.stores import require_own_papers, store_folder, store_words
 from devices.api import DeviceKind
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import load_catalogue
@@ -146,6 +146,8 @@ class Doctor:
         self._is_held = is_held
         self._locale = config.screen.locale
         self._clock = SystemClock(load_floor(config.state_folder / TRUST))
+        device = load_device(config.state_folder / TRUST)
+        self._device_id = device.device_id if device is not None else ""
         self.devices = DeviceDoctor(config, texts, is_held)
 
     def examine(self) -> tuple[Finding, ...]:
@@ -159,6 +161,7 @@ class Doctor:
     def _queue(self) -> Finding:
         try:
             facts = queue_facts(store_folder(self._config))
+            require_own_papers(self._config.state_folder, self._device_id)
         except (StoreCorrupt, StoreTooNew) as error:
             why, remedy = store_words(error, self._locale)
             return Finding("queue", "fault", why, error.code, remedy)
@@ -200,7 +203,7 @@ class Doctor:
         config, trust = self._config, self._config.state_folder / TRUST
         device = load_device(trust)
         if device is None:
-            return (self._find("network", "fault", "not_enrolled", remedy="doctor.remedy_enrol", code="not_enrolled"),)
+            return (self._find("network", "fault", "not_enrolled", remedy=self._blank_remedy(), code="not_enrolled"),)
         if self._is_held and config.simulation.is_on:  # its platform is the running terminal's own
             return (self._find("network", "care", "in_use", code="—"),)
         key = key_place(config, trust).key(device.slot)
@@ -215,6 +218,14 @@ class Doctor:
             finally:
                 link.close()
         return (*findings, keys)
+
+    def _blank_remedy(self) -> str:
+        """Return what to do with a blank terminal: not to enrol it while another device's papers wait in its queue."""
+        try:
+            require_own_papers(self._config.state_folder, "")
+        except (StoreCorrupt, StoreTooNew) as error:
+            return f"stores.{error.code}.remedy" if error.code == "other_device" else "doctor.remedy_enrol"
+        return "doctor.remedy_enrol"
 
     def _line(self, url: str, link: Link) -> Finding:
         parts = urlsplit(url)

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from app.commands.enrol import enrol_terminal
 from app.commands.queue import run_queue
 from main import cli
-from offline_queue.api import State
+from offline_queue.api import State, StoreCorrupt
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.main import Options, open_platform
 from sandbox.platform import Platform
@@ -48,19 +48,23 @@ class Station:
         self.platform = platform
         self.state = state
         self.config = write_config(state, platform)
+        self.enrol()
+        self.said: Any = None
+        self.err = ""
+        self._capsys = capsys
+
+    def enrol(self) -> None:
+        """Make it known to its platform."""
         self.device = enrol_terminal(
-            platform.create_code(),
-            url=platform.base_url,
-            ca_path=platform.ca_path,
-            pins_path=platform.pins_path,
-            state=state,
+            self.platform.create_code(),
+            url=self.platform.base_url,
+            ca_path=self.platform.ca_path,
+            pins_path=self.platform.pins_path,
+            state=self.state,
             profile="development",
             version="0.1.0",
             show_digits=lambda _: None,
         )
-        self.said: Any = None
-        self.err = ""
-        self._capsys = capsys
 
     def store(self, count: int) -> list[str]:
         """Return the ids of so many submissions, sealed here while the line is away."""
@@ -452,6 +456,8 @@ def test_papers_leave_a_terminal_that_has_lost_its_trust_and_another_one_never_s
     first, fresh = new_station("one"), new_station("fresh")
     (sid,) = first.store(1)
     (first.state / "trust").rename(tmp_path / "lost-trust")
+    with pytest.raises(StoreCorrupt, match="other_device"):
+        first.enrol()
     assert first.command("export", tmp_path / "blank") == 1, first.err
     (fresh.state / "trust").rename(first.state / "trust")
     assert first.command("export", tmp_path / "stick") == 1
@@ -462,6 +468,10 @@ def test_papers_leave_a_terminal_that_has_lost_its_trust_and_another_one_never_s
     assert words(take_evacuation(inside, tmp_path / "blank", has_index=False)) == ["was_here"]
     assert first.command("list", tmp_path) == 0
     assert first.said[0]["sid"] == sid
+    (first.state / "trust").rename(fresh.state / "trust")
+    assert first.command("renew", tmp_path) == 0
+    first.enrol()
+    assert first.deliver(*first.store(1))
 
 
 def test_without_its_index_a_stick_is_still_believed_file_by_file(inside, damaged_stick, tmp_path) -> None:

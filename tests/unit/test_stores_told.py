@@ -134,3 +134,12 @@ def test_a_store_without_a_word_of_its_numbers_asks_for_one(site, capsys):
     assert "--above" in capsys.readouterr().err
     assert run_queue("renew", site.path, False, above=12) == 0
     assert "lost/1" in capsys.readouterr().out
+
+
+def test_the_doctor_tells_of_papers_that_only_another_device_may_send(site):
+    """The terminal is blank: enrolling it would make those papers nobody's."""
+    findings = {one.what: one for one in Doctor(site.config, own_texts(), True).examine()}
+    remedy = own_texts()("stores.other_device.remedy", "zh")
+    assert (findings["queue"].code, findings["queue"].remedy) == ("other_device", remedy)
+    assert "K-000123, not —" in findings["queue"].text
+    assert (findings["network"].code, findings["network"].remedy) == ("not_enrolled", remedy)
