@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from app.setting import QUEUE
@@ -37,6 +38,12 @@ def audited_number(state: Path) -> int:
         if known := max((number for number in numbers if type(number) is int), default=0):
             return known
     return 0
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether anything can be written there; a disk that has failed is often still read, and no more."""
+    near = next(one for one in (folder, *folder.parents) if one.exists())
+    return os.access(near, os.W_OK)
 
 
 def require_own_papers(state: Path, device_id: str) -> None:

@@ -18,7 +18,7 @@ from app.build import MB, TRUST, catalogue_folder, load_texts, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
-from app.stores import require_own_papers, store_folder, store_words
+from app.stores import is_writable, require_own_papers, store_folder, store_words
 from devices.api import DeviceKind
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import load_catalogue
@@ -170,6 +170,10 @@ class Doctor:
                 return self._find("queue", "good", "queue_empty")
             code = error.code or type(error).__name__
             return self._find("queue", "fault", "queue_broken", remedy="doctor.remedy_store", code=code)
+        if not is_writable(self._config.state_folder):
+            remedy = self._texts("doctor.remedy_unwritable", self._locale)
+            text = self._texts("doctor.queue_unwritable", self._locale)
+            return Finding("queue", "fault", text, "state_unwritable", remedy)
         counts = {
             "waiting": facts["ready"] + facts["claimed"] + facts["sending"],
             "dead": facts["dead"],
@@ -193,7 +197,7 @@ class Doctor:
         if not clock.is_plausible():
             return self._find("clock", "fault", "clock_wrong", remedy="remedies.clock", code="clock", offset=offset)
         if not clock.is_confirmed:
-            return self._find("clock", "care", "clock_unknown", remedy="remedies.clock", code="clock_unconfirmed")
+            return self._find("clock", "care", "clock_unknown", code="clock_unconfirmed")
         return self._find("clock", "good", "clock_good", offset=offset)
 
     # ── network, keys ────────────────────────────────────────────────────────────────────
@@ -239,7 +243,7 @@ class Doctor:
             return self._no_line("network_connect", type(error).__name__)
         try:
             link.delivery.probe()
-            if not self._is_held:
+            if not self._is_held and is_writable(self._config.state_folder):
                 link.refresh.refresh()
         except Unauthorised as error:
             code = error.code or "unauthorised"

@@ -34,6 +34,7 @@ from offline_queue.api import (
     Receipt,
     Refused,
     SignedObject,
+    StoreBusy,
     Unauthorised,
     Unreachable,
 )
@@ -58,6 +59,7 @@ from offline_queue.store import QueueStore
 from offline_queue.traces import require_database
 
 PUT_ROUNDS = 3
+STORE_BUSY = "a terminal is running on this queue: end it first, then try again"
 GOOD = ("delivered", "brought", "receipt_here")
 
 
@@ -146,6 +148,8 @@ class Courier:
             return Result(entry.sid, fault.code or "unauthorised")
         except AnswerFault:
             return Result(entry.sid, "receipt_not_trusted")
+        except StoreBusy:
+            return Result(entry.sid, "store_busy", note=STORE_BUSY)
         except QueueError as fault:
             return Result(entry.sid, "stick_full" if fault.code == "disk_full" else fault.code)
 

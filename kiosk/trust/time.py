@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 import threading
@@ -74,8 +75,9 @@ class TrustedTime:
         with self._lock:
             floor = self._clock.floor_s
             if floor - self._written_s >= FLOOR_STEP_S:
-                write_durably(self._path, msgspec.json.encode({"floor_s": int(floor)}))
-                self._written_s = floor
+                with contextlib.suppress(OSError):  # a disk that fails does not make the time unknown; kept later
+                    write_durably(self._path, msgspec.json.encode({"floor_s": int(floor)}))
+                    self._written_s = floor
 
 
 def draw_nonce() -> str:

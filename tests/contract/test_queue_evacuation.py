@@ -129,6 +129,7 @@ def test_a_sealed_part_that_no_row_answers_for_is_named(bench, tmp_path):
 LOOK = """
 import json, sys
 from pathlib import Path
+from app.stores import is_writable
 from offline_queue.evacuation import write_evacuation
 from offline_queue.lock import ReadingLock
 from offline_queue.peek import read_entries
@@ -136,7 +137,7 @@ path, target = Path(sys.argv[1]), Path(sys.argv[2])
 seen = [entry.outcome.sid for entry in read_entries(path)]
 lock = ReadingLock(path / "queue.lock")
 written = write_evacuation(path, target, None, "", 1)
-print(json.dumps([seen, [entry.sid for entry in written.entries]]))
+print(json.dumps([seen, [entry.sid for entry in written.entries], is_writable(path)]))
 """
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
@@ -167,7 +168,7 @@ def test_a_folder_that_cannot_be_written_is_read_all_the_same(bench, tmp_path, l
         bench.folder.chmod(0o700)
     assert done.returncode == 0, done.stderr
     expected = f'["{make_sid(1)}", "{make_sid(2)}"]'
-    assert done.stdout.strip() == f"[{expected}, {expected}]"
+    assert done.stdout.strip() == f"[{expected}, {expected}, false]"
 
 
 def test_the_lock_for_reading_gives_way_to_a_running_store_too(bench):

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,9 @@ def test_by_hand_to_the_platform_and_back_with_receipts(platform, new_station, t
     assert platform.parts(sids[0])["m-bank-1"].path.read_bytes() == SCAN
     for sid in sids:
         receipt_at(platform, root, sid)
+    with closing(Terminal(platform, first.device, first.state)):
+        assert first.command("import", root) == 1, "beside a running terminal"
+    assert {(one["word"], one["note"][:21]) for one in first.said} == {("store_busy", "a terminal is running")}
     assert first.command("import", root) == 0, first.said
     assert [(one["word"], one["case_number"]) for one in first.said] == [
         ("delivered", platform.case_number(sid)) for sid in sids
