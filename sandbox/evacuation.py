@@ -64,28 +64,31 @@ def find_evacuations(folder: Path, *, has_index: bool = True) -> list[Path]:
     ]
 
 
-def take_evacuation(platform: Platform, root: Path, *, has_index: bool = True) -> list[dict[str, str]]:
+def take_evacuation(
+    platform: Platform, root: Path, *, has_index: bool = True, with_revoked: bool = False
+) -> list[dict[str, str]]:
     """Return what became of each submission: `sid`, `word`, `case_number`.
 
     Without its index (damaged, or the terminal's key is gone) a folder is taken as it lies there: each envelope still
-    stands for itself, and only what was taken away whole cannot be missed.
+    stands for itself, and only what was taken away whole cannot be missed. `with_revoked`: somebody decided to take in
+    what a revoked terminal sealed, too; the rest of its kind is refused.
 
     Words: `committed`, `was_here`, `damaged`, `refused_CODE`, `index_damaged`, `index_not_trusted`, each also with
     `no_room_for_receipt` as `note` where the stick took no receipt. A second import changes nothing.
     """
     carrier = f"stick-{secrets.token_hex(4)}"  # uploads of this run, apart from everybody else's
     if not has_index:
-        return _take_unlisted(platform, root, carrier)
+        return _take_unlisted(platform, root, carrier, with_revoked)
     try:
         dev, entries = read_index(platform, root)
     except Damaged:
         return [{"sid": "", "word": "index_damaged"}]
     except signed.BadSignature:
         return [{"sid": "", "word": "index_not_trusted"}]
-    return [_take(platform, root, dev, entry, carrier) for entry in entries]
+    return [_take(platform, root, dev, entry, carrier, with_revoked) for entry in entries]
 
 
-def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[str, str]]:
+def _take_unlisted(platform: Platform, root: Path, carrier: str, with_revoked: bool) -> list[dict[str, str]]:
     found: list[tuple[int, str, Entry]] = []
     results: list[dict[str, str]] = []
     for folder in sorted(one for one in root.iterdir() if FOLDER.fullmatch(one.name) and one.is_dir()):
@@ -94,7 +97,7 @@ def _take_unlisted(platform: Platform, root: Path, carrier: str) -> list[dict[st
         except Damaged as fault:
             results.append({"sid": "", "word": "damaged", "note": f"{folder.name}/{fault}"})
     for _, dev, entry in sorted(found, key=lambda one: one[:2]):
-        results.append(_take(platform, root, dev, entry, carrier))
+        results.append(_take(platform, root, dev, entry, carrier, with_revoked))
     return results
 
 
@@ -107,7 +110,7 @@ def read_unlisted(root: Path, folder: str) -> tuple[int, str, Entry]:
         files.append({"name": "manifest.ksb1", **value["manifest"]})
         size, sha256 = _digest(root, folder, name)
         files.append({"name": name, "bytes": size, "sha256": sha256})
-        return int(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder, "files": files})
+        return _whole(value["seq"]), str(value["dev"]), _decode_entry({**value, "folder": folder, "files": files})
     except (NotCanonical, KeyError, TypeError, ValueError) as fault:
         raise Damaged(name) from fault
 
@@ -123,16 +126,16 @@ def read_index(platform: Platform, root: Path) -> tuple[str, list[Entry]]:
     if found is None or value.get("dev") != found["dev"] or value.get("typ") != "evacuation" or value.get("v") != 1:
         raise signed.BadSignature("index")
     try:
-        entries = sorted(value["entries"], key=lambda one: int(one["seq"]))
+        entries = sorted(value["entries"], key=lambda one: _whole(one["seq"]))
         return str(value["dev"]), [_decode_entry(one) for one in entries]
     except (TypeError, KeyError, ValueError) as fault:
         raise signed.BadSignature("entries") from fault
 
 
-def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> dict[str, str]:
+def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str, with_revoked: bool) -> dict[str, str]:
     result = {"sid": entry.sid, "word": "", "case_number": ""}
     try:
-        answer = _hand_over(platform, root, dev, entry, carrier)
+        answer = _hand_over(platform, root, dev, entry, carrier, with_revoked)
     except Damaged as fault:
         return {**result, "word": "damaged", "note": str(fault)}
     except Problem as problem:
@@ -149,13 +152,16 @@ def _take(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) 
     return result
 
 
-def _hand_over(platform: Platform, root: Path, dev: str, entry: Entry, carrier: str) -> intake.Answer:
+def _hand_over(
+    platform: Platform, root: Path, dev: str, entry: Entry, carrier: str, with_revoked: bool
+) -> intake.Answer:
     """Return the intake's answer. Raises: Damaged, Problem."""
     for name, facts in entry.files.items():
         if _digest(root, entry.folder, name) != facts:
             raise Damaged(f"{entry.folder}/{name}")
     state = platform.store.one(sa.select(store.device.c.state).where(store.device.c.dev == dev))
-    couriers.check_signer(str(state["state"]) if state is not None else "revoked")
+    if not with_revoked:
+        couriers.check_signer(str(state["state"]) if state is not None else "revoked")
     try:
         envelope = decode_json(_read(root, entry.folder, "envelope.json", limit=PUT_LIMIT))
     except NotCanonical as fault:
@@ -188,7 +194,7 @@ def _upload(platform: Platform, root: Path, entry: Entry, part: str, carrier: st
 
 
 def _decode_entry(one: dict[str, Any]) -> Entry:
-    files = {str(file["name"]): (int(file["bytes"]), str(file["sha256"])) for file in one["files"]}
+    files = {str(file["name"]): (_whole(file["bytes"]), str(file["sha256"])) for file in one["files"]}
     sid, folder = str(one["sid"]), str(one["folder"])
     names = set(files) - {"envelope.json"}
     is_sound = (
@@ -201,6 +207,12 @@ def _decode_entry(one: dict[str, Any]) -> Entry:
     if not is_sound:
         raise ValueError("entry")
     return Entry(sid, folder, files)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("not a whole number")
+    return value
 
 
 def _write_receipt(root: Path, sid: str, text: str) -> None:

@@ -27,6 +27,7 @@ from offline_queue.api import State, StoreCorrupt
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.main import Options, open_platform
 from sandbox.platform import Platform
+from sandbox.store import NoSuchChange
 from tests.e2e.test_delivery import SCAN, Terminal
 from tests.fixtures.platform import ROOT, LivePlatform, console_command, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, unb64url
@@ -317,8 +318,11 @@ def test_who_may_carry_and_for_whom(platform, inside, new_station, tmp_path) -> 
     assert words(courier.said) == ["refused_refused"]
     assert words(take_evacuation(inside, root)) == ["refused_refused"]
     assert platform.commits(sid) == 0
-    inside.store.set_device_state(first.device.device_id, "suspended")  # an officer lets it drain
-    assert courier.command("import", root) == 0
+    with pytest.raises(NoSuchChange, match="is revoked; allowed: nothing"):
+        inside.store.set_device_state(first.device.device_id, "suspended")
+    refused = console_command("import", "--state", str(platform.state), str(root))
+    taken = console_command("import", "--state", str(platform.state), "--revoked", str(root))
+    assert (refused.returncode, taken.returncode) == (1, 0), "somebody decides, at the platform"
     assert platform.commits(sid) == 1
 
 
