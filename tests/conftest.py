@@ -45,7 +45,7 @@ settings.register_profile("run", deadline=None, max_examples=30)
 settings.register_profile("chaos", deadline=None, max_examples=300)
 settings.load_profile("chaos" if os.environ.get("JINBAN_CHAOS") else "run")
 UNMEASURED = (  # whole processes and screens: coverage asks what the direct tests leave untried
-    *("e2e", "ui", "peers"),
+    *("e2e", "fuzz", "ui", "peers", "test_docs", "test_layers", "unit/test_docs_devices"),
     # and what is not of the measured packages. Nothing that is the first to load a driver: its lines would be missed
     *("contract/test_platform_document", "unit/test_pinyin", "unit/test_sandbox_", "unit/test_console_"),
 )
