@@ -277,7 +277,7 @@ def test_a_script_in_any_field_is_shown_as_text(
         50, app=CANARY, cat=CANARY, paper=CANARY, pause=CANARY, faults=[CANARY], devices={CANARY: CANARY}
     )
     browser.base = console.base_url
-    browser.sign_in("shen")
+    browser.enter(console, "shen")
     for path in ("/cases", f"/cases/{number}", "/terminals", f"/terminals/{desk_terminal.dev}"):
         browser.open(path)
         shown = browser.script("return document.body.textContent")

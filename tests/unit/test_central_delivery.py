@@ -31,6 +31,7 @@ from offline_queue.api import (
 from tests.fixtures.central import DEVICE_ID, NOW_S, RECEIPT, SID, Asked, Say, answer, html, problem
 
 SIZE = 2 * PATCH_BYTES + 1000
+CONTENT = (bytes(range(251)) * (SIZE // 251 + 1))[:SIZE]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def consignment(link) -> Consignment:
 @pytest.fixture
 def part(tmp_path) -> PartUpload:
     path = tmp_path / "blob.ksb1"
-    path.write_bytes(bytes(index % 251 for index in range(SIZE)))
+    path.write_bytes(CONTENT)
     return PartUpload("id-front", str(path), SIZE, "ab" * 32)
 
 
