@@ -73,11 +73,12 @@ def _next_seq(path: Path, device_id: str, sealed: int, *, is_known: bool) -> int
     try:
         if not is_sound(path):
             return 0
-        next_seq = int(read_note(path, "next_seq"))
+        noted = read_note(path, "next_seq")
         is_ours = read_note(path, "device_id") == device_id
         is_idle = not read_entries(path, WAITING, 1)
     except StoreCorrupt:
         return 0
+    next_seq = int(noted) if noted.isdecimal() else 0
     if next_seq >= sealed and (is_ours or is_idle):
         raise QueueError("store_is_well", str(path))
     return next_seq

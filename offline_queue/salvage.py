@@ -1,7 +1,8 @@
 """What can be read of a store that is to be evacuated, whole or damaged: its undelivered submissions one by one.
 
-A sound store is asked by its indexes. In a damaged one an index may leave out what the table holds, so every number
-that was ever given is looked up in the table itself; one whose page cannot be read is named, and the next goes on.
+No index is asked: one that is damaged may leave out what the table holds, and no quick check would say so. In a
+damaged store every number that was ever given is looked up by itself; one whose page cannot be read is named, and the
+next goes on.
 The signed envelope names a submission's parts, so no further row is needed for them.
 """
 
@@ -40,8 +41,7 @@ class Salvage:
         self.unread: list[str] = []
         if self.is_sound:
             states = json.dumps(UNDELIVERED)
-            query = "SELECT seq FROM submission WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq"
-            self.numbers = [row["seq"] for row in db.execute(query, (states,))]
+            self.numbers = [row["seq"] for row in db.execute(WAITING, (states,))]
         else:
             self._look_up_all()
 
@@ -64,9 +64,12 @@ class Salvage:
         return str(row["sid"])
 
     def name(self, seq: int) -> tuple[str, str]:
-        """Return sid and intake number. Raises: StoreCorrupt."""
+        """Return sid and intake number. Raises: StoreCorrupt, also where a damaged row holds anything else."""
         row = self._row(seq)
-        return row["sid"], row["intake_number"]
+        sid, number = str(row["sid"]), str(row["intake_number"])
+        if not (SID.fullmatch(sid) and NUMBER.fullmatch(number)):
+            raise StoreCorrupt("row_unread", str(seq))
+        return sid, number
 
     def _row(self, seq: int) -> sqlite3.Row:
         try:
@@ -99,14 +102,15 @@ class Salvage:
         parts = (part for part in find_parts(self._path) if not part.startswith(f"{LOST}/"))
         origins = {origin for part in parts if (origin := read_origin(self._path / part)) is not None}
         self.device_id = self.device_id or next(iter(sorted(origin.dev for origin in origins)), "")
-        known = max(self._highest(), *(origin.seq for origin in origins), 0)
+        known = min(self._highest(), NUMBER_MAX)
+        sealed = {origin.seq for origin in origins}
         answered: set[int] = set()
         unread: set[tuple[str, int]] = set()
-        for seq in range(1, known + BEYOND):
+        for seq in sorted({*range(1, known + BEYOND), *sealed}):
             try:
                 row = self._db.execute(STATE, (seq,)).fetchone()
             except sqlite3.Error:
-                if seq <= known:
+                if seq <= known or seq in sealed:
                     unread.add((self.device_id, seq))
                 continue
             if row is not None:
@@ -139,6 +143,10 @@ def salvaging(path: Path) -> Iterator[Salvage]:
 PART = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 BEYOND = 1000  # numbers looked up above the last one known: a note may be older than the table
+NUMBER_MAX = 5_000_000  # looked up one by one in some seconds; no terminal takes as many
+SID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+NUMBER = re.compile(r"K-[0-9A-Z]{6,12}-[0-9]{6,16}-[0-9A-Z]")
+WAITING = "SELECT seq FROM submission NOT INDEXED WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq"
 HIGHEST = "SELECT max(seq) FROM submission NOT INDEXED"
 STATE = "SELECT state FROM submission NOT INDEXED WHERE seq = ?"
 ONE = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from offline_queue.blobs import INCOMING, on_shelves
 
 BEGUN = "queue.begun"  # made once the first database stands; nothing of ours ever removes it
 LOST = "lost"  # what a store that was begun anew has moved aside
+DEVICE = re.compile(r"K-[0-9A-Z]{6,12}")
+NUMBER_MAX = 2**53 - 1
 HEAD_BYTES = 8 + 16_384  # a sealed part's clear header and what goes before it, docs/sealed-format.md
 
 
@@ -67,7 +70,8 @@ def read_origin(path: Path) -> Origin | None:
         dev, seq = header["dev"], header["seq"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return Origin(dev, seq) if isinstance(dev, str) and type(seq) is int else None
+    is_sound = isinstance(dev, str) and DEVICE.fullmatch(dev) and type(seq) is int and 0 < seq <= NUMBER_MAX
+    return Origin(dev, seq) if is_sound else None
 
 
 def _has_bytes(path: Path) -> bool:
