@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from devices.imaging.evidence import along, of_sides
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Quads
-from devices.imaging.grow import ACROSS, seen_across, speaks
+from devices.imaging.grow import ACROSS, leaning, seen_across, speaks
 from devices.imaging.lines import Lined
 from devices.imaging.quads import apart, clockwise, crossings, moved, plausible
 
@@ -111,19 +111,14 @@ def _with_fourth(fields: Fields, lined: Lined, threes: Threes, p: OutlineParamet
     beside, corners, ways, base = threes
     count = round(REACH_SHARE * max(fields.size)) - NEAREST_PX
     lengths = NEAREST_PX + np.arange(count)
-    share = np.linspace(0.06, 0.94, p.points)
+    share = np.linspace(0.06, 0.94, p.points, dtype=np.float32)
     wide = NEAREST_PX + np.arange(-ACROSS, count + ACROSS)
-    ends = corners[:, :, None] + ways[:, :, None] * wide[:, None]  # n×2×lengths×2
+    ends = (corners[:, :, None] + ways[:, :, None] * wide[:, None]).astype(np.float32)  # n×2×lengths×2
     spots = ends[:, 0, :, None] * (1 - share)[:, None] + ends[:, 1, :, None] * share[:, None]
     side = corners[:, 1] - corners[:, 0]
     normals = np.stack([-side[:, 1], side[:, 0]], axis=1) / (np.linalg.norm(side, axis=1)[:, None] + 1e-9)
     step, seam = seen_across(fields, spots, normals[:, None, None, :], 1, p)
-    columns = np.arange(p.points)
-    leaning = []
-    for tilt in TILTS:
-        rows = np.clip(np.arange(count)[:, None] + np.rint(tilt * (share - 0.5)).astype(int), 0, count - 1)
-        leaning.append(speaks(step[:, rows, columns].mean(axis=2), seam[:, rows, columns].mean(axis=2), p))
-    fourth, tilts = np.max(leaning, axis=0), np.array(TILTS)[np.argmax(leaning, axis=0)]
+    fourth, tilts = leaning(step, seam, TILTS, p)
     seen = fourth[fourth > 0]
     anywhere = float(np.percentile(seen, ANYWHERE)) if len(seen) else 0.0
     stops = corners[:, :, None] + ways[:, :, None] * lengths[::STRIDE, None]

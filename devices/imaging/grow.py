@@ -53,12 +53,7 @@ def outward(fields: Fields, quad: Floats, parameters: OutlineParameters = PARAME
     offsets = np.arange(-reach - ACROSS, ACROSS + 1)
     spots = samples[0, :, None] + normals[0, :, None, None, :] * offsets[:, None, None]
     step, seam = seen_across(fields, spots, normals[0, :, None, None, :], 1, p)
-    columns, share = np.arange(p.points), np.linspace(-0.44, 0.44, p.points)
-    leaning = []
-    for tilt in TILTS:
-        rows = np.clip(np.arange(reach + 1)[:, None] + np.rint(tilt * share).astype(int), 0, reach)
-        leaning.append(speaks(step[:, rows, columns].mean(axis=2), seam[:, rows, columns].mean(axis=2), p))
-    strength, tilts = np.max(leaning, axis=0), np.array(TILTS)[np.argmax(leaning, axis=0)]
+    strength, tilts = leaning(step, seam, TILTS, p)
     room = [_outer_places(one, reach, p) for one in strength]
     chosen = np.array(list(product(*room)))
     lean = np.where(chosen < reach, tilts[np.arange(4), chosen] / 2, 0)
@@ -75,7 +70,7 @@ def seen_across(
 ) -> tuple[Floats, Floats]:
     """Return step and seam across `normals` at the spots (…×points×2 px), which run along `axis` a px at a time."""
     both = cv2.merge([fields.gx, fields.gy])
-    grid = spots.reshape(-1, spots.shape[-2], 2).astype(np.float32)
+    grid = np.asarray(spots.reshape(-1, spots.shape[-2], 2), np.float32)
     seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(spots.shape)
     n = normals.astype(np.float32) / LEVEL
     return step_and_seam(seen[..., 0] * n[..., 0] + seen[..., 1] * n[..., 1], axis, p)
@@ -101,6 +96,21 @@ def step_and_seam(across: Floats, axis: int, p: OutlineParameters) -> tuple[Floa
 def speaks(step: Floats, seam: Floats, p: OutlineParameters) -> Floats:
     """Return how much speaks for a side, 0 to 1, of its mean step and seam; a seam is never certain."""
     return np.asarray(np.maximum(np.abs(step), p.seam_most * seam))
+
+
+def leaning(step: Floats, seam: Floats, tilts: tuple[int, ...], p: OutlineParameters) -> tuple[Floats, Floats]:
+    """Return how much speaks for a side at each place (n×places×points → n×places) as it leans best, and how many px
+    lie between its ends then, of `tilts`.
+    """
+    count, points = step.shape[1:]
+    spare = max(tilts) // 2 + 1
+    rows = [np.pad(one.transpose(2, 0, 1), ((0, 0), (0, 0), (spare, spare)), "edge") for one in (step, seam)]
+    found = []
+    for tilt in tilts:
+        starts = spare + np.rint(tilt * np.linspace(-0.44, 0.44, points)).astype(int)
+        means = [sum(one[point, :, at : at + count] for point, at in enumerate(starts)) / points for one in rows]
+        found.append(speaks(means[0], means[1], p))
+    return np.max(found, axis=0), np.array(tilts)[np.argmax(found, axis=0)]
 
 
 def _outer_places(strength: Floats, reach: int, p: OutlineParameters) -> list[int]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from devices.imaging.evidence import of_sides
 from devices.imaging.fields import Fields, OutlineParameters, Quads
 from devices.imaging.grow import ACROSS, LEVEL, step_and_seam
-from devices.imaging.quads import areas
+from devices.imaging.quads import NEXT, areas
 
 Floats = npt.NDArray[np.float64]
 Sides = npt.NDArray[np.intp]  # n×4 numbers of lines
@@ -24,7 +24,7 @@ class Table(NamedTuple):
 
     foot: Floats
     along: Floats
-    sums: Floats
+    sums: npt.NDArray[np.float32]
 
     def place(self, sides: Sides, spots: Floats) -> Floats:
         """Return how far along their lines the spots (…×2 px) lie."""
@@ -35,7 +35,8 @@ class Table(NamedTuple):
         half = (self.sums.shape[1] - 1) // 2
         first, last = (np.clip(np.rint(v / STEP_PX).astype(int) + half, 0, 2 * half - 1) for v in (low, high))
         last = np.maximum(last, first)
-        return np.asarray((self.sums[sides, last + 1] - self.sums[sides, first]) / (last + 1 - first)[..., None, None])
+        count = (last + 1 - first).astype(np.float32)
+        return np.asarray((self.sums[sides, last + 1] - self.sums[sides, first]) / count[..., None, None])
 
     def strength(self, sides: Sides, start: Floats, stop: Floats, p: OutlineParameters) -> Floats:
         """Return how much speaks for stretches between spots (n×2 px each), the best of all offsets."""
@@ -53,12 +54,12 @@ def rate(
     """
     reach = p.line_reach
     base = table.foot[sides]
-    at = np.sort(np.stack([table.place(sides, spots) for spots in (quads, np.roll(quads, -1, 1))]), axis=0)
+    at = np.sort(np.stack([table.place(sides, spots) for spots in (quads, np.take(quads, NEXT, axis=1))]), axis=0)
     trim = 0.06 * (at[1] - at[0])
     own = table.mean(sides, at[0] + trim, at[1] - trim)
     strength = np.maximum(np.abs(own[..., 0]), p.seam_most * own[..., 1])
     best = strength.argmax(axis=2)
-    strength = strength.max(axis=2)
+    strength = np.take_along_axis(strength, best[..., None], axis=2)[..., 0]
     kept = np.take_along_axis(own, best[..., None, None], axis=2)[:, :, 0]
     steps = STEP_PX * np.array([GAP, GAP + BEYOND])
     goes_on = []
@@ -90,5 +91,8 @@ def build_table(fields: Fields, lines: Floats, p: OutlineParameters) -> Table:
     seen = cv2.remap(both, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).reshape(*spots.shape)
     n = lines[:, :2].astype(np.float32) / LEVEL
     across = seen[..., 0] * n[:, None, None, 0] + seen[..., 1] * n[:, None, None, 1]
-    found = np.stack(step_and_seam(across, 2, p), axis=3)
-    return Table(foot, along, np.cumsum(np.pad(found, ((0, 0), (1, 0), (0, 0), (0, 0))), axis=1))
+    step, seam = step_and_seam(across, 2, p)
+    sums = np.zeros((len(lines), len(t) + 1, step.shape[2], 2), np.float32)
+    for number, one in enumerate((step, seam)):
+        np.cumsum(one, axis=1, out=sums[:, 1:, :, number])
+    return Table(foot, along, sums)

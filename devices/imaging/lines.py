@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Quads, gradients
 from devices.imaging.line_table import Table, build_table, rate
-from devices.imaging.quads import apart, areas, crossings, moved, plausible
+from devices.imaging.quads import BEFORE, apart, areas, crossings, moved, plausible
 
 Floats = npt.NDArray[np.float64]
 Room = npt.NDArray[np.float32]
@@ -23,14 +23,17 @@ BIN_DEG = 2
 CROWD_PX = 9  # around a pixel; a lone line crosses it once
 TURNS = 360 // BIN_DEG  # directions of the gradient, signed
 FIT_BINS = 18  # 36° to either side
+SQUARE_BINS = 2  # by which a corner may miss a right angle, beyond those over which a vote is spread
 SAME_COS, SAME_PX = float(np.cos(np.deg2rad(1.5))), 1.5
 TWIN_PX = 4.0
-STRAIGHT_PX = 1.5  # a pixel of the half-size picture so near belongs to the line
+REACH_PX = 4  # of the small picture, by which a corner may lie outside
+LEAST_VOTES = 40
+STRAIGHT_PX = 1.5  # a pixel of the picture so near belongs to the line
 
 
 class Votes(NamedTuple):
-    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending),
-    weight 0 to 1.
+    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending;
+    0 to 180 where neither side of a line is brighter), weight 0 to 1.
     """
 
     x: Floats
@@ -38,12 +41,10 @@ class Votes(NamedTuple):
     turn: Floats
     weight: Floats
 
-    def between(self, first_deg: float, last_deg: float) -> list[tuple[Floats, Floats, Floats]]:
-        """Return place and weight of those whose direction lies between, in one or two parts."""
-        first, last = first_deg % 360, last_deg % 360
-        spans = [(first, last)] if first <= last else [(first, 360.0), (0.0, last)]
-        cuts = [slice(*np.searchsorted(self.turn, span)) for span in spans]
-        return [(self.x[cut], self.y[cut], self.weight[cut]) for cut in cuts]
+    def again(self, period_deg: int) -> Votes:
+        """Return them three times over, a period apart: no range of directions has a gap."""
+        turn = np.concatenate([self.turn + time * period_deg for time in range(3)])
+        return Votes(np.tile(self.x, 3), np.tile(self.y, 3), turn, np.tile(self.weight, 3))
 
 
 class Lined(NamedTuple):
@@ -56,8 +57,11 @@ class Lined(NamedTuple):
 
 def find_lined(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Lined | None:
     """Return the straight edges with what lies along them, or None where too few are for a page."""
-    p = parameters
-    lines = find_lines(fields, p)
+    return lined_of(fields, find_lines(fields, parameters), parameters)
+
+
+def lined_of(fields: Fields, lines: Floats, p: OutlineParameters) -> Lined | None:
+    """Return the lines (n×3) with what lies along them, or None where too few are for a page."""
     if len(lines) < 3:
         return None
     pairs = _parallel_pairs(lines, 0.1 * min(fields.size), p.line_pairs)
@@ -67,9 +71,23 @@ def find_lined(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Li
 def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS) -> Quads:
     """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
     p = parameters
-    if lined is None or len(lined.pairs) < 2:
+    if lined is None:
         return NONE
-    lines, pairs, along = lined
+    quads, sides = quads_of(fields, lined, p)
+    if not len(quads):
+        return NONE
+    rated, shift = rate(fields, lined.lines, lined.table, quads, sides, p)
+    best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
+    best = best[rated[best] > p.line_least]
+    quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
+    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
+
+
+def quads_of(fields: Fields, lined: Lined, p: OutlineParameters) -> tuple[Quads, npt.NDArray[np.intp]]:
+    """Return all that two pairs of lines make and that can be a paper, n×4×2 px clockwise on screen, and the lines
+    after each corner, n×4.
+    """
+    lines, pairs, _ = lined
     one, two = np.triu_indices(len(pairs), 1)
     angles = np.arctan2(lines[:, 1], lines[:, 0])
     turn = np.abs(angles[pairs[one, 0]] - angles[pairs[two, 0]]) % np.pi
@@ -77,19 +95,17 @@ def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameter
     a, b = pairs[one[square]], pairs[two[square]]
     sides = np.stack([a[:, 0], b[:, 1], a[:, 1], b[:, 0]], axis=1)  # the line under each side
     table = _meetings(lines)
-    quads = table[np.roll(sides, 1, 1), sides]
+    width, height = fields.size
+    x, y = table[..., 0], table[..., 1]
+    near = (x > -REACH_PX) & (x < width + REACH_PX) & (y > -REACH_PX) & (y < height + REACH_PX)
+    one, two, three, four = sides.T
+    sides = sides[near[one, two] & near[two, three] & near[three, four] & near[four, one]]  # most meet far outside
+    quads = table[np.take(sides, BEFORE, axis=1), sides]
     turned = areas(quads) < 0
     quads = np.where(turned[:, None, None], quads[:, ::-1], quads)
     sides = np.where(turned[:, None], sides[:, [2, 1, 0, 3]], sides)  # the side after each corner, the other way round
     fit = plausible(quads, fields.size, p)
-    quads, sides = quads[fit], sides[fit]
-    if not len(quads):
-        return NONE
-    rated, shift = rate(fields, lines, along, quads, sides, p)
-    best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
-    best = best[rated[best] > p.line_least]
-    quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
-    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
+    return quads[fit], sides[fit]
 
 
 def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Floats:
@@ -98,22 +114,37 @@ def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Fl
     Searched at half that size: of a faint edge twice as much is left above the noise.
     """
     p = parameters
-    lab = cv2.multiply(fields.lab, (UNIT, UNIT, UNIT, 0), dtype=cv2.CV_16S)
-    gx, gy, noise = gradients(cv2.resize(lab, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), p)
+    halves = (cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in fields.planes)
+    gx, gy, noise = gradients(tuple(np.asarray(half, np.int16) for half in halves), p)
     votes = _voters(gx, gy, max(p.tau_floor, p.tau_factor * noise), p)
-    if len(votes.x) < 40:
+    lines = straight(votes, (gx.shape[1], gx.shape[0]), p.line_cancel, p.lines, p)
+    lines[:, 2] = 2 * lines[:, 2] + 0.5 * (lines[:, 0] + lines[:, 1])
+    return lines
+
+
+def straight(votes: Votes, size: tuple[int, int], cancel: float, count: int, p: OutlineParameters) -> Floats:
+    """Return at most `count` lines that most pixels of a picture of `size` (w, h) lie on, n×3, best first.
+
+    Three in five lose `cancel` of what lies on their opposites; 0 where neither side of a line is brighter.
+    """
+    width, height = size
+    if len(votes.x) < LEAST_VOTES:
         return np.empty((0, 3))
-    height, width = gx.shape
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
     room = _ballot(votes, half, p)
     found: list[Floats] = []
-    _peaks(votes, room - p.line_cancel * _opposite(room), half, 3 * p.lines // 5, found)
-    _peaks(votes, room, half, p.lines, found)
-    if not found:
-        return np.empty((0, 3))
-    lines = np.array(found)
+    if cancel:
+        clear = room - cancel * _opposite(room)
+        if _square(clear)[1] < p.line_three or _square(room)[0] < p.line_four:
+            return np.empty((0, 3))
+        _peaks(votes.again(360), clear, half, 3 * count // 5, found)
+    else:
+        room += np.roll(room, TURNS // 2, axis=0)[:, ::-1]
+        if _square(room)[0] < p.ridge_four:
+            return np.empty((0, 3))
+    _peaks(votes.again(360 if cancel else 180), room, half, count, found)
+    lines = np.array(found).reshape(-1, 3)
     lines[:, 2] += lines[:, 0] * (width - 1) / 2 + lines[:, 1] * (height - 1) / 2
-    lines[:, 2] = 2 * lines[:, 2] + 0.5 * (lines[:, 0] + lines[:, 1])
     return lines
 
 
@@ -137,17 +168,15 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
 
 def _ballot(votes: Votes, half: int, p: OutlineParameters) -> Room:
     """Return the votes by direction (TURNS rows) and distance (2 half + 1 columns)."""
-    spread = np.arange(-p.line_spread, p.line_spread + 1)
-    turn = (np.round(votes.turn / BIN_DEG).astype(int)[:, None] + spread) % TURNS
+    spread = np.arange(-p.line_spread, p.line_spread + 1, dtype=np.int32)
+    turn = (np.rint(votes.turn / BIN_DEG).astype(np.int32)[:, None] + spread) % TURNS
     table = np.deg2rad(np.arange(TURNS) * BIN_DEG)
-    cos, sin = np.cos(table), np.sin(table)
-    at = np.round(votes.x[:, None] * cos[turn] + votes.y[:, None] * sin[turn]).astype(int) + half
+    cos, sin = np.cos(table).astype(np.float32), np.sin(table).astype(np.float32)
+    at = votes.x.astype(np.float32)[:, None] * cos[turn]
+    at += votes.y.astype(np.float32)[:, None] * sin[turn]
     wide = 2 * half + 1
-    count = np.bincount(
-        (turn * wide + at).ravel(),
-        np.broadcast_to(votes.weight[:, None], turn.shape).ravel(),
-        minlength=TURNS * wide,
-    )
+    place = turn * wide + np.rint(at, out=at).astype(np.int32) + half
+    count = np.bincount(place.ravel(), np.repeat(votes.weight, len(spread)), minlength=TURNS * wide)
     room = cv2.blur(count.reshape(TURNS, wide).astype(np.float32), (3, 1), borderType=cv2.BORDER_CONSTANT) * 3
     return np.asarray(room, dtype=np.float32)
 
@@ -156,6 +185,16 @@ def _opposite(room: Room) -> Room:
     """Return, for each line, the most votes of a line beside it that brightens the other way."""
     turned = np.roll(room, TURNS // 2, axis=0)[:, ::-1]
     return np.asarray(cv2.dilate(np.ascontiguousarray(turned), np.ones((3, 5), np.uint8)), dtype=np.float32)
+
+
+def _square(room: Room) -> Room:
+    """Return the most votes that the weakest, the second, the third and the strongest of four lines have that stand
+    square on each other, or nearly.
+    """
+    most = room.max(axis=1)
+    most = np.max([np.roll(most, turn) for turn in range(-SQUARE_BINS, SQUARE_BINS + 1)], axis=0)
+    four = np.sort([np.roll(most, quarter * TURNS // 4) for quarter in range(4)], axis=0)
+    return np.asarray(four.max(axis=1))
 
 
 def _peaks(votes: Votes, room: Room, half: int, count: int, found: list[Floats]) -> None:
@@ -187,11 +226,15 @@ def _same(a: Floats, b: Floats) -> bool:
 
 
 def _fitted(votes: Votes, turn: int, distance: float) -> Floats | None:
-    """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left."""
+    """Return the line (nx, ny, d; origin in the middle) through the pixels near a peak, or None where few are left.
+
+    `votes` come again and again.
+    """
     angle = np.deg2rad(turn * BIN_DEG)
     n, d = np.array([np.cos(angle), np.sin(angle)]), distance
-    ranges = [(turn + first) * BIN_DEG for first in (-FIT_BINS, FIT_BINS)]
-    x, y, w = (np.concatenate(parts) for parts in zip(*votes.between(*ranges), strict=True))
+    first = (turn - FIT_BINS) % TURNS * BIN_DEG
+    around = slice(*np.searchsorted(votes.turn, (first, first + 2 * FIT_BINS * BIN_DEG)))
+    x, y, w = votes.x[around], votes.y[around], votes.weight[around]
     for reach in (2 * STRAIGHT_PX, STRAIGHT_PX):
         near = np.flatnonzero(np.abs(x * n[0] + y * n[1] - d) < reach)
         if len(near) < 10:

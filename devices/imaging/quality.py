@@ -11,6 +11,7 @@ from devices.imaging.cut import runs_out
 from devices.imaging.dewarp import FORMATS_MM, Flat, side_ratio
 from devices.imaging.fields import Picture, darkest, fit_long, lightest
 from devices.imaging.glare import glare_percent
+from devices.imaging.quads import NEXT
 from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
 
@@ -90,7 +91,8 @@ def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
 
 def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     """Return the verdicts dark, bright and glare of a page (h×w×3 BGR)."""
-    middle = float(np.median(lightest(np.ascontiguousarray(page[::4, ::4]))))
+    levels = lightest(np.ascontiguousarray(page[::4, ::4])).ravel()
+    middle = float(np.partition(levels, len(levels) // 2)[len(levels) // 2])
     shine = glare_percent(page)
     return (
         Verdict("dark", middle, limits.dark_v, middle >= limits.dark_v),
@@ -124,20 +126,27 @@ def ink_percent(page: Picture) -> float:
 
 def _without_intruders(ink: Picture) -> Picture:
     """Return the ink (h×w, 0 or 255) without what is joined to the page's edge and no further in than a finger."""
-    rim = ink.copy()
-    rim[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX] = 0
-    if not cv2.countNonZero(rim):
-        return ink
     height, width = ink.shape
+    rim = _on_rim(ink)
+    if not len(rim):
+        return ink
     bridge = 1 + 2 * round(max(height, width) / 500)  # two fingers are one, and a finger and its shadow
     joined = cv2.dilate(ink, np.ones((bridge, bridge), np.uint8))[::2, ::2]
     count, labels = cv2.connectedComponents(np.ascontiguousarray(joined))
     is_kept = np.full(count, 255, np.uint8)
-    is_kept[labels[cv2.dilate(rim, np.ones((2, 2), np.uint8))[::2, ::2] > 0]] = 0
+    is_kept[labels[rim[:, 0] // 2, rim[:, 1] // 2]] = 0
     kept = cv2.resize(is_kept[labels], (width, height), interpolation=cv2.INTER_NEAREST)
     reach = int(FINGER_SHARE * min(height, width))
     kept[reach : height - reach, reach : width - reach] = 255
     return np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
+
+
+def _on_rim(ink: Picture) -> npt.NDArray[np.intp]:
+    """Return row and column (n×2) of the ink within RIM_PX of the page's edge."""
+    height, width = ink.shape
+    strips = (ink[:RIM_PX], ink[-RIM_PX:], ink[:, :RIM_PX], ink[:, -RIM_PX:])
+    starts = ((0, 0), (height - RIM_PX, 0), (0, 0), (0, width - RIM_PX))
+    return np.concatenate([np.argwhere(strip) + start for strip, start in zip(strips, starts, strict=True)])
 
 
 def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
@@ -148,7 +157,7 @@ def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
     """
     ycc = cv2.cvtColor(cv2.blur(frame, (3, 3)), cv2.COLOR_BGR2YCrCb).astype(np.float32)
     height, width = ycc.shape[:2]
-    sides = np.roll(corners, -1, 0) - corners
+    sides = np.take(corners, NEXT, axis=0) - corners
     lengths = np.hypot(sides[:, 0], sides[:, 1])
     spots, normals = [], []
     for corner, side, length in zip(corners, sides, lengths, strict=True):

@@ -110,14 +110,14 @@ def warp_sheet(
     """Return the sheet as seen inside `box` (x0, y0, x1, y1 px): colour h×w×3 and cover h×w from 0 to 1."""
     x0, y0, x1, y1 = box
     source = sheet.picture
-    k = source.shape[1] / sheet.width_mm
     corners = corners_of(matrix, sheet)
     seen = float(np.linalg.norm(corners[1] - corners[0])) * 2
     if source.shape[1] > 1.4 * seen:  # shrink first, or the warp would alias
         factor = max(seen / source.shape[1], 0.05)
         source = cv2.resize(source, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        k = source.shape[1] / sheet.width_mm
-    pixels = np.array([[1 / k, 0, 0.5 / k], [0, 1 / k, 0.5 / k], [0, 0, 1]])  # px centre of the source → mm
+    k = source.shape[1] / sheet.width_mm
+    across, down = sheet.width_mm / source.shape[1], sheet.height_mm / source.shape[0]  # whole px: not quite the same
+    pixels = np.array([[across, 0, across / 2], [0, down, down / 2], [0, 0, 1]])  # px centre of the source → mm
     double = np.array([[2, 0, 0.5 - 2 * x0], [0, 2, 0.5 - 2 * y0], [0, 0, 1.0]])
     size = (2 * (x1 - x0), 2 * (y1 - y0))
     colour = cv2.warpPerspective(

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import frames
+from benchmarks.frames import papers
 from devices.imaging.dewarp import straighten
+from devices.sim import desk
 
 SMALL = (960, 540)
 
@@ -34,6 +36,18 @@ def test_the_page_between_the_corners_is_the_clean_page(kind: str, surface: str)
     assert np.corrcoef(features(flat), features(seen.ink))[0, 1] > 0.85
     turned = np.ascontiguousarray(seen.ink[::-1, ::-1])
     assert np.corrcoef(features(flat), features(turned))[0, 1] < 0.5
+
+
+@pytest.mark.parametrize("kind", ["whitecard", "receipt", "text"])
+def test_a_paper_covers_what_its_corners_enclose(kind: str) -> None:
+    """Papers are drawn of whole pixels, and shrunk to whole pixels: a card was a quarter of a pixel too high."""
+    sheet = papers.paper(kind, 0, False)
+    for scale in (2.3, 2.9, 3.3, 4.1):
+        matrix = np.array([[scale, 0, 20.3], [0, scale, 10.7], [0, 0, 1.0]])
+        width, height = (round(scale * mm) + 40 for mm in (sheet.width_mm, sheet.height_mm))
+        _, cover = desk.warp_sheet(sheet, matrix, (0, 0, width, height))
+        assert abs(float(cover[:, width // 2].sum()) - scale * sheet.height_mm) < 0.06
+        assert abs(float(cover[height // 2].sum()) - scale * sheet.width_mm) < 0.06
 
 
 @pytest.mark.parametrize("defect", sorted({*frames.CHANCES, *frames.APART}))

@@ -169,7 +169,7 @@ def test_a_reflection_of_a_lamp_is_no_paper() -> None:
     x, y = np.meshgrid(np.arange(960), np.arange(540))
     swell = np.clip(3.4 - 3 * np.hypot((x - 500) / 90, (y - 260) / 62), 0, 1)
     picture = np.repeat((190 + 65 * swell).astype(np.uint8)[:, :, None], 3, axis=2)
-    assert find_outline(desk.add_noise(picture, 2.0, 5)) is None
+    assert [find_outline(desk.add_noise(picture, 2.0, grain)) for grain in range(5, 9)] == [None] * 4
 
 
 def test_what_is_round_is_told_from_what_is_straight() -> None:
