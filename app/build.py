@@ -16,6 +16,7 @@ from app import VERSION
 from app.cabinet import Cabinet
 from app.pulse import CentralLane
 from app.sides import join_sides
+from app.stores import store_folder
 from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import POLL_S, DeviceLane
@@ -121,7 +122,7 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
     )
     catalogue = load_catalogue(catalogue_folder(config)) if config.catalogue else own_catalogue()
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
-    store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
+    store = QueueStore(store_folder(config), clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
     genesis = genesis_hash(device.device_id, device.first_certificate, device.genesis)
     try:
         tidy(keys, device)  # here, where the store's lock is ours: no other process signs

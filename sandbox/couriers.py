@@ -15,6 +15,8 @@ from sandbox.api.common import Caller
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
+CARRIED = "carried"
+
 
 def signer_of(platform: Platform, caller: Caller, wire: object) -> str:
     """Return the device whose certificate the envelope names, or the caller when it names none we know.
@@ -47,7 +49,14 @@ def check_signer(state: str) -> None:
         )
 
 
+def carrier_of(platform: Platform, dev: str, sid: str) -> str:
+    """Return who brought a terminal's submission by hand: a courier's id, or the run of an import; else nothing."""
+    mine = (store.note.c.dev == dev) & (store.note.c.kind == CARRIED) & store.note.c.detail.startswith(f"{sid} by ")
+    found = platform.store.one(sa.select(store.note.c.detail).where(mine))
+    return str(found["detail"]).partition(" by ")[2] if found is not None else ""
+
+
 def note_carried(connection: Connection, dev: str, sid: str, carrier: str, at: int) -> None:
     """Tell the officers who brought it, in the transaction that commits it."""
-    values = {"at": at, "dev": dev, "kind": "carried", "detail": f"{sid} by {carrier}"}
+    values = {"at": at, "dev": dev, "kind": CARRIED, "detail": f"{sid} by {carrier}"}
     connection.execute(store.note.insert().values(**values))

@@ -102,6 +102,8 @@ def _check_picture(data: bytes) -> None:
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
             raise BadDocument("too many pixels")
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            picture.verify()  # to its end: what draws our forms lets Pillow load half a picture, in all of the process
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             picture.load()
     except BadDocument:
         raise

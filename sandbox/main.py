@@ -109,6 +109,7 @@ def serve(options: Options) -> int:
     if options.is_tethered:
         threading.Thread(target=_end_with_parent, name="tether", daemon=True).start()
     platform = open_platform(options)
+    platform.blobs.check()
     drop_expired(platform)
     drop_stale(platform)
     is_alone = options.workers == 1

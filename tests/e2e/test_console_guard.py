@@ -17,6 +17,7 @@ from sandbox.console.accounts import Role, WeakPassword, choose_password, create
 from sandbox.console.record import list_record
 from sandbox.console.sessions import IDLE_S, LIFE_S
 from sandbox.console.tables import account, attempt
+from sandbox.couriers import note_carried
 from sandbox.store import part
 from tests.fixtures.browser import Browser
 from tests.fixtures.console import PASSWORD, Caller, Console, draw, hand_over
@@ -396,6 +397,17 @@ def test_lists_are_masked_and_opening_is_written_down(guest: Caller, console: Co
 def test_changing_the_language_leads_nowhere_else(guest: Caller, back: str) -> None:
     answer = guest.get("/language/en", params={"back": back})
     assert answer.headers["location"] == "/console/"
+
+
+def test_an_officer_sees_on_the_case_who_brought_it(
+    officer: Caller, console: Console, desk_terminal: TestTerminal
+) -> None:
+    number = hand_over(desk_terminal, is_bare=True)
+    assert "由他人带来" not in officer.get(f"/cases/{number}").text
+    sid = find_case(console.platform.store, number)["sid"]
+    with console.platform.store.begin() as connection:
+        note_carried(connection, desk_terminal.dev, sid, "K-<b>77", console.platform.now())
+    assert 'class="num">K-&lt;b&gt;77<' in officer.get(f"/cases/{number}").text
 
 
 # ── the verdict and the record ─────────────────────────────────────────────────────────────

@@ -41,7 +41,9 @@ def has_its_port(_: int, state: Path) -> bool:
     return Path(f"{state}.code").exists()
 
 
-@pytest.mark.parametrize("moment", [catches_the_signal, has_its_keys, has_its_port])
+@pytest.mark.parametrize(
+    "moment", [pytest.param(catches_the_signal, marks=pytest.mark.cold_start), has_its_keys, has_its_port]
+)
 def test_a_signal_during_the_start_ends_it_with_0(moment: Moment, tmp_path: Path) -> None:
     state = tmp_path / "platform"
     process = begin(state)

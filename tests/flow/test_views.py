@@ -48,6 +48,7 @@ FOR_STAFF = (
     "technician.",
     "remedies.",
     "pauses.",
+    "stores.",
     "doctor.",
     "slip.",
     "sheets.",

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from sandbox.console.accounts import hash_password, verify_password
 from sandbox.console.alarms import Alarm, decode_health, find_alarms
@@ -135,7 +135,9 @@ def png(width: int, height: int, drawn: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def test_a_document_is_a_picture_that_opens() -> None:
+@pytest.mark.parametrize("is_lax", [False, True])
+def test_a_document_is_a_picture_that_opens(is_lax: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", is_lax)  # weasyprint sets it once it is loaded
     out = io.BytesIO()
     Image.new("RGB", (300, 200), "white").save(out, "PNG")
     good = out.getvalue()

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sandbox import intake, store
 from sandbox.api.uploads import find_or_create
 from sandbox.blobs import BlobFolder
+from sandbox.couriers import carrier_of
 from sandbox.keeping import drop_expired
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -101,6 +102,7 @@ def test_a_process_killed_right_after_the_commit_costs_no_sealed_original(desk: 
     desk.blobs.after = lambda: None
     assert desk.put(packed, carrier) == 200, "it was here"
     assert desk.notes("carried") == bool(carrier), "told once, with the commit"
+    assert carrier_of(desk.platform, desk.device.dev, packed.sid) == carrier
     desk.days(LIFE_DAYS)
     assert drop_expired(desk.platform) == 0
     assert desk.originals(packed) == packed.sealed
