@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -9,18 +10,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.fields import SUMS, UNIT, Fields, Gradient, OutlineParameters, Quads
+from devices.imaging.fields import SUMS, UNIT, Fields, Gradient, OutlineParameters, Picture, Quads
 from devices.imaging.quads import BEFORE, NEXT, normals_of
 
 Scores = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]
 ACROSS = np.arange(-7, 8)  # px inward at which a side is looked at
 MIDDLE = 7  # of those: the side itself
-STEPS = MIDDLE + np.array([-7, -5, -3, -2, 2, 3, 5, 7])  # of those: where a step is looked for
+STEPS = MIDDLE + np.array([-7, -6, -5, -4, -3, -2, 2, 3, 5, 7])  # of those: where a step is looked for
 SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
 FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
-SHARP_LEVELS = 0.75  # noise of a side's step
+SHARP_LEVELS = 0.4  # noise of a side's step
+TIE_PX = 0.002  # a place half-way between pixels is the former one's at every offset; else every second is seen twice
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
 BOW_PX = 8  # to either side at which a round thing's edge is looked for
@@ -68,11 +70,12 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
-    level, *chroma = _seen(fields.sums, samples, normals, ACROSS)
+    level, *chroma = seen_along(fields.sums, samples, normals, ACROSS)
     weights = np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
     colours = np.stack([level, *chroma], axis=1)[STEPS] * weights[:, None, None, None]
-    (step, size, sharp), seam = _step(colours, p), _seam(level, p)
-    stepped = sharp**3 * step / (step + p.step_floor)
+    (step, size, sharp), (rim, clear), seam = _step(colours, p), _rim(colours, p), _seam(level, p)
+    stepped = sharp * step / (step + p.step_floor)
+    stepped = np.maximum(stepped, clear * np.minimum(p.rim_most, rim / (rim + p.rim_floor)))
     steady = np.maximum(stepped, np.minimum(p.seam_most, seam / (seam + p.seam_floor)))
     ordered = np.sort(size + 2 * seam, axis=1)
     agreed = np.minimum(1, (ordered[:, 0] + p.step_floor) / (p.least_of_others * ordered[:, 2] + 1e-6))
@@ -100,7 +103,8 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     ratios = np.where(known, np.clip(np.max(alike, axis=0), 0, 1), 0)
     beyond = np.sort(np.concatenate(list(ratios), axis=1), axis=1)[:, :-1].sum(axis=1)
     seen = np.maximum(known.sum(axis=(0, 2)), 2) / 8
-    return np.asarray(1 - p.beyond * np.minimum(1, beyond / (p.beyond_ends * seen)))
+    beyond = beyond / (p.beyond_ends * seen)
+    return np.asarray(1 - p.beyond * np.minimum(1, beyond) - p.beyond_most * np.clip(beyond - 1, 0, 1))
 
 
 def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.bool_]:
@@ -114,16 +118,16 @@ def bows(fields: Fields, quads: Quads, p: OutlineParameters) -> npt.NDArray[np.b
     return np.asarray(np.sort(bow, axis=1)[:, 1] > p.bow)
 
 
-def lies_on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> bool:
-    """Whether what lies within the sides (4×2 px) is as light as what lies beyond them: a frame printed on a page.
+def on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which sides (of 4×2 px) have paper as light on both their sides: those of a frame printed on a page.
 
     Paper is what is lightest within reach of a printed frame, but for the few lightest px.
     """
     samples, normals = along(quad[None], p.points)
-    (level,) = _seen(fields.sums[:1], samples, normals, FRAMED)
+    (level,) = seen_along(fields.sums[:1], samples, normals, FRAMED)
     inner, outer = level[FRAMED > 0, 0] / SUMS, level[FRAMED < 0, 0] / SUMS  # px×4×points
     paper = _middle(np.sort(inner, axis=0)[len(inner) * 3 // 4])
-    return bool((np.abs(paper - _middle(outer.mean(axis=0))) < p.alike).all())
+    return np.asarray(np.abs(paper - _middle(outer.mean(axis=0))) < p.alike)
 
 
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
@@ -133,9 +137,9 @@ def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:
 
 def _step(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores]:
     """Return the step in levels that four fifths of every side reach, its middle, and how much of it lies at the side
-    itself (0 to 1): colours at STEPS, 8×3×n×4×points → n×4 each.
+    itself (0 to 1): colours at STEPS, 10×3×n×4×points → n×4 each.
     """
-    far_out, mid_out, out, near_out, near_in, inner, mid_in, far_in = colours
+    far_out, _, mid_out, _, out, near_out, near_in, inner, mid_in, far_in = colours
     difference = _of_three(inner, mid_in, far_in) - _of_three(out, mid_out, far_out)  # a printed rule hits one of them
     light = p.slope_share * _lesser(_middle(far_in - inner), _middle(out - far_out))
     middle = _middle(difference) - light
@@ -144,8 +148,30 @@ def _step(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores
     wide = _towards(difference, towards)
     steady = _weakest(wide - (light * towards).sum(axis=0)[..., None])
     near = _towards(near_in - near_out, towards)  # a highlight's rim is wide
-    sharp = np.clip((_middle(near) + SHARP_LEVELS) / (p.sharp * np.maximum(_middle(wide), 0) + 1e-6), 0, 1)
-    return np.minimum(steady, p.step_near * _weakest(near)), size, sharp
+    return np.minimum(steady, p.step_near * _weakest(near)), size, _sharp(near, _middle(wide), p)
+
+
+def _rim(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores]:
+    """Return the step in levels from the desk beyond the edge's shadow to the paper's rim of 2 and 3 px, and how much
+    of it lies at the side itself, as `_step` does: writing may begin at 4 px.
+    """
+    far_out, next_out, mid_out, before, _, near_out, near_in, inner, _, _ = colours
+    paper, desk = (near_in + inner) / 2, (mid_out + before) / 2
+    slope = _middle(desk - (far_out + next_out) / 2)  # over 2 px; and within, times 2, over 2 px too
+    light = 3 * _lesser(slope, 2 * _middle(inner - near_in))
+    middle = _middle(paper - desk)
+    wide = np.sqrt((middle * middle).sum(axis=0))
+    middle = middle - light
+    towards = middle / (np.sqrt((middle * middle).sum(axis=0)) + 1e-6)
+    near = _towards(near_in - near_out, towards)
+    return _weakest(_towards(paper - desk - light[..., None], towards)), _sharp(near, wide, p)
+
+
+def _sharp(near: Floats, wide: Scores, p: OutlineParameters) -> Scores:
+    """Return how much of a step (n×4) lies within 2 px (n×4×points), 0 to 1: of light and stains little does."""
+    least, most = p.sharp
+    share = (_middle(near) + SHARP_LEVELS) / (np.maximum(wide, 0) + 1e-6)
+    return np.asarray(np.clip((share - least) / (most - least), 0, 1))
 
 
 def _towards(colours: Floats, ways: Floats) -> Floats:
@@ -185,18 +211,19 @@ def _cornered(strength: Scores, tau: float, p: OutlineParameters) -> Scores:
 
 def _across(fields: Fields, samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]) -> Floats:
     """Return the gradient across the sides at every sample moved inward, in levels: offsets×…n×4×points."""
-    x, y = _seen(fields.slopes, samples, normals, offsets)
+    x, y = seen_along(fields.slopes, samples, normals, offsets)
     nx, ny = (normals[..., None, axis].astype(np.float32) / (2 * UNIT) for axis in (0, 1))
     return np.asarray(x * nx + y * ny)
 
 
-def _seen(
-    planes: tuple[Gradient, ...], samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]
+def seen_along(
+    planes: Sequence[Gradient | Picture], samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]
 ) -> list[Gradient]:
     """Return what the planes (h×w) hold nearest to the samples moved inward, offsets×…n×4×points each."""
     moved = offsets.astype(np.float32).reshape(-1, *[1] * (samples.ndim - 1))
     spots = (
-        samples[..., axis].astype(np.float32) + moved * normals[..., None, axis].astype(np.float32) for axis in (0, 1)
+        (samples[..., axis] - TIE_PX).astype(np.float32) + moved * normals[..., None, axis].astype(np.float32)
+        for axis in (0, 1)
     )
     x, y = (one.reshape(-1, samples.shape[-2]) for one in spots)
     shape = (len(offsets), *samples.shape[:-1])

@@ -68,17 +68,26 @@ def lined_of(fields: Fields, lines: Floats, p: OutlineParameters) -> Lined | Non
     return Lined(lines, pairs, build_table(fields, lines, p)) if len(pairs) else None
 
 
-def from_lines(
-    fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS, large: float = 0.0
-) -> Quads:
-    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first.
-
-    `large`: how much a large one is preferred (an exponent).
-    """
+def from_lines(fields: Fields, lined: Lined | None, parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return candidates from pairs of nearly parallel straight edges, n×4×2 px of the small picture, best first."""
     p = parameters
-    if lined is None or len(lined.pairs) < 2:
+    if lined is None:
         return NONE
-    lines, pairs, along = lined
+    quads, sides = quads_of(fields, lined, p)
+    if not len(quads):
+        return NONE
+    rated, shift = rate(fields, lined.lines, lined.table, quads, sides, p)
+    best = np.argsort(-rated, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
+    best = best[rated[best] > p.line_least]
+    quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
+    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
+
+
+def quads_of(fields: Fields, lined: Lined, p: OutlineParameters) -> tuple[Quads, npt.NDArray[np.intp]]:
+    """Return all that two pairs of lines make and that can be a paper, n×4×2 px clockwise on screen, and the lines
+    after each corner, n×4.
+    """
+    lines, pairs, _ = lined
     one, two = np.triu_indices(len(pairs), 1)
     angles = np.arctan2(lines[:, 1], lines[:, 0])
     turn = np.abs(angles[pairs[one, 0]] - angles[pairs[two, 0]]) % np.pi
@@ -96,15 +105,7 @@ def from_lines(
     quads = np.where(turned[:, None, None], quads[:, ::-1], quads)
     sides = np.where(turned[:, None], sides[:, [2, 1, 0, 3]], sides)  # the side after each corner, the other way round
     fit = plausible(quads, fields.size, p)
-    quads, sides = quads[fit], sides[fit]
-    if not len(quads):
-        return NONE
-    rated, shift = rate(fields, lines, along, quads, sides, p)
-    order = rated * np.maximum(areas(quads), 0) ** large
-    best = np.argsort(-order, kind="stable")[: 5 * p.line_quads]  # a shadow's two rims and their mixtures are one
-    best = best[rated[best] > p.line_least]
-    quads = moved(quads[best], np.repeat(shift[best, :, None], 2, axis=2))
-    return quads[apart(quads, TWIN_PX)[: p.line_quads]]
+    return quads[fit], sides[fit]
 
 
 def find_lines(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Floats:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
 from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
-from devices.imaging.evidence import Scores, bows, edges, ends, lies_on_its_like, of_sides, steadiness
+from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, on_its_like, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
-from devices.imaging.lines import find_lined, from_lines
+from devices.imaging.lines import Lined, find_lined, from_lines
 from devices.imaging.quads import apart, areas, clockwise, common_area, likely, moved, normals_of, plausible
-from devices.imaging.ridges import find_ridges
+from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
@@ -20,6 +21,7 @@ APART_PX = 12
 OTHERS_COVER = 0.05
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
+FURTHER_PX = 4.0
 ALONG_COS = float(np.cos(np.deg2rad(4)))
 
 
@@ -41,10 +43,12 @@ def find_outline(
     quads = np.empty((0, 4, 2), np.float64)
     scores = np.empty(0, np.float64)
     changed = changed_mask(reference, frame) if reference is not None and is_same_desk(reference, frame) else None
+    lined: Lined | None = None
+    ridged: Ridged | None = None
 
     def judge(proposed: Quads, reach: int = 2) -> None:
         nonlocal quads, scores
-        more, marks = score_quads(fields, proposed, parameters, reach)
+        more, marks = score_quads(fields, proposed, parameters, reach, ridged)
         if changed is not None:
             marks = marks + parameters.desk_weight * (2 * support(changed, more) - 1)
         quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
@@ -60,19 +64,21 @@ def find_outline(
     if not _reaches(scores, parameters.good_score):
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
-        seams = find_ridges(fields, parameters)
-        judge(from_lines(fields, seams, parameters, parameters.ridge_area))
+    if not _reaches(scores, parameters.good_score):
+        ridged = find_ridges(fields, parameters)
+        judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
+        judge(from_ridges(fields, ridged, parameters))
         if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
             three, anywhere = completed(fields, lined, parameters)
             judge(three, parameters.line_reach)
-            judge(completed(fields, seams, parameters)[0])
+            judge(completed(fields, ridged.lined, parameters)[0])
             judge(relaxed(fields, _best_apart(quads, scores, parameters.relax), parameters))
             for one in _best_apart(quads, scores, parameters.grow):
                 judge(grown(fields, one, parameters), 3)
             for one in _best_apart(quads, scores, parameters.outward):
                 judge(outward(fields, one, parameters), 3)
             least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
-    elif lies_on_its_like(fields, quads[scores.argmax()], parameters):
+    if _reaches(scores, parameters.good_score) and on_its_like(fields, quads[scores.argmax()], parameters).all():
         judge(outward(fields, quads[scores.argmax()], parameters), 3)
     winner = _winner(fields, quads, scores, least, parameters)
     if winner is None:
@@ -102,11 +108,11 @@ def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: Outli
     """Return the number of the paper, or None where none reaches `least`: round things are none."""
     if not len(scores) or scores.max() < least:
         return None
-    winner = _outermost(quads, scores, p)
+    winner = _outermost(fields, quads, scores, least, p)
     if scores[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
         return winner
     straight = np.where(bows(fields, quads, p), 0, scores)
-    return None if straight.max() < least else _outermost(quads, straight, p)
+    return None if straight.max() < least else _outermost(fields, quads, straight, least, p)
 
 
 def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
@@ -124,7 +130,11 @@ def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: Outlin
 
 
 def score_quads(
-    fields: Fields, quads: Quads, parameters: OutlineParameters = PARAMETERS, reach: int = 2
+    fields: Fields,
+    quads: Quads,
+    parameters: OutlineParameters = PARAMETERS,
+    reach: int = 2,
+    ridged: Ridged | None = None,
 ) -> tuple[Quads, Scores]:
     """Return those candidates that can be a paper, at most `keep`, laid onto their edges, and their scores 0–1."""
     p = parameters
@@ -139,26 +149,40 @@ def score_quads(
     best = np.argsort(-edge * (areas(quads) / frame) ** 0.12, kind="stable")[: p.keep]
     quads, edge, cornered = moved(quads[best], shift[best]), edge[best], cornered[best]
     share = np.clip(areas(quads) / frame, 0, 1)
-    steady = of_sides(steadiness(fields, quads, p), p.weakest)
+    sides = steadiness(fields, quads, p)
+    if ridged is not None:
+        least, most = p.covered
+        cover = (covered(fields, ridged, quads) - least) / (most - least)
+        sides = np.maximum(sides, p.cover_most * np.clip(cover, 0, 1))
+    steady = of_sides(sides, p.weakest)
     score = ((1 - p.steady) * edge + p.steady * steady) * cornered * ends(fields, quads, p)
     score *= (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1))) * likely(quads, fields.size, p)
     return quads, np.where(plausible(quads, fields.size, p), score, 0)
 
 
-def _outermost(quads: Quads, scores: Scores, p: OutlineParameters) -> int:
+def _outermost(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int:
     """Return the winner, or a clearly larger candidate around it that scores nearly as well: a frame printed inside.
 
-    Where all sides run along the winner's, as a paper's do along what is printed on it, less will do.
+    Where all sides run along the winner's, as a paper's do along what is printed on it, less will do, and least where
+    those sides of the winner that lie further in have paper on both their sides: a card's own have not.
     """
     winner = int(np.argmax(scores))
     sizes = areas(quads)
     normals = normals_of(quads)
+    middles = (quads + np.roll(quads, -1, 1)) / 2
+    alike: npt.NDArray[np.bool_] | None = None
     for other in np.argsort(-sizes, kind="stable"):
         if sizes[other] <= OUTERMOST_AREA * sizes[winner]:
             break
         is_along = bool(((normals[other] * normals[winner]).sum(axis=1) > ALONG_COS).all())
-        if scores[other] <= max(p.least_score, (p.outermost_along if is_along else p.outermost) * scores[winner]):
+        if scores[other] <= max(least, (p.outermost_along if is_along else p.outermost) * scores[winner]):
             continue
-        if common_area(quads[winner], quads[other]) > OUTERMOST_COVER * sizes[winner]:
-            return int(other)
+        if common_area(quads[winner], quads[other]) <= OUTERMOST_COVER * sizes[winner]:
+            continue
+        if scores[other] <= p.outermost_unlike * scores[winner]:
+            alike = on_its_like(fields, quads[winner], p) if alike is None else alike
+            further = ((middles[winner] - middles[other]) * normals[winner]).sum(axis=1) > FURTHER_PX
+            if not alike[further].all():
+                continue
+        return int(other)
     return winner

@@ -10,7 +10,7 @@ import pytest
 from devices.imaging.fields import PARAMETERS, prepare
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import FOCAL_SHARE, likely, plausible, skew_and_tilt
-from devices.imaging.ridges import find_ridges
+from devices.imaging.ridges import covered, find_ridges
 from devices.sim import desk
 
 SIZE = (480, 270)
@@ -69,9 +69,32 @@ def test_dark_lines_of_two_levels_are_found_where_no_step_is() -> None:
     picture = np.full((540, 960, 3), 214, np.uint8)
     cv2.polylines(picture, [corners.astype(int)], True, (208, 208, 208), 2, cv2.LINE_AA)
     fields = prepare(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
-    lined = find_ridges(fields)
+    lined = find_ridges(fields).lined
     assert lined is not None
     small = (corners + 0.5) / fields.factor - 0.5
     for start, stop in zip(small, np.roll(small, -1, 0), strict=True):
         off = np.abs(lined.lines[:, :2] @ np.stack([start, stop], axis=1) - lined.lines[:, 2:])
         assert off.max(axis=1).min() < 1.0
+
+
+def test_beside_a_bright_line_nothing_is_dark() -> None:
+    """A cutting mat's grid: at the foot of its lines the picture curves as it does at the bottom of a valley."""
+    picture = np.full((540, 960, 3), 70, np.uint8)
+    for at in range(-500, 1500, 90):
+        cv2.line(picture, (at, 0), (at + 30, 540), (92, 92, 92), 2, cv2.LINE_AA)
+        cv2.line(picture, (0, at + 50), (960, at), (92, 92, 92), 2, cv2.LINE_AA)
+    seen = desk.add_noise(picture, 2.0, 5)
+    dark = desk.add_noise(160 - picture, 2.0, 5)
+    shares = [np.count_nonzero(find_ridges(prepare(one)).ways) / prepare(one).gx.size for one in (seen, dark)]
+    assert shares[0] < 0.4 * shares[1]  # what is left is noise
+    assert find_outline(seen) is None
+
+
+def test_a_side_on_a_dark_line_is_covered_and_one_beside_it_is_not() -> None:
+    picture = np.full((540, 960, 3), 214, np.uint8)
+    cv2.rectangle(picture, (200, 100), (700, 420), (204, 204, 204), 2, cv2.LINE_AA)
+    fields = prepare(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
+    on = (np.array([[[200, 100], [700, 100], [700, 420], [200, 420]]], np.float64) + 0.5) / fields.factor - 0.5
+    shares = covered(fields, find_ridges(fields), np.concatenate([on, on + 6]))
+    assert shares[0].min() > 0.9
+    assert shares[1].max() < 0.3
