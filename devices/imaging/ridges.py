@@ -21,6 +21,7 @@ from devices.imaging.quads import NEXT, apart, areas
 SIGMA_PX = 1.3
 BORDER_PX = 3  # a line along the frame's end is none
 LEAST_CURVE = 0.05  # levels a px²
+SPARE_PX = 1  # a valley's side may be looked at so far beyond the frame's end
 RISE_PX = (2, 3, 4)  # from the bottom of a valley: writing may begin beyond
 RISE = 0.4  # px²: levels that a valley rises to either side, for its curve; a dark line of two px has 2 to 3
 WAYS = 8  # in which a line may lie, a bit each
@@ -169,13 +170,16 @@ def _crests(soft: Levels, curve: Levels, apart: Levels, mixed: Levels, least: fl
     cv2.copyTo(beside(1, 0), cv2.compare(apart, -half, cv2.CMP_LT), most)
     rows, columns = np.divmod(np.flatnonzero((own > least) & (own >= most)), own.shape[1])
     across = 0.5 * np.arctan2(mixed[rows, columns], apart[rows, columns])
-    enough = RISE * own[rows, columns] + soft[rows + b, columns + b]
-    places = [[np.rint(px * part).astype(np.intp) for part in (np.sin(across), np.cos(across))] for px in RISE_PX]
-    is_crest = np.ones(len(rows), np.bool_)
+    around = cv2.copyMakeBorder(soft, SPARE_PX, SPARE_PX, SPARE_PX, SPARE_PX, cv2.BORDER_REPLICATE)
+    flat, stride = around.ravel(), around.shape[1]
     for side in (1, -1):
-        sides = [
-            soft[(rows + b + side * down).clip(0, high - 1), (columns + b + side * right).clip(0, wide - 1)]
-            for down, right in places
-        ]
-        is_crest &= np.max(sides, axis=0) > enough
-    return Crests(rows[is_crest] + b, columns[is_crest] + b, across[is_crest])
+        place = (rows + b + SPARE_PX) * stride + columns + b + SPARE_PX
+        down, right = side * np.sin(across), side * np.cos(across)
+        beyond = [flat[place + _whole(px * down) * stride + _whole(px * right)] for px in RISE_PX]
+        rises = np.flatnonzero(np.max(beyond, axis=0) - flat[place] > RISE * own[rows, columns])
+        rows, columns, across = rows[rises], columns[rises], across[rises]
+    return Crests(rows + b, columns + b, across)
+
+
+def _whole(px: Floats) -> npt.NDArray[np.intp]:
+    return np.rint(px).astype(np.intp)
