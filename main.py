@@ -228,6 +228,19 @@ def queue_retry(**options: Any) -> None:
     _exit(commands.run_queue("retry", **options))
 
 
+@queue.command("renew")
+@click.option(
+    "--above", type=click.IntRange(min=0), default=0, metavar="NUMBER", help="A number that was given before."
+)
+@CONFIG
+@JSON
+def queue_renew(**options: Any) -> None:
+    """Begin another store where the old one is lost: it is moved aside, whole, and no number is used again."""
+    from app.commands import queue as commands
+
+    _exit(commands.run_queue("renew", **options))
+
+
 @queue.command("export")
 @click.argument("folder", type=Place(), required=False, default=None)
 @click.option("--out", type=Place(), default=None, help="The same as FOLDER.")

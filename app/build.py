@@ -16,6 +16,7 @@ from app import VERSION
 from app.cabinet import Cabinet
 from app.pulse import CentralLane
 from app.sides import join_sides
+from app.stores import store_folder
 from devices.api import DeviceKind, Frames, Status
 from devices.imaging.eye import Eye
 from devices.lane import POLL_S, DeviceLane
@@ -24,7 +25,7 @@ from devices.selftest import selftest_of
 from kiosk.central.heartbeat import Pulse
 from kiosk.central.link import Link, open_link
 from kiosk.central.rotating import KeyRotation
-from kiosk.services.catalogue import Catalogue, load_catalogue
+from kiosk.services.catalogue import Catalogue, load_catalogue, own_catalogue
 from kiosk.services.page_codes import coded_materials
 from kiosk.session.journal import AuditJournal
 from kiosk.session.lights import lights_of
@@ -39,7 +40,7 @@ from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import KioskError
 from kiosk.station.health import Station
-from kiosk.station.texts import ASSETS, Texts
+from kiosk.station.texts import ASSETS, Texts, own_texts
 from kiosk.station.work import WorkLane
 from kiosk.trust.backends import KeyPlace, key_place
 from kiosk.trust.identity import Device, load_device
@@ -78,7 +79,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 def load_texts() -> Texts:
     """Return every sentence. Raises: ConfigError."""
-    return Texts.load(ASSETS / "texts")
+    return own_texts()
 
 
 def catalogue_folder(config: Config) -> Path:
@@ -119,9 +120,9 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
         others=tuple(others),
         bytes_per_s=config.sync.max_bytes_per_s,
     )
-    catalogue = load_catalogue(catalogue_folder(config))
+    catalogue = load_catalogue(catalogue_folder(config)) if config.catalogue else own_catalogue()
     limits = Limits(bytes=config.state.quota_mb * MB, free_floor_bytes=config.state.reserve_mb * MB)
-    store = QueueStore(state / QUEUE, clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
+    store = QueueStore(store_folder(config), clock=clock, signer=link.signer, limits=limits, free_bytes=free_bytes)
     genesis = genesis_hash(device.device_id, device.first_certificate, device.genesis)
     try:
         tidy(keys, device)  # here, where the store's lock is ours: no other process signs

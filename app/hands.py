@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.notes import VisitNotes
-from app.player import Player, PlayFailed, settle
+from app.player import STANDS_S, Player, PlayFailed, settle
 from app.roles import role_for
 from app.stage import Stage
 from devices.api import DeviceKind
@@ -97,7 +97,7 @@ class Hands:
         for _ in range(10):
             tile = next((t for t in player.view.tiles if t.key == f"item:{item.item_code}"), None)
             if tile is not None:
-                settle(0.25)
+                settle(STANDS_S)
                 player.tap(tile.label)
                 return
             player.turn_page()
@@ -144,7 +144,7 @@ class Hands:
         ):
             player.action("read_further")
             player.wait(lambda: player.view.key == "form.further_card", "the question for a further card")
-            settle(0.25)
+            settle(STANDS_S)
             player.photograph()
             self._take_card()
             self._lay_card(self._role.relative)
@@ -152,7 +152,7 @@ class Hands:
             return
         player.fill({**self._role.answers, **self._typed_relative()})
         page, before = player.view.page, player.session.turn
-        settle(0.25)
+        settle(STANDS_S)
         player.photograph_as(f"{player.view.key.replace('.', '-')}-filled")
         player.action("next")
         player.wait(lambda: player.session.turn != before or player.session.shows_errors, "the next page")
@@ -172,7 +172,7 @@ class Hands:
         missing = [action for action in player.view.actions if action.id == "scan"]
         if missing and player.has_action("defer") and self._must_defer():
             player.action("defer")
-            settle(0.25)
+            settle(STANDS_S)
             player.photograph()
             return
         if not missing:
@@ -211,7 +211,7 @@ class Hands:
             self._stage.sims["camera"].control.call("take")
         if player.view.screen == "scan":
             player.wait(lambda: player.has_action("done"), "enough pages", 30)
-            settle(0.25)
+            settle(STANDS_S)
             player.photograph()
             player.action("done")
         player.wait(lambda: player.view.screen == "materials", "the list of papers", 30)
@@ -300,7 +300,7 @@ class Hands:
 
     def _next_lines(self, page: int) -> None:
         player = self._player
-        settle(0.25)
+        settle(STANDS_S)
         player.photograph_as(f"review-{page + 2}")
 
     def _sign(self) -> None:
@@ -315,7 +315,7 @@ class Hands:
     def _slip(self) -> None:
         player = self._player
         player.wait(lambda: player.session.slip in ("printed", "failed"), "the slip", 60)
-        settle(0.25)
+        settle(STANDS_S)
         player.photograph()
         player.action("finish")
         player.wait(lambda: player.view.screen != "slip", "the farewell")
@@ -325,7 +325,7 @@ class Hands:
         self._take_card()
         if DeviceKind.READER not in self._links:  # nobody lifts the card from a reader that is not ours
             player.wait(lambda: not player.session.is_card_left, "the card to be taken", 30)
-        settle(0.25)
+        settle(STANDS_S)
         player.photograph()
         player.action("finish")
         player.wait(lambda: player.view.screen == "attract", "attract")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from kiosk.station.errors import ConfigError
-from offline_queue.api import StoreCorrupt
+from offline_queue.api import StoreCorrupt, StoreTooNew
 
 DICTIONARY = Path(__file__).resolve().parents[1] / "build" / "keyboard" / "pinyin.db"
 
@@ -27,14 +27,13 @@ REFUSALS = {
 }
 
 
-def refuse(error: Exception) -> int:
+def refuse(error: Exception, locale: str = "en") -> int:
     """Print why it could not start, one line a mistake; return 2."""
-    said = REFUSALS.get(getattr(error, "code", ""), str(error))
-    if isinstance(error, StoreCorrupt):
-        said = (
-            f"the queue in the state folder cannot be read ({error.code}): leave the folder as it is, call maintenance"
-        )
-    mistakes = getattr(error, "mistakes", ()) or (said,)
+    mistakes = getattr(error, "mistakes", ()) or (REFUSALS.get(getattr(error, "code", ""), str(error)),)
+    if isinstance(error, StoreCorrupt | StoreTooNew):
+        from app.stores import store_words
+
+        mistakes = store_words(error, locale)
     for mistake in mistakes:
         sys.stderr.write(f"{mistake}\n")
     return 2

@@ -18,8 +18,9 @@ from ui import probe
 from ui.app import Terminal
 
 PATIENCE_S = 60.0
+STANDS_S = 0.06  # one page follows another without motion; whatever is laid out late is there after a few frames
 MORE_CANDIDATES = 12
-LONGEST_PAGE = 6
+LONGEST_PAGE = 16  # turns; the smallest screen in the large scale takes nine for a review
 SIGNATURE = (  # two characters' worth of strokes, in 0…1 of the pad
     ((0.12, 0.30), (0.20, 0.28), (0.30, 0.27)),
     ((0.21, 0.15), (0.21, 0.45), (0.20, 0.82)),
@@ -98,7 +99,7 @@ class Player:
     def wait_screen(self, *names: str, seconds: float = PATIENCE_S) -> str:
         """Wait for one of the screens, photograph it and return its name."""
         self.wait(lambda: self.view.screen in names, " or ".join(names), seconds)
-        settle(0.25)  # a change of page takes 200 ms at most
+        settle(STANDS_S)
         self.photograph()
         return self.view.screen
 
@@ -129,7 +130,7 @@ class Player:
                 reason = error
             if not self._turn_on():
                 break
-            settle(0.25)
+            settle(STANDS_S)
         raise PlayFailed(f"{name}: {reason}; on {self.view.key or self.view.screen}") from reason
 
     def _turn_on(self) -> bool:
@@ -176,7 +177,7 @@ class Player:
             return
         self.tap(field.label)
         self.wait(lambda: any(f.key == field.key and f.is_focused for f in self.view.fields), f"{field.key} focused", 5)
-        settle(0.25)
+        settle(STANDS_S)
         self.photograph_as(f"keyboard-{field.keyboard}")
         self.type(value, field.keyboard)
         settle(0.1)

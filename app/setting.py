@@ -131,13 +131,13 @@ def _is_https_origin(url: str) -> bool:
 def is_held(config: Config) -> bool:
     """Whether a running terminal holds this state folder: its store, and its simulated far ends beside it."""
     from offline_queue.api import StoreBusy
-    from offline_queue.lock import LockFile
+    from offline_queue.lock import ReadingLock
 
     lock = config.state_folder / QUEUE / "queue.lock"
     if not lock.exists():
         return False
     try:
-        LockFile(lock).release()
+        ReadingLock(lock).release()
     except StoreBusy:
         return True
     return False

@@ -22,10 +22,9 @@ from app.waking import LateFrames, waking_view
 from devices.api import NEEDED, DeviceKind
 from devices.imaging.eye import Eye
 from devices.registry import driver_for
-from kiosk.services.catalogue import load_catalogue
+from kiosk.services.catalogue import own_catalogue
 from kiosk.session.flow.route import can_apply
 from kiosk.session.view import View
-from kiosk.station.texts import ASSETS
 from offline_queue.api import State as QueueState
 from ui.app import Terminal
 
@@ -48,7 +47,7 @@ class Visit:
         self._links = {DeviceKind(kind): link for kind, link in links.items()}
         for kind, link in self._links.items():
             driver_for(kind, link)  # a wire that cannot be one is refused before anything starts
-        item = next((i for i in load_catalogue(ASSETS / "services").items if i.item_code == script.item), None)
+        item = next((i for i in own_catalogue().items if i.item_code == script.item), None)
         if item is None:
             raise ValueError(f"--item: {script.item} — an item code of the catalogue, such as SIM-YB-0001")
         if not can_apply(item):

@@ -175,7 +175,7 @@ def measure_sweep(place: Path) -> dict[str, Figure]:
         times = []
         for _ in range(3):
             started = time.perf_counter()
-            assert sweep(ledger, blobs) == 0
+            assert sweep(ledger, blobs, Signer.device_id) == 0
             times.append(time.perf_counter() - started)
     seconds = statistics.median(times)
     with open_store(place) as store:

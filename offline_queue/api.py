@@ -181,6 +181,10 @@ class AnswerFault(QueueError):
 # ── values ─────────────────────────────────────────────────────────────────────────────────
 
 
+PARTS_MAX = 256
+"""Sealed parts of one submission beside its manifest: what a platform's answer may list as missing."""
+
+
 class PlainPart(msgspec.Struct, frozen=True):
     """One part to seal: a scan, the signature picture. `name` is the KSB1 slot `[a-z0-9][a-z0-9-]{0,47}`."""
 
@@ -386,7 +390,7 @@ class Clock(Protocol):
         """Return an id that changes with every boot."""
 
     def is_trusted(self) -> bool:
-        """Whether the wall clock stands at or above the time floor."""
+        """Whether the platform has confirmed the wall clock since this program began; nothing goes by age before."""
 
 
 class Signer(Protocol):

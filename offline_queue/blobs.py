@@ -6,7 +6,7 @@ All parts of one submission stand on one shelf, so that one sync of it makes all
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from offline_queue.seal import SealedPart, from_os_error
@@ -14,6 +14,7 @@ from offline_queue.seal import SealedPart, from_os_error
 SHELVES = (
     16  # the first put on each, after a start, syncs one folder more; 10,000 waiting make a few thousand files a shelf
 )
+INCOMING = "incoming"
 
 
 class BlobFolder:
@@ -25,7 +26,7 @@ class BlobFolder:
         self._blobs = root / "blobs"
         self._shelves: set[Path] = set()
         """Whose names are surely on the disk. None at first: whoever made one may have been killed before its sync."""
-        self.incoming = self._blobs / "incoming"
+        self.incoming = self._blobs / INCOMING
         try:
             if not self._blobs.is_dir():
                 self._blobs.mkdir(mode=0o700)
@@ -70,17 +71,31 @@ class BlobFolder:
         return self._root / relative
 
     def standing(self) -> dict[str, int]:
-        """Return every file by its relative path, with its size."""
+        """Return every plain file on a shelf by its relative path, with its size."""
         found: dict[str, int] = {}
-        for folder in (entry for entry in os.scandir(self._blobs) if entry.is_dir(follow_symlinks=False)):
-            for entry in os.scandir(folder):
-                found[f"{self._blobs.name}/{folder.name}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
+        for shelf, entry in on_shelves(self._blobs):
+            if entry.is_file(follow_symlinks=False):
+                found[f"{self._blobs.name}/{shelf}/{entry.name}"] = entry.stat(follow_symlinks=False).st_size
         return found
+
+    def strays(self) -> list[str]:
+        """Return what lies on a shelf and is no plain file: a folder, a link, a device. It is never touched."""
+        found = ((shelf, one) for shelf, one in on_shelves(self._blobs) if not one.is_file(follow_symlinks=False))
+        return sorted(f"{self._blobs.name}/{shelf}/{one.name}" for shelf, one in found)
 
     def remove(self, relatives: Iterable[str]) -> None:
         """Unlink blobs; one that is already gone is fine."""
         for relative in relatives:
             (self._root / relative).unlink(missing_ok=True)
+
+
+def on_shelves(blobs: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield whatever lies on the shelves of a folder of blobs, with the shelf's name; nothing where there is none."""
+    if not blobs.is_dir():
+        return
+    for shelf in (entry for entry in os.scandir(blobs) if entry.is_dir(follow_symlinks=False)):
+        for entry in os.scandir(shelf):
+            yield shelf.name, entry
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from offline_queue.api import DiskFull, QueueError, StoreCorrupt
 from offline_queue.blobs import sync_folder
 from offline_queue.migrations import Schema, migrate
 from offline_queue.seal import from_os_error
+from offline_queue.traces import BEGUN, find_trace
 
 BUSY_TIMEOUT_MS = 5000
 CHECK_BYTES = 32 * 2**20  # a check reads every page, about 0.1 s at this size; a larger file is checked when idle
@@ -47,13 +48,16 @@ class Opened(NamedTuple):
 
 
 def open_database(path: Path, schema: Schema, size_max: int) -> Opened:
-    """Return the connection to the store at `path`, created safely where there is none.
+    """Return the connection to the store at `path`, created safely where there never was one.
 
-    Raises: StoreTooNew, StoreCorrupt, DiskFull.
+    Raises: StoreTooNew, StoreCorrupt("database_gone") where a store has been, StoreCorrupt, DiskFull.
     """
     try:
         if not path.exists():
-            _create(path, schema)
+            if find_trace(path.parent):
+                raise StoreCorrupt("database_gone", str(path))
+            create_database(path, schema)
+        mark_begun(path.parent)
         is_at_fault = path.with_name(FAULT_MARK).exists()
         is_checked = is_at_fault or path.stat().st_size <= CHECK_BYTES
         if is_at_fault:
@@ -116,7 +120,7 @@ def error_name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", "") or type(error).__name__
 
 
-def _create(path: Path, schema: Schema) -> None:
+def create_database(path: Path, schema: Schema, first_seq: int = 1) -> None:
     """Make the file under another name, sync it, rename it: it exists whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     for leftover in path.parent.glob(fresh.name + "*"):
@@ -125,6 +129,7 @@ def _create(path: Path, schema: Schema) -> None:
     connection = _connect(fresh)
     try:
         schema.steps.apply(Database(connection, execute_plugins=False))
+        connection.execute("UPDATE meta SET v = ? WHERE k = 'next_seq'", (str(first_seq),))
     finally:
         connection.close()  # the last connection folds its log into the file
     descriptor = os.open(fresh, os.O_RDWR)
@@ -134,6 +139,14 @@ def _create(path: Path, schema: Schema) -> None:
         os.close(descriptor)
     fresh.rename(path)
     sync_folder(path.parent)
+
+
+def mark_begun(root: Path) -> None:
+    """Note, durably and once, that a database stands here: if it is ever gone, another must not take its place."""
+    mark = root / BEGUN
+    if not mark.exists():
+        mark.touch(mode=0o600)
+        sync_folder(root)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -9,13 +9,11 @@ appears under its name whole or not at all. Format: docs/evacuation.md.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +22,17 @@ import msgspec
 from offline_queue.api import Cause, DiskFull, Outcome, QueueError, Receipt, SignedObject, Signer, State, StoreCorrupt
 from offline_queue.blobs import sync_folder
 from offline_queue.canonical import encode_canonical
-from offline_queue.peek import export_sealed, read_entries
+from offline_queue.intake import intake_number
+from offline_queue.peek import write_durably
+from offline_queue.salvage import Salvage, salvaging
 from offline_queue.seal import from_os_error
+from offline_queue.stick import digest_plain, read_plain, replace_plain
 from offline_queue.store import QueueStore
 
 PURPOSE = "kiosk/evacuate/v1"
-UNDELIVERED = (State.READY, State.CLAIMED, State.SENDING, State.DEAD)
 INDEX, CERTIFICATES, RECEIPTS = "index.json", "certificates.pem", "receipts"
 INDEX_LIMIT = 16 * 2**20  # ten thousand submissions of ten parts are about half of it
 SMALL_LIMIT = 2**20
-READ_BYTES = 2**20
-EVERYTHING = 1_000_000  # rows; a terminal keeps ten thousand at most
 FOLDER = re.compile(r"[0-9A-Z][0-9A-Z-]{0,63}")
 FILE = re.compile(r"envelope\.json|[a-z0-9][a-z0-9-]{0,47}\.ksb1")
 SID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -60,67 +58,99 @@ class Evacuation(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What an export has written, and the sids of submissions whose sealed files are not whole any more.
+    """What an export has written, and what it could not take along.
 
-    `is_signed` is False where the device key is gone: the envelopes are signed all the same.
+    `lost` are sids of submissions whose sealed files are not whole any more, `unread` intake numbers of which the
+    damaged database tells nothing. `is_signed` is False where the key of the store's own device is not here: the
+    envelopes are signed all the same. `is_sound` is False for a damaged database, whatever could be read of it.
     """
 
     root: Path
     entries: tuple[Evacuee, ...]
     lost: tuple[str, ...]
     is_signed: bool = True
+    unread: tuple[str, ...] = ()
+    is_sound: bool = True
+    dev: str = ""
 
 
-def write_evacuation(path: Path, target: Path, signer: Signer, certificates: str, ts: int) -> Written:
+def write_evacuation(path: Path, target: Path, signer: Signer | None, certificates: str, ts: int) -> Written:
     """Copy everything undelivered of the store in folder `path` to `target`, or into a new folder where it exists.
 
-    The caller holds the store's lock: a row that is being sent must not be copied half. Raises: DiskFull when the
-    stick is full, QueueError("target_unwritable", "no_store"), StoreCorrupt: nothing stays there.
+    The caller holds the store's lock: a row that is being sent must not be copied half. The index is signed by
+    `signer`, if that is the device whose store this is. Raises: DiskFull when the stick is full, StoreTooNew,
+    QueueError("target_unwritable", "target_in_store", "no_store"), StoreCorrupt where nothing can be read: nothing
+    stays there.
     """
-    entries = read_entries(path, UNDELIVERED, EVERYTHING)
-    root = target / f"evacuation-{signer.device_id}-{ts}-{secrets.token_hex(2)}" if target.exists() else target
-    draft = root.with_name(f".{root.name}.{secrets.token_hex(4)}.unfinished")
-    try:
-        draft.mkdir(mode=0o700, parents=True)
-        copied: list[Evacuee] = []
-        lost: list[str] = []
-        for entry in entries:
-            sid, folder = entry.outcome.sid, entry.outcome.intake_number
-            try:
-                files = export_sealed(path, sid, draft / folder, UNDELIVERED)
-                copied.append(Evacuee(sid, entry.seq, folder, {file.name: _digest(file) for file in files}))
-                _check_signed(draft / folder, copied[-1])
-            except StoreCorrupt:  # one lost part must not keep the others here
+    if target.resolve().is_relative_to(path.resolve()):
+        raise QueueError("target_in_store", str(target))
+    with salvaging(path) as salvage:
+        dev = salvage.device_id or (signer.device_id if signer is not None else "")
+        is_ours = signer is not None and signer.device_id == dev
+        root = target / f"evacuation-{dev}-{ts}-{secrets.token_hex(2)}" if target.exists() else target
+        draft = root.with_name(f".{root.name}.{secrets.token_hex(4)}.unfinished")
+        try:
+            _clear_unfinished(root.parent, dev, target.name)
+            draft.mkdir(mode=0o700, parents=True)
+            copied, lost = _copy_all(salvage, draft)
+            index = {"v": 1, "typ": "evacuation", "dev": dev, "ts": ts, "entries": list(map(_listed, copied))}
+            signed = _sign(signer if is_ours else None, encode_canonical(index))
+            write_durably(draft / CERTIFICATES, certificates.encode("ascii") if is_ours else b"")
+            write_durably(draft / INDEX, encode_wire(signed))
+            sync_folder(draft)
+            draft.rename(root)
+            sync_folder(root.parent)
+        except OSError as error:
+            raise _target_error(error) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        is_signed, unread = signed.signature != b"", tuple(salvage.unread)
+        return Written(root, tuple(copied), tuple(lost), is_signed, unread, salvage.is_sound, dev)
+
+
+def _copy_all(salvage: Salvage, draft: Path) -> tuple[list[Evacuee], list[str]]:
+    """Return what was copied, and the sids of what is not whole here any more. Raises: OSError for the stick."""
+    copied: list[Evacuee] = []
+    lost: list[str] = []
+    for seq in salvage.numbers:
+        sid = folder = ""
+        try:
+            sid, folder = salvage.name(seq)
+            salvage.copy(seq, draft / folder)
+            sync_folder(draft / folder)
+            files = {file.name: digest_plain(draft, folder, file.name) for file in sorted((draft / folder).iterdir())}
+            entry = Evacuee(sid, seq, folder, files)
+            _check_signed(draft / folder, entry)
+            copied.append(entry)
+        except StoreCorrupt:  # one lost part must not keep the others here
+            if folder:
                 shutil.rmtree(draft / folder, ignore_errors=True)
-                copied = [one for one in copied if one.sid != sid]
-                lost.append(sid)
-        index = {"v": 1, "typ": "evacuation", "dev": signer.device_id, "ts": ts, "entries": list(map(_listed, copied))}
-        signed = _sign(signer, encode_canonical(index))
-        written = Written(root, tuple(copied), tuple(lost), signed.signature != b"")
-        _write(draft / CERTIFICATES, certificates.encode("ascii"))
-        _write(draft / INDEX, encode_wire(signed))
-        sync_folder(draft)
-        draft.rename(root)
-        sync_folder(root.parent)
-    except OSError as error:
-        raise _target_error(error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return written
+            lost.append(sid or intake_number(salvage.device_id, seq))
+    return copied, lost
+
+
+def _clear_unfinished(folder: Path, dev: str, name: str) -> None:
+    """Remove what a killed export of this terminal has left; the store's lock is ours, so no other one is at work."""
+    names = rf"(?:evacuation-{re.escape(dev)}-\d+-[0-9a-f]{{4}}|{re.escape(name)})"
+    ours = re.compile(rf"\.{names}\.[0-9a-f]{{8}}\.unfinished")
+    if folder.is_dir():
+        for left in [one for one in folder.iterdir() if ours.fullmatch(one.name)]:
+            shutil.rmtree(left, ignore_errors=True)  # it goes through no link
 
 
 def find_evacuations(folder: Path) -> tuple[Path, ...]:
     """Return the evacuations in a folder: itself, or those right below it. Half-written ones do not count."""
     try:
-        found = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
-        return tuple(one for one in found if not one.name.startswith(".") and (one / INDEX).is_file())
+        below = [one for one in sorted(folder.iterdir()) if not one.is_symlink()] if folder.is_dir() else []
+        found = [folder, *below] if folder.is_dir() else []
+        return tuple(one for one in found if not one.name.startswith(".") and os.path.lexists(one / INDEX))
     except OSError as error:
         raise QueueError("unreadable", str(folder)) from error
 
 
 def read_evacuation(root: Path) -> Evacuation:
     """Return what the index of an evacuation says; nothing is verified yet. Raises: QueueError("damaged")."""
-    signed = decode_wire(_read(root / INDEX, INDEX_LIMIT))
+    signed = decode_wire(_read(root, INDEX, limit=INDEX_LIMIT))
     value = _decode(signed.object)
     entries = value.get("entries")
     if value.get("v") != 1 or value.get("typ") != "evacuation" or not isinstance(value.get("dev"), str):
@@ -134,7 +164,7 @@ def check_files(evacuation: Evacuation, entry: Evacuee) -> None:
     """Return if every file of a submission is there, whole. Raises: QueueError("damaged") naming one that is not."""
     for name, facts in entry.files.items():
         try:
-            is_whole = _digest(evacuation.root / entry.folder / name) == facts
+            is_whole = digest_plain(evacuation.root, entry.folder, name) == facts
         except OSError:
             is_whole = False
         if not is_whole:
@@ -143,39 +173,35 @@ def check_files(evacuation: Evacuation, entry: Evacuee) -> None:
 
 def read_envelope(evacuation: Evacuation, entry: Evacuee) -> SignedObject:
     """Return the envelope of a submission, as its device signed it. Raises: QueueError("damaged")."""
-    return decode_wire(_read(evacuation.root / entry.folder / "envelope.json", SMALL_LIMIT))
+    return decode_wire(_read(evacuation.root, entry.folder, "envelope.json"))
 
 
 def read_manifest(evacuation: Evacuation, entry: Evacuee) -> bytes:
     """Return the sealed manifest of a submission. Raises: QueueError("damaged")."""
-    return _read(evacuation.root / entry.folder / "manifest.ksb1", SMALL_LIMIT)
+    return _read(evacuation.root, entry.folder, "manifest.ksb1")
+
+
+def read_certificates(root: Path) -> bytes:
+    """Return the PEM that lies beside the index; nothing is verified yet. Raises: QueueError("damaged")."""
+    return _read(root, CERTIFICATES)
 
 
 def has_receipt(root: Path, sid: str) -> bool:
-    """Whether somebody has brought this submission in and written so."""
-    return (root / RECEIPTS / f"{sid}.json").is_file()
+    """Whether something lies where the receipt of this submission belongs; only reading it tells what."""
+    return os.path.lexists(root / RECEIPTS / f"{sid}.json")
 
 
 def write_receipt(root: Path, sid: str, receipt: SignedObject) -> None:
     """Write a platform receipt beside the submissions, whole or not at all. Raises: DiskFull, QueueError."""
-    folder = root / RECEIPTS
-    draft = folder / f".{sid}.{secrets.token_hex(4)}"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        try:
-            _write(draft, encode_wire(receipt))
-            draft.rename(folder / f"{sid}.json")
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(folder)
-        sync_folder(root)
+        replace_plain(root, RECEIPTS, f"{sid}.json", encode_wire(receipt))
     except OSError as error:
         raise _target_error(error) from error
 
 
 def read_receipt(root: Path, sid: str) -> SignedObject:
     """Return a receipt that came back on the stick; nothing is verified yet. Raises: QueueError("damaged")."""
-    return decode_wire(_read(root / RECEIPTS / f"{sid}.json", SMALL_LIMIT))
+    return decode_wire(_read(root, RECEIPTS, f"{sid}.json"))
 
 
 def settle_carried(store: QueueStore, sid: str, signed: SignedObject, receipt: Receipt) -> Outcome:
@@ -222,8 +248,10 @@ def decode_wire(data: bytes) -> SignedObject:
         raise QueueError("damaged") from error
 
 
-def _sign(signer: Signer, payload: bytes) -> SignedObject:
+def _sign(signer: Signer | None, payload: bytes) -> SignedObject:
     """Return the index, signed; without a signature where the key is gone, which must not keep the papers here."""
+    if signer is None:
+        return SignedObject(payload, "", b"")
     try:
         return signer.sign(PURPOSE, payload)
     except QueueError:
@@ -232,10 +260,14 @@ def _sign(signer: Signer, payload: bytes) -> SignedObject:
 
 def _check_signed(folder: Path, entry: Evacuee) -> None:
     """Return if the copied files are those that the envelope names. Raises: StoreCorrupt: our disk has lost them."""
-    value = _decode(decode_wire((folder / "envelope.json").read_bytes()).object)
-    named = {f"{part['part']}.ksb1": (part["bytes"], part["sha256"]) for part in value["parts"]}
-    named["manifest.ksb1"] = (value["manifest"]["bytes"], value["manifest"]["sha256"])
-    if named != {name: facts for name, facts in entry.files.items() if name != "envelope.json"}:
+    try:
+        value = _decode(decode_wire((folder / "envelope.json").read_bytes()).object)
+        named = {f"{part['part']}.ksb1": (part["bytes"], part["sha256"]) for part in value["parts"]}
+        named["manifest.ksb1"] = (value["manifest"]["bytes"], value["manifest"]["sha256"])
+        is_it = value["sid"] == entry.sid
+    except (QueueError, KeyError, TypeError) as error:
+        raise StoreCorrupt("blob_damaged", entry.sid) from error
+    if not is_it or named != {name: facts for name, facts in entry.files.items() if name != "envelope.json"}:
         raise StoreCorrupt("blob_damaged", entry.sid)
 
 
@@ -273,35 +305,11 @@ def _decode(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _digest(path: Path) -> tuple[int, str]:
-    """Return size and hex SHA-256 of a plain file. Raises: OSError, also for anything that is no plain file."""
-    digest = hashlib.sha256()
-    size = 0
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path.name} is no plain file")
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
-
-
-def _read(path: Path, limit: int) -> bytes:
+def _read(root: Path, *names: str, limit: int = SMALL_LIMIT) -> bytes:
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            data = file.read(limit + 1)
+        return read_plain(root, *names, limit=limit)
     except OSError as error:
-        raise QueueError("damaged", path.name) from error
-    if len(data) > limit:
-        raise QueueError("damaged", path.name)
-    return data
-
-
-def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        raise QueueError("damaged", names[-1]) from error
 
 
 def _target_error(error: OSError) -> QueueError:

@@ -71,7 +71,13 @@ class Leases:
         if (receipt.sid, receipt.dev, receipt.seq, receipt.manifest_sha256) != ours:
             raise QueueError("receipt_mismatch", sid)
         cause = Cause.LATE_RECEIPT if row["state"] == State.DEAD else Cause.RECEIPT
-        facts = (receipt.case_number, receipt.query_code, wall_text(self._clock.wall_s()))
+        facts = (receipt.case_number, receipt.query_code, wall_text(self._delivered_s(receipt)))
         self._ledger.note(db, row, State.DELIVERED, Why(cause))
         db.execute(rows.DELIVERED, (signed.object, signed.kid, signed.signature, *facts, row["seq"]))
         return rows.to_outcome(self._ledger.require(db, sid))
+
+    def _delivered_s(self, receipt: Receipt) -> float:
+        """Return when it was delivered: by our clock, or by the platform's own word where ours is not confirmed."""
+        if receipt.ts and not self._clock.is_trusted():
+            return float(receipt.ts)
+        return self._clock.wall_s()

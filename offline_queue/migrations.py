@@ -140,11 +140,7 @@ def migrate(connection: sqlite3.Connection, root: Path, schema: Schema) -> str:
 
     Raises: StoreTooNew, before anything is written; StoreCorrupt for a database that is no store of ours.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version // 1000 > schema.major:
-        raise StoreTooNew("store_too_new", f"{version // 1000} > {schema.major}")
-    if version < 1000:
-        raise StoreCorrupt("not_a_store")
+    version = require_version(connection, schema)
     if version >= 1000 * schema.major + schema.minor:
         return ""
     db = Database(connection, execute_plugins=False)
@@ -152,6 +148,19 @@ def migrate(connection: sqlite3.Connection, root: Path, schema: Schema) -> str:
     _copy(connection, root / copy)
     schema.steps.apply(db)
     return copy
+
+
+def require_version(connection: sqlite3.Connection, schema: Schema) -> int:
+    """Return the version of a store that this program understands.
+
+    Raises: StoreTooNew; StoreCorrupt("not_a_store") for a database that is none of ours.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version // 1000 > schema.major:
+        raise StoreTooNew("store_too_new", f"{version // 1000} > {schema.major}")
+    if version < 1000:
+        raise StoreCorrupt("not_a_store")
+    return version
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from typing import BinaryIO
 
 from offline_queue import rows
-from offline_queue.api import PauseReason, QueueEntry, QueueError, State
+from offline_queue.api import PauseReason, QueueEntry, QueueError, State, StoreCorrupt
 from offline_queue.blobs import sync_folder
 from offline_queue.canonical import encode_canonical
-from offline_queue.database import from_sqlite_error
 from offline_queue.ledger import get_meta
+from offline_queue.reading import reading
 from offline_queue.seal import from_os_error
+
+COPY_BYTES = 2**20
 
 
 def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) -> tuple[QueueEntry, ...]:
@@ -28,7 +26,7 @@ def read_entries(path: Path, states: tuple[State, ...] = (), limit: int = 1000) 
 
     Raises: QueueError("no_store"), StoreCorrupt.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         return rows.select_entries(db, states, limit)
 
 
@@ -37,8 +35,17 @@ def read_pause(path: Path) -> PauseReason:
 
     Raises: QueueError("no_store"), StoreCorrupt.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         return PauseReason(get_meta(db, "standing") or get_meta(db, "pause_reason"))
+
+
+def read_note(path: Path, key: str) -> str:
+    """Return a note of the store in folder `path`, such as `device_id` or `next_seq`; "" where there is none.
+
+    Raises: QueueError("no_store"), StoreCorrupt.
+    """
+    with reading(path) as db:
+        return get_meta(db, key)
 
 
 def is_sound(path: Path) -> bool:
@@ -46,7 +53,7 @@ def is_sound(path: Path) -> bool:
 
     Raises: QueueError("no_store"), StoreCorrupt.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
 
 
@@ -64,7 +71,7 @@ def export_sealed(path: Path, sid: str, folder: Path, states: tuple[State, ...])
     Nothing of it can be read without the platform's key. The store is not changed.
     Raises: QueueError("no_store", "unknown_sid", "not_dead" for one in none of `states`), StoreCorrupt, DiskFull.
     """
-    with _reading(path) as db:
+    with reading(path) as db:
         row = db.execute("SELECT * FROM submission WHERE sid = ?", (sid,)).fetchone()
         parts = db.execute(rows.PARTS, (sid,)).fetchall()
     if row is None:
@@ -72,39 +79,25 @@ def export_sealed(path: Path, sid: str, folder: Path, states: tuple[State, ...])
     if row["state"] not in states:
         raise QueueError("not_dead", sid)
     signed = {
-        "o": _base64url(row["envelope"]),
+        "o": to_base64url(row["envelope"]),
         "kid": row["envelope_kid"],
-        "sig": _base64url(row["envelope_sig"]),
+        "sig": to_base64url(row["envelope_sig"]),
     }
     try:
         folder.mkdir(mode=0o700, parents=True)
         files = [
-            _write(folder / "envelope.json", encode_canonical(signed)),
-            _write(folder / "manifest.ksb1", row["manifest"]),
+            write_durably(folder / "envelope.json", encode_canonical(signed)),
+            write_durably(folder / "manifest.ksb1", row["manifest"]),
         ]
-        files += [_copy(path / part["path"], folder / f"{part['part']}.ksb1") for part in parts]
+        files += [copy_durably(path / part["path"], folder / f"{part['part']}.ksb1") for part in parts]
         sync_folder(folder)
     except OSError as error:
         raise from_os_error(error) from error
     return tuple(files)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    database = path / "queue.db"
-    if not database.is_file():
-        raise QueueError("no_store", str(path))
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA query_only = ON")
-            db.execute("PRAGMA busy_timeout = 5000")
-            yield db
-    except sqlite3.Error as error:
-        raise from_sqlite_error(error) from error
-
-
-def _write(path: Path, data: bytes) -> Path:
+def write_durably(path: Path, data: bytes) -> Path:
+    """Write a new file, for the owner alone, and sync it. Raises: OSError."""
     with open(path, "xb", opener=_private) as file:
         file.write(data)
         file.flush()
@@ -112,18 +105,32 @@ def _write(path: Path, data: bytes) -> Path:
     return path
 
 
-def _copy(source: Path, target: Path) -> Path:
-    with source.open("rb") as read, open(target, "xb", opener=_private) as file:
-        shutil.copyfileobj(read, file)
+def copy_durably(source: Path, target: Path) -> Path:
+    """Copy a file of the store into a new one, synced. Raises: StoreCorrupt for the source, OSError for the target."""
+    try:
+        read = source.open("rb")
+    except OSError as error:
+        raise StoreCorrupt("blob_missing", source.name) from error
+    with read, open(target, "xb", opener=_private) as file:
+        while block := _read_block(read, source.name):
+            file.write(block)
         file.flush()
         os.fsync(file.fileno())
     return target
 
 
+def to_base64url(data: bytes) -> str:
+    """Return base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _read_block(file: BinaryIO, name: str) -> bytes:
+    try:
+        return file.read(COPY_BYTES)
+    except OSError as error:
+        raise StoreCorrupt("blob_unread", name) from error
+
+
 def _private(path: str, flags: int) -> int:
     """Open for the owner alone."""
     return os.open(path, flags, 0o600)
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -26,7 +26,9 @@ class Retention:
     def run(self) -> tuple[Outcome, ...]:
         """Shred what is due, drop old tombstones, empty the log, hold the ballast; return what was shredded."""
         now_s = self._clock.wall_s()
-        before_s = now_s - self._grace_s if self._grace_s else math.inf  # without grace no clock is asked
+        before_s = math.inf  # without grace no clock is asked
+        if self._grace_s:
+            before_s = now_s - self._grace_s if self._clock.is_trusted() else -math.inf
         shredded = tuple(self._store.shred(sid) for sid in self._store.shreddable(before_s))
         forgotten = self._forget(now_s)
         if shredded or forgotten or self._is_log_full or not self._store.has_ballast:

@@ -20,6 +20,7 @@ import msgspec
 
 from offline_queue import rows
 from offline_queue.api import (
+    PARTS_MAX,
     Cause,
     Clock,
     Consignment,
@@ -110,7 +111,7 @@ class QueueStore(Looking, Notes):
             owner = f"{self._clock.boot_id()}/{secrets.token_hex(8)}"
             self._leases = Leases(self._ledger, self._clock, self._blobs, owner=owner, device_id=self._device_id)
             recover(self._ledger, self._device_id, opened.copy)
-            sweep(self._ledger, self._blobs)
+            sweep(self._ledger, self._blobs, self._device_id)
             undo.pop_all()
 
     def __enter__(self) -> QueueStore:
@@ -382,6 +383,8 @@ class QueueStore(Looking, Notes):
         names = [part.name for part in parts]
         if len(set(names)) < len(names) or "manifest" in names or len(facts.item) > ITEM_MAX:
             raise SealFault("bad_request")
+        if len(names) > PARTS_MAX:  # it could never be delivered
+            raise SealFault("too_many_parts")
         if self._ledger.is_faulted:
             raise StoreCorrupt("faulted")
         needed = sum(len(part.data) for part in parts) + MARGIN_BYTES

@@ -136,7 +136,7 @@ def _compose_change(beat: Beat, former: Any) -> dict[str, Any]:
     value = beat.value
     queue = value.get("queue") if isinstance(value.get("queue"), dict) else {}
     faults = value.get("faults") if isinstance(value.get("faults"), list) else []
-    oldest = _decode_moment(queue.get("oldest")) or (beat.at - _number(queue["oldest_s"]) if "oldest_s" in queue else 0)
+    oldest = _decode_moment(queue.get("oldest"))
     alarms = sum(1 << bit for bit, word in enumerate(FLAGS) if word in faults)
     if _is_audit_broken(value.get("audit"), former["heartbeat"] if former is not None else None):
         alarms |= AUDIT_GAP

@@ -36,6 +36,9 @@ class BlobFolder:
         for name in ("uploads", "plain"):
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def check(self) -> None:
+        """Return if what is whole can be kept. A folder was made just now. Raises: ValueError."""
+
     # ── gathering ──────────────────────────────────────────────────────────────────────────
 
     def upload_path(self, upload_id: str) -> Path:

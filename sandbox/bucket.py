@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import configparser
+import logging
 import os
 import secrets
 import threading
@@ -24,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.blobs import BlobFolder, drop_old
 from sandbox.problems import Problem
 
+log = logging.getLogger(__name__)
 ALLOWED = {"endpoint", "region", "credentials"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CONNECTIONS = 40  # as many as the pool of threads that serve requests
@@ -39,6 +41,7 @@ class BlobBucket(BlobFolder):
         self._make_client = make_client
         self._lock = threading.Lock()
         self._made: Any = None
+        self._is_away = False  # as this process found it last
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         for name in ("opening", "fetched"):
@@ -51,6 +54,21 @@ class BlobBucket(BlobFolder):
             if self._made is None:
                 self._made = self._make_client()
             return self._made
+
+    def check(self) -> None:
+        """Return if the bucket takes an object and gives it back; by a client of its own, workers are not born yet.
+
+        Raises: ValueError that names the place and what it said.
+        """
+        client, name = self._make_client(), {"Bucket": self._bucket, "Key": f"{self._prefix}probe"}
+        try:
+            client.put_object(**name, Body=b"probe")
+            with client.get_object(**name)["Body"] as body:
+                body.read()
+        except (BotoCoreError, ClientError) as fault:
+            raise ValueError(f"--blobs: s3://{self._bucket}/{self._prefix}: {fault}") from fault
+        finally:
+            client.close()
 
     def keep_sealed(self, upload_id: str, sha256: str) -> None:
         """Send a settled upload to the bucket. The gathered bytes stay until the commit: they save fetching it."""
@@ -109,18 +127,32 @@ class BlobBucket(BlobFolder):
 
     def _send(self, path: Path, key: str, sha256: str) -> None:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        with _answering_busy(), path.open("rb") as file:
+        with self._answering_busy(), path.open("rb") as file:
             self._client.put_object(
                 Bucket=self._bucket, Key=self._prefix + key, Body=file, ChecksumSHA256=checksum,
                 ContentLength=path.stat().st_size,
             )  # fmt: skip
 
     def _fetch(self, key: str, path: Path) -> None:
-        with _answering_busy():
+        with self._answering_busy():
             body = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
             with body, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 for chunk in body.iter_chunks(1 << 20):
                     file.write(chunk)
+
+    @contextmanager
+    def _answering_busy(self) -> Iterator[None]:
+        """Away or refusing: nothing is promised, the terminal comes again. The log tells the first time and the end."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as fault:
+            if not self._is_away:
+                log.warning("object store: terminals are told to wait: %s", fault)
+            self._is_away = True
+            raise Problem(503, "busy", retry_after_s=BUSY_S) from fault
+        if self._is_away:
+            log.warning("object store: it answers again")
+        self._is_away = False
 
 
 def open_bucket(url: str, scratch: Path) -> BlobBucket:
@@ -167,11 +199,3 @@ def _load_credentials(path: str) -> tuple[str, str]:
     if not all(found):
         raise ValueError("--blobs: no credentials in the environment, and no file of them is named")
     return found[0], found[1]
-
-
-@contextmanager
-def _answering_busy() -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as fault:  # away or refusing: nothing is promised, the terminal comes again
-        raise Problem(503, "busy", retry_after_s=BUSY_S) from fault

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import string
+import unicodedata
 
 CHINA = dt.timezone(dt.timedelta(hours=8))
 ALPHABET = string.digits + string.ascii_uppercase
+INTAKE = re.compile(r"(K-[0-9A-Z]{1,12})-([0-9]{1,9})-[0-9A-Z]")
+DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−ー－", "-"))
 
 
 def compose_case_number(day: dt.date, count: int) -> str:
@@ -31,6 +35,19 @@ def compose_intake_number(device: str, seq: int) -> str:
     """Return the 收件流水号 of a terminal's submission: device, seq and an ISO 7064 MOD 37,36 check character."""
     body = f"{device}-{seq:06d}"
     return f"{body}-{_hybrid(body.replace('-', ''), 36)}"
+
+
+def decode_intake_number(text: str) -> tuple[str, int] | None:
+    """Return device and seq of an intake number whose check character holds."""
+    found = INTAKE.fullmatch(text)
+    if found is None or compose_intake_number(found[1], int(found[2])) != text:
+        return None
+    return found[1], int(found[2])
+
+
+def tidy_number(typed: str) -> str:
+    """Return a number as it stands on a slip: an input method may have typed it in wide characters, or with a dash."""
+    return "".join(unicodedata.normalize("NFKC", typed.translate(DASHES)).split()).upper()
 
 
 def _hybrid(text: str, modulus: int) -> str:

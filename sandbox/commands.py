@@ -7,14 +7,16 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from sandbox import enrolment, store
-from sandbox.console.commands import add_commands
+from sandbox.console.commands import add_commands, note_deed
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.keys import KeysBroken
 from sandbox.main import DEFAULT_STATE, Options, open_platform, serve
+from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.store_view import NotThere, load_places, open_view
 from sandbox.words import place, whole
@@ -32,6 +34,8 @@ def run(arguments: Sequence[str]) -> int:
         return action(options)
     except NotThere as fault:
         return _complain(f"nothing is known of {fault}", 1)
+    except store.NoSuchChange as fault:
+        return _complain(str(fault), 1)
     except (OSError, ValueError, KeysBroken, Problem, sa.exc.SQLAlchemyError) as fault:
         return _complain(str(fault).splitlines()[0], 2)
 
@@ -55,12 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     code = add("code", "print a new one-time enrolment code", _code)
     code.add_argument("--site", default="")
     code.add_argument("--model", default="")
-    code.add_argument("--count", type=whole(1, CODES_MAX), default=1, help="so many, with --out")
-    code.add_argument("--out", type=place, help="write them there, one a line, and print only how many")
+    code.add_argument(
+        "--count", type=whole(1, CODES_MAX), default=1, help="so many; more than one are printed as a list"
+    )
+    code.add_argument("--out", type=place, help="write them there instead, one a line, and print how many")
     add("waiting", "list enrolments that wait for a comparison of the six digits", _waiting)
     add("approve", "the six digits are the same", _decide(is_same=True)).add_argument("enrol_id")
     add("reject", "the six digits differ: refuse and burn the code", _decide(is_same=False)).add_argument("enrol_id")
-    device = add("device", "set a device active, suspended or revoked", _device)
+    device = add("device", "set a device active, suspended or, for good, revoked", _device)
     device.add_argument("dev")
     device.add_argument("device_state", choices=DEVICE_STATES)
     show = add("show", "the facts of one submission, without its content", _show)
@@ -69,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     taking = add("import", "take in the evacuations of a folder or stick, and write the receipts back", _import)
     taking.add_argument("folder", type=place)
     taking.add_argument("--without-index", action="store_true", help="the index is damaged, or the terminal's key gone")
+    taking.add_argument("--revoked", action="store_true", help="take in what a revoked terminal sealed, too")
     pdf = add("pdf", "write the application form of a submission", _pdf)
     pdf.add_argument("sid")
     pdf.add_argument("out", type=place)
@@ -115,11 +122,13 @@ def _tables(options: argparse.Namespace) -> store.PlatformStore:
 def _code(options: argparse.Namespace) -> int:
     tables = _tables(options)
     try:
-        if options.out is None:
-            return _say({"code": enrolment.create_code(tables, int(time.time()), options.site, options.model)})
         fresh = enrolment.create_codes(tables, int(time.time()), options.count, options.site, options.model)
+        detail = " ".join(filter(None, (f"{len(fresh)} codes" if len(fresh) > 1 else "", options.site)))
+        note_deed(options.state, tables, "enrol.code", detail=detail)
     finally:
         tables.close()
+    if options.out is None:
+        return _say({"code": fresh[0]} if options.count == 1 else {"codes": fresh})
     options.out.write_text("".join(f"{one}\n" for one in fresh))
     return _say({"codes": len(fresh), "out": str(options.out)})
 
@@ -136,6 +145,7 @@ def _decide(*, is_same: bool) -> Callable[[argparse.Namespace], int]:
         tables = _tables(options)
         try:
             enrolment.decide(tables, options.enrol_id, is_same=is_same)
+            note_deed(options.state, tables, "enrol.same" if is_same else "enrol.reject", options.enrol_id)
         except KeyError as fault:
             raise NotThere(options.enrol_id) from fault
         finally:
@@ -148,7 +158,8 @@ def _decide(*, is_same: bool) -> Callable[[argparse.Namespace], int]:
 def _device(options: argparse.Namespace) -> int:
     tables = _tables(options)
     try:
-        tables.set_device_state(options.dev, options.device_state)
+        former = tables.set_device_state(options.dev, options.device_state)
+        note_deed(options.state, tables, "device.state", options.dev, f"{former} > {options.device_state}")
     except KeyError as fault:
         raise NotThere(options.dev) from fault
     finally:
@@ -175,16 +186,29 @@ def _import(options: argparse.Namespace) -> int:
     load_places(options.state)  # a platform that is there: NotThere otherwise
     platform = open_platform(Options(state=options.state))
     try:
-        results = [result for root in roots for result in take_evacuation(platform, root, has_index=has_index)]
+        results = [result for root in roots for result in _take(platform, root, options)]
+        committed = sum(result["word"] == "committed" for result in results)
+        found = f"{len(results)} found, {committed} new{', revoked ones too' if options.revoked else ''}"
+        note_deed(options.state, platform.store, "evacuation.import", detail=found)
     finally:
         platform.store.close()
     _say(results)
     return 0 if all(result["word"] in ("committed", "was_here") for result in results) else 1
 
 
+def _take(platform: Platform, root: Path, options: argparse.Namespace) -> list[dict[str, str]]:
+    return take_evacuation(platform, root, has_index=not options.without_index, with_revoked=options.revoked)
+
+
 def _pdf(options: argparse.Namespace) -> int:
     with open_view(options.state) as view:
-        options.out.write_bytes(view.pdf(options.sid))
+        form = view.pdf(options.sid)
+    tables = _tables(options)
+    try:
+        note_deed(options.state, tables, "case.form", options.sid)  # before anybody can look at it
+    finally:
+        tables.close()
+    options.out.write_bytes(form)
     return _say({"sid": options.sid, "pdf": str(options.out)})
 
 

@@ -8,13 +8,14 @@ that it can spoil none of them; both ways end at the same unique key (device, su
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from sandbox import store
 from sandbox.api.common import Caller
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
-FOR_EVER = 2**31 - 1  # an upload's expiry once its submission is committed
+CARRIED = "carried"
 
 
 def signer_of(platform: Platform, caller: Caller, wire: object) -> str:
@@ -41,12 +42,21 @@ def signer_of(platform: Platform, caller: Caller, wire: object) -> str:
 def check_signer(state: str) -> None:
     """Return if what a device sealed may still come in by hand. Raises: Problem 422 `refused`."""
     if state == "revoked":
-        raise Problem(422, "refused", "The terminal that signed it is revoked; suspend it instead to take this in.")
+        raise Problem(
+            422,
+            "refused",
+            "The terminal that signed it is revoked. The platform takes this in by hand, if somebody decides so.",
+        )
 
 
-def note_carried(platform: Platform, dev: str, sid: str, carrier: str) -> None:
-    """Keep the courier's uploads with the committed submission, and tell the officers who brought it."""
-    mine = (store.upload.c.dev == carrier) & (store.upload.c.sid == sid)
-    with platform.store.begin() as connection:
-        connection.execute(store.upload.update().where(mine).values(expires=FOR_EVER))
-    platform.store.add_note(dev, "carried", f"{sid} by {carrier}", platform.now())
+def carrier_of(platform: Platform, dev: str, sid: str) -> str:
+    """Return who brought a terminal's submission by hand: a courier's id, or the run of an import; else nothing."""
+    mine = (store.note.c.dev == dev) & (store.note.c.kind == CARRIED) & store.note.c.detail.startswith(f"{sid} by ")
+    found = platform.store.one(sa.select(store.note.c.detail).where(mine))
+    return str(found["detail"]).partition(" by ")[2] if found is not None else ""
+
+
+def note_carried(connection: Connection, dev: str, sid: str, carrier: str, at: int) -> None:
+    """Tell the officers who brought it, in the transaction that commits it."""
+    values = {"at": at, "dev": dev, "kind": CARRIED, "detail": f"{sid} by {carrier}"}
+    connection.execute(store.note.insert().values(**values))

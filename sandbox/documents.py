@@ -7,9 +7,12 @@ sha256, ts}`. A terminal verifies it against its pinned keys and the bytes again
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
+import struct
+import zlib
 
 from sqlalchemy.engine import RowMapping
 
@@ -19,11 +22,13 @@ from sandbox.casework import KeptDocument
 from sandbox.platform import Platform
 
 DOCUMENT_LIMIT = 10 * 1024 * 1024
+MAX_PDF_PAGES = 50
+MAX_PIXELS, MAX_SIDE_PX = 40_000_000, 20_000  # security.md §8
 HEADS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
 class BadDocument(ValueError):
-    """Bytes that are neither PDF nor PNG, or too many of them."""
+    """Bytes that are neither PDF nor PNG, too many of them, or such that no terminal can show or print them."""
 
 
 def keep_document(platform: Platform, case_number: str, kind: str, data: bytes, *, dev: str, sid: str) -> KeptDocument:
@@ -68,3 +73,39 @@ def media_type(data: bytes) -> str:
         if data.startswith(head):
             return mime
     raise BadDocument("neither PDF nor PNG")
+
+
+def check_document(data: bytes) -> None:
+    """Return if every terminal can show and print this document; it is opened to see. Raises: BadDocument."""
+    if media_type(data) == "application/pdf":
+        _check_pdf(data)
+    else:
+        _check_picture(data)
+
+
+def _check_pdf(data: bytes) -> None:
+    import pikepdf  # heavy; no platform needs it to start
+
+    try:
+        with pikepdf.open(io.BytesIO(data)) as document:
+            if document.is_encrypted or not 0 < len(document.pages) <= MAX_PDF_PAGES:
+                raise BadDocument("pages")
+    except pikepdf.PdfError as fault:
+        raise BadDocument("not a PDF that opens") from fault
+
+
+def _check_picture(data: bytes) -> None:
+    from PIL import Image
+
+    try:
+        width, height = struct.unpack(">II", data[16:24])  # of the header, before anything is made of it
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
+            raise BadDocument("too many pixels")
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            picture.verify()  # to its end: what draws our forms lets Pillow load half a picture, in all of the process
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            picture.load()
+    except BadDocument:
+        raise
+    except (OSError, SyntaxError, ValueError, zlib.error, struct.error) as fault:
+        raise BadDocument("not a picture that opens") from fault

@@ -249,7 +249,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kiosks", type=whole(1, KIOSKS_MAX), required=True)
     parser.add_argument("--url", default="", help="https://…; default: a sandbox of its own")
     parser.add_argument("--ca", type=place, help="PEM that the platform's certificate is checked with")
-    parser.add_argument("--codes", type=place, help="enrolment codes, one a line: `python -m sandbox code --count`")
+    parser.add_argument(
+        "--codes", type=place, help="enrolment codes, one a line: `python -m sandbox code --count N --out FILE`"
+    )
     parser.add_argument("--minutes", type=number(0, 100_000), default=1.0)
     parser.add_argument("--submissions-per-day", type=number(0, 1_000_000), default=50.0, help="of each terminal")
     parser.add_argument("--day-hours", type=number(0.01, 24), default=8.0)

@@ -140,9 +140,9 @@ def compose_form(
 def material_names(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return the Chinese name of the material that each part belongs to."""
     return {
-        str(part): _zh(material.get("name")) or str(material.get("code", ""))
+        part: _zh(material.get("name")) or str(material.get("code", ""))
         for material in _list(manifest.get("materials"))
-        for part in material.get("parts", [])
+        for part in _names(material.get("parts"))
     }
 
 
@@ -190,7 +190,7 @@ def _answers(answers: list[Mapping[str, Any]]) -> Iterator[Group]:
 def _materials(manifest: Mapping[str, Any]) -> Iterator[MaterialLine]:
     facts = {str(part.get("part")): part for part in _list(manifest.get("parts"))}
     for material in _list(manifest.get("materials")):
-        own = [facts[str(part)] for part in material.get("parts", []) if str(part) in facts]
+        own = [facts[part] for part in _names(material.get("parts")) if part in facts]
         pages = sum(part.get("pages", 1) for part in own if isinstance(part.get("pages", 1), int))
         to_review = sum(1 for part in own if part.get("review"))
         name = material.get("name")
@@ -248,10 +248,10 @@ def _when(value: object) -> str:
             moment = dt.datetime.fromtimestamp(value, CHINA)
         else:
             moment = dt.datetime.fromisoformat(str(value))
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(CHINA)
     except (ValueError, OverflowError, OSError):
         return _plain(value)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(CHINA)
     return moment.strftime("%Y年%m月%d日 %H:%M:%S")
 
 
@@ -290,6 +290,10 @@ def _en(value: object) -> str:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _names(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _list(value: object) -> list[Mapping[str, Any]]:

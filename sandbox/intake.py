@@ -12,21 +12,22 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from sandbox import casework, couriers, ratings, signed, store
 from sandbox.api.common import device_key
+from sandbox.api.described import Envelope
 from sandbox.api.uploads import is_settled
 from sandbox.blobs import plain_key
-from sandbox.canonical import SAFE_INTEGER, NotCanonical, decode_b64url, decode_canonical
+from sandbox.canonical import NotCanonical, decode_b64url, decode_canonical
 from sandbox.fixed import Fixed
+from sandbox.keeping import keep_uploads
 from sandbox.platform import Platform
 from sandbox.problems import Problem
-from sandbox.reader import PART, Bad, Origin, open_bytes, open_file
+from sandbox.reader import Bad, Origin, open_bytes, open_file
 
-SHA256_HEX = re.compile(r"[0-9a-f]{64}")
-KINDS = {"submission", "correction", "consultation", "complaint", "rating", "log"}
 MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 RETRY_S = 5
 
@@ -75,10 +76,7 @@ def take(platform: Platform, dev: str, sid: str, body: dict[str, Any], carrier: 
     if row["state"] == "committed":
         return Answer(200, row["receipt"])
     try:
-        answer = _commit(platform, claim, body.get("manifest"), carrier)
-        if carrier and answer.status == 201:
-            couriers.note_carried(platform, dev, sid, carrier)
-        return answer
+        return _commit(platform, claim, body.get("manifest"), carrier)
     except Problem as problem:
         if problem.status == 422:
             platform.store.set_state(dev, sid, "refused", problem.code)
@@ -106,39 +104,17 @@ def _verify_envelope(platform: Platform, dev: str, sid: str, wire: object) -> Cl
     named = {"sid": sid, "dev": dev, "cert": kid, "alg": "ES256", "v": 1, "typ": "submission"}
     if any(value.get(key) != expected or isinstance(value.get(key), bool) for key, expected in named.items()):
         raise Problem(422, "bad_signature", "The envelope speaks of something else than the request.")
-    manifest, item = value.get("manifest"), value.get("item")
-    is_whole = (
-        isinstance(manifest, dict)
-        and _is_hash(manifest.get("sha256"))
-        and _is_count(manifest.get("bytes"))
-        and _is_count(value.get("seq"))
-        and value.get("kind") in KINDS
-        and isinstance(item, str)
-        and len(item) <= 64
-        and value.get("clk") in ("ok", "unsure")
-    )
-    if not is_whole or not isinstance(manifest, dict):
-        raise Problem(422, "unreadable")
-    parts = _decode_parts(value.get("parts"))
-    return Claim(
-        sid, dev, value["seq"], str(value["kind"]), str(item), str(value.get("after", "")), manifest["sha256"],
-        manifest["bytes"], parts, payload, kid, wire["sig"] if isinstance(wire, dict) else "",
-    )  # fmt: skip
-
-
-def _decode_parts(listed: object) -> dict[str, tuple[str, int]]:
-    if not isinstance(listed, list):
-        raise Problem(422, "unreadable")
-    found: dict[str, tuple[str, int]] = {}
-    for one in listed:
-        if not isinstance(one, dict) or not isinstance(one.get("part"), str) or not PART.fullmatch(one["part"]):
-            raise Problem(422, "unreadable")
-        if one["part"] == "manifest" or not _is_hash(one.get("sha256")) or not _is_count(one.get("bytes")):
-            raise Problem(422, "unreadable")
-        found[one["part"]] = (one["sha256"], one["bytes"])
-    if list(found) != sorted(found) or len(found) != len(listed):
+    try:
+        said = msgspec.convert(value, Envelope)
+    except msgspec.ValidationError as fault:
+        raise Problem(422, "unreadable", "The envelope does not have the form of the contract.") from fault
+    parts = {one.part: (one.sha256, one.bytes) for one in said.parts}
+    if list(parts) != sorted(parts) or len(parts) != len(said.parts) or "manifest" in parts:
         raise Problem(422, "unreadable", "Parts are sorted by name, each once.")
-    return found
+    return Claim(
+        sid, dev, said.seq, said.kind, said.item, said.after, said.manifest.sha256, said.manifest.bytes, parts, payload,
+        kid, wire["sig"] if isinstance(wire, dict) else "",
+    )  # fmt: skip
 
 
 def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> Answer:
@@ -162,7 +138,10 @@ def _commit(platform: Platform, claim: Claim, sealed: object, carrier: str) -> A
         return signed_receipt[-1]
 
     def file_case(connection: Connection, case_number: str, query_code: str) -> tuple[str, str]:
+        keep_uploads(connection, [upload["id"] for upload in uploads.values()], now)
         casework.keep_evidence(connection, claim.dev, claim.sid, claim.kid, claim.signature)
+        if carrier:
+            couriers.note_carried(connection, claim.dev, claim.sid, carrier, now)
         if claim.kind == "rating":
             ratings.file_rating(
                 connection, dev=claim.dev, sid=claim.sid, after=claim.after, manifest=manifest, at=now
@@ -277,11 +256,3 @@ def _open_part(platform: Platform, claim: Claim, upload: RowMapping, listed: dic
         "path": key,
         "sealed_path": platform.blobs.sealed_key(upload["id"]),
     }
-
-
-def _is_hash(value: object) -> bool:
-    return isinstance(value, str) and SHA256_HEX.fullmatch(value) is not None
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= SAFE_INTEGER

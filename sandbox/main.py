@@ -24,15 +24,16 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sandbox import database, enrolment
+from sandbox import database, ending, enrolment
 from sandbox.api import build_app
 from sandbox.api.express import Express
 from sandbox.api.token import drop_stale
-from sandbox.api.uploads import drop_expired
 from sandbox.blobs import open_blobs
 from sandbox.cases import CHINA
+from sandbox.console.record import note_anchor, open_book
 from sandbox.faults import Faults, FaultScript
 from sandbox.items import load_items
+from sandbox.keeping import drop_expired
 from sandbox.keys import load_or_create_keys
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -78,6 +79,7 @@ class _Server(uvicorn.Server):
         self.metrics: tuple[Meter, socket.socket] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        ending.leave_to_server()
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="quick")
         asyncio.get_running_loop().set_default_executor(threads)
         await super().startup(sockets)
@@ -103,7 +105,11 @@ def serve(options: Options) -> int:
     Prints `{"url", "ca", "pins", "code", "state"}` when ready, and `metrics` if there are. Raises: OSError for a port
     that is taken, ValueError for places it cannot use, KeysBroken.
     """
+    ending.end_at_once()
+    if options.is_tethered:
+        threading.Thread(target=_end_with_parent, name="tether", daemon=True).start()
     platform = open_platform(options)
+    platform.blobs.check()
     drop_expired(platform)
     drop_stale(platform)
     is_alone = options.workers == 1
@@ -117,8 +123,6 @@ def serve(options: Options) -> int:
         sys.stdout.write(json.dumps(announcement) + "\n")
         sys.stdout.flush()
 
-    if options.is_tethered:
-        threading.Thread(target=_end_with_parent, name="tether", daemon=True).start()
     if is_alone:
         return _serve_one(options, platform, reserved, figures, announce)
     platform.store.close()  # a connection is never shared with a child
@@ -141,8 +145,7 @@ def _serve_one(
     figures: socket.socket | None,
     tell_ready: Callable[[], None],
 ) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises the signal again at its end: then it is done
+    ending.end_at_once()
     app: ASGIApp = Express(build_app(platform))
     meter = None
     if figures is not None:
@@ -206,6 +209,7 @@ async def keep_house(platform: Platform) -> None:
             if await asyncio.to_thread(platform.store.take_turn, "months", MONTHS_S, platform.now()):
                 await asyncio.to_thread(_prepare_months, platform)
             await asyncio.to_thread(platform.blobs.sweep)
+            await asyncio.to_thread(note_anchor, open_book(platform.store, platform.keys))
         except (Problem, OSError) as fault:  # the database or the disk is away: the next round finds them again
             log.warning("housekeeping put off: %s", fault)
 
@@ -217,6 +221,7 @@ def _prepare_months(platform: Platform) -> None:
 
 
 def _end_with_parent() -> None:
+    ending.leave_to_main_thread()
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

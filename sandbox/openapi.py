@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from sandbox.api import SERVED, api_routes, described
+from sandbox.api import SERVED, api_routes, contents, described
 from sandbox.api.contract import JSON, TICKET, Auth, Endpoint, Yes
 from sandbox.api.words import CODES, END, ProblemBody
 
@@ -178,7 +178,7 @@ def _all_headers(listed: list[Endpoint]) -> dict[str, Any]:
 
 
 def _types(listed: list[Endpoint]) -> list[Any]:
-    found: list[Any] = [ProblemBody, *described.INSIDE.values()]
+    found: list[Any] = [ProblemBody, *described.INSIDE.values(), *contents.INSIDE]
     for endpoint in listed:
         found += [endpoint.body, *endpoint.params.values()]
         for yes in endpoint.answers.values():

@@ -103,5 +103,10 @@ def _kind(schema: dict[str, Any]) -> str:
     if kind == "array":
         inner = schema.get("items", {})
         kind = f"list of {_kind(inner)}" if inner else "list"
-        words += [f"{schema['minItems']} to {schema['maxItems']}"] if "minItems" in schema else []
+        if "maxItems" in schema:
+            words.append(
+                f"{schema['minItems']} to {schema['maxItems']}"
+                if "minItems" in schema
+                else f"at most {schema['maxItems']}"
+            )
     return ", ".join([{"string": "text", "integer": "whole number", "object": "object"}.get(kind, kind), *words])

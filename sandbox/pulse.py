@@ -9,10 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from cryptography import x509
 
 from sandbox import device_commands, signed, store
+from sandbox.api import described
 from sandbox.api.common import check_json, device_key, unknown_token
 from sandbox.beats import Beat, Letter, Outcome, newest_of, store_beats
 from sandbox.fixed import Fixed, Row, among, listed
@@ -70,7 +72,7 @@ def _read(platform: Platform, sender: Row | None, body: bytes) -> Beat | Problem
 
 
 def verify_heartbeat(platform: Platform, dev: str, body: Mapping[str, Any]) -> Beat:
-    """Return the heartbeat that a device signed. Raises: Problem 400, 403 `bad_signature`."""
+    """Return the heartbeat that a device signed. Raises: Problem 400, 403 `bad_signature`, 422 `unreadable`."""
     try:
         value, payload, serial = signed.open_object(
             body, signed.HEARTBEAT, lambda serial: device_key(platform, serial, dev)
@@ -80,6 +82,10 @@ def verify_heartbeat(platform: Platform, dev: str, body: Mapping[str, Any]) -> B
     number = value.get("n")
     if value.get("dev") != dev or not isinstance(number, int) or isinstance(number, bool):
         raise Problem(400, "bad_request", "A heartbeat names its device and number.")
+    try:
+        msgspec.convert(value, described.Beat)
+    except msgspec.ValidationError as fault:
+        raise Problem(422, "unreadable", "The heartbeat does not have the form of the contract.") from fault
     renew_at = 0 if serial in platform.seen_serials else _find_renewal(platform, serial)
     return Beat(dev, serial, number, payload.decode(), value, platform.now(), renew_at)
 

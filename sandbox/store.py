@@ -44,6 +44,13 @@ from sandbox.schema import (  # noqa: F401 - other modules find the tables here
 
 BUSY_S = 5  # when a caller may come again after the database was too busy, or away
 
+DEVICE_CHANGES = {  # from → to (security.md §6.3)
+    "pending": ("suspended", "revoked"),
+    "active": ("suspended", "revoked"),
+    "suspended": ("active", "revoked"),
+    "revoked": (),
+}
+
 _SID, _DEV = sa.bindparam("v_sid"), sa.bindparam("v_dev")
 _MINE = (submission.c.sid == _SID, submission.c.dev == _DEV)
 FIND_SUBMISSION = Fixed(sa.select(submission).where(*_MINE))
@@ -55,6 +62,14 @@ class SeqReused(Exception):
 
 class IdReused(Exception):
     """This submission id is known with other bytes."""
+
+
+class NoSuchChange(ValueError):
+    """A device cannot be made that: a revoked one stays revoked, and its first heartbeat alone makes one active."""
+
+    def __init__(self, dev: str, state: str) -> None:
+        allowed = ", ".join(DEVICE_CHANGES[state]) or "nothing; a machine that comes back enrols anew"
+        super().__init__(f"{dev} is {state}; allowed: {allowed}")
 
 
 def open_engine(url: str) -> Engine:
@@ -208,12 +223,21 @@ class PlatformStore:
         with self.begin() as connection:
             connection.execute(note.insert().values(at=at, dev=dev, kind=kind, detail=detail))
 
-    def set_device_state(self, dev: str, state: str) -> None:
-        """Make a device active, suspended or revoked. Raises: KeyError if there is none of that id."""
+    def set_device_state(self, dev: str, state: str) -> str:
+        """Make a device active, suspended or revoked, and return what it was; what it is already changes nothing.
+
+        Raises: KeyError if there is none of that id; NoSuchChange.
+        """
         with self.begin() as connection:
-            done = connection.execute(device.update().where(device.c.dev == dev).values(state=state))
-            if done.rowcount == 0:
+            former = connection.execute(
+                sa.select(device.c.state).where(device.c.dev == dev).with_for_update()
+            ).scalar_one_or_none()
+            if former is None:
                 raise KeyError(dev)
+            if state != former and state not in DEVICE_CHANGES[former]:
+                raise NoSuchChange(dev, former)
+            connection.execute(device.update().where(device.c.dev == dev).values(state=state))
+            return str(former)
 
     def next_device_id(self, connection: Connection) -> str:
         """Return the next `K-…` id, within the caller's transaction."""

@@ -16,6 +16,8 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 
+from sandbox import ending
+
 HOST = "127.0.0.1"
 DEATHS_MAX = 5  # so many within DEATHS_S: it is not bad luck
 DEATHS_S = 60
@@ -74,10 +76,14 @@ class Crew:
                 continue
 
     def _start(self, number: int) -> None:
-        pid = os.fork()
-        if pid:
-            self._pids[pid] = number
-            return
+        with ending.held_back():  # else the signal could come when this worker is born and not yet known
+            if self._is_ending:
+                return
+            pid = os.fork()
+            if pid:
+                self._pids[pid] = number
+                return
+            ending.end_at_once()
         code = 1
         try:
             os.close(self._hold)
@@ -89,10 +95,12 @@ class Crew:
             os._exit(code)
 
     def _end_with_parent(self) -> None:
+        ending.leave_to_main_thread()
         os.read(self._lifeline, 1)
         os._exit(1)  # as abruptly as the parent went
 
     def _await_ready(self, announce: Callable[[], None]) -> None:
+        ending.leave_to_main_thread()
         for _ in range(self._count):
             os.read(self._ready, 1)
         announce()

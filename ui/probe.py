@@ -14,9 +14,9 @@ class NotFound(LookupError):
     """No control of that name can be touched; the message says why."""
 
 
-def items(window: QQuickWindow) -> Iterator[QQuickItem]:
-    """Yield every item of the window, delegates included, in painting order."""
-    yield from _below(window.contentItem())
+def items(window: QQuickWindow, *, hidden: bool = True) -> Iterator[QQuickItem]:
+    """Yield every item of the window, delegates included, in painting order; the `hidden` ones only when wanted."""
+    yield from _below(window.contentItem(), hidden)
 
 
 def lay_out(window: QQuickWindow) -> None:
@@ -108,10 +108,12 @@ def key_for(window: QQuickWindow, character: str) -> QQuickItem:
     raise NotFound(f"no key types “{character}”")
 
 
-def _below(item: QQuickItem) -> Iterator[QQuickItem]:
+def _below(item: QQuickItem, hidden: bool) -> Iterator[QQuickItem]:
     waiting = _stacked(item)[::-1]
     while waiting:
         child = waiting.pop()
+        if not (hidden or child.isVisible()):
+            continue  # and so is all that it holds
         yield child
         waiting += reversed(_stacked(child))
 

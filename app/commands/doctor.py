@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import VERSION
-from app.build import MB, QUEUE, TRUST, catalogue_folder, load_texts, place_of
+from app.build import MB, TRUST, catalogue_folder, load_texts, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
+from app.stores import is_writable, require_own_papers, store_folder, store_words
 from devices.api import DeviceKind
 from kiosk.central.link import Link, open_link
 from kiosk.services.catalogue import load_catalogue
@@ -29,7 +30,7 @@ from kiosk.trust.backends import key_place
 from kiosk.trust.identity import load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import load_floor
-from offline_queue.api import PauseReason, QueueError, SealFault, Unauthorised
+from offline_queue.api import PauseReason, QueueError, SealFault, StoreCorrupt, StoreTooNew, Unauthorised
 
 CONNECT_S = 5.0
 ALL = "all"
@@ -145,6 +146,8 @@ class Doctor:
         self._is_held = is_held
         self._locale = config.screen.locale
         self._clock = SystemClock(load_floor(config.state_folder / TRUST))
+        device = load_device(config.state_folder / TRUST)
+        self._device_id = device.device_id if device is not None else ""
         self.devices = DeviceDoctor(config, texts, is_held)
 
     def examine(self) -> tuple[Finding, ...]:
@@ -156,14 +159,21 @@ class Doctor:
     # ── queue, clock ─────────────────────────────────────────────────────────────────────
 
     def _queue(self) -> Finding:
-        path = self._config.state_folder / QUEUE
         try:
-            facts = queue_facts(path)
+            facts = queue_facts(store_folder(self._config))
+            require_own_papers(self._config.state_folder, self._device_id)
+        except (StoreCorrupt, StoreTooNew) as error:
+            why, remedy = store_words(error, self._locale)
+            return Finding("queue", "fault", why, error.code, remedy)
         except QueueError as error:
             if error.code == "no_store":
                 return self._find("queue", "good", "queue_empty")
             code = error.code or type(error).__name__
             return self._find("queue", "fault", "queue_broken", remedy="doctor.remedy_store", code=code)
+        if not is_writable(self._config.state_folder):
+            remedy = self._texts("doctor.remedy_unwritable", self._locale)
+            text = self._texts("doctor.queue_unwritable", self._locale)
+            return Finding("queue", "fault", text, "state_unwritable", remedy)
         counts = {
             "waiting": facts["ready"] + facts["claimed"] + facts["sending"],
             "dead": facts["dead"],
@@ -184,9 +194,11 @@ class Doctor:
     def _clock_finding(self) -> Finding:
         clock = self._clock
         offset = round(clock.offset_s or min(0.0, clock.wall_s() - clock.floor_s))
-        if not clock.is_trusted():
+        if not clock.is_plausible():
             return self._find("clock", "fault", "clock_wrong", remedy="remedies.clock", code="clock", offset=offset)
-        return self._find("clock", "good", "clock_good" if clock.offset_s else "clock_unknown", offset=offset)
+        if not clock.is_confirmed:
+            return self._find("clock", "care", "clock_unknown", code="clock_unconfirmed")
+        return self._find("clock", "good", "clock_good", offset=offset)
 
     # ── network, keys ────────────────────────────────────────────────────────────────────
 
@@ -195,7 +207,7 @@ class Doctor:
         config, trust = self._config, self._config.state_folder / TRUST
         device = load_device(trust)
         if device is None:
-            return (self._find("network", "fault", "not_enrolled", remedy="doctor.remedy_enrol", code="not_enrolled"),)
+            return (self._find("network", "fault", "not_enrolled", remedy=self._blank_remedy(), code="not_enrolled"),)
         if self._is_held and config.simulation.is_on:  # its platform is the running terminal's own
             return (self._find("network", "care", "in_use", code="—"),)
         key = key_place(config, trust).key(device.slot)
@@ -211,6 +223,14 @@ class Doctor:
                 link.close()
         return (*findings, keys)
 
+    def _blank_remedy(self) -> str:
+        """Return what to do with a blank terminal: not to enrol it while another device's papers wait in its queue."""
+        try:
+            require_own_papers(self._config.state_folder, "")
+        except (StoreCorrupt, StoreTooNew) as error:
+            return f"stores.{error.code}.remedy" if error.code == "other_device" else "doctor.remedy_enrol"
+        return "doctor.remedy_enrol"
+
     def _line(self, url: str, link: Link) -> Finding:
         parts = urlsplit(url)
         try:
@@ -223,7 +243,7 @@ class Doctor:
             return self._no_line("network_connect", type(error).__name__)
         try:
             link.delivery.probe()
-            if not self._is_held:
+            if not self._is_held and is_writable(self._config.state_folder):
                 link.refresh.refresh()
         except Unauthorised as error:
             code = error.code or "unauthorised"

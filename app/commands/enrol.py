@@ -19,10 +19,10 @@ from kiosk.station.clock import SystemClock
 from kiosk.station.errors import ConfigError
 from kiosk.trust.backends import KeyPlace, key_place
 from kiosk.trust.enrol import EnrolFault, Enrolment
-from kiosk.trust.identity import Device, DeviceSigner
+from kiosk.trust.identity import Device, DeviceSigner, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.time import LearningClock, load_floor
-from offline_queue.api import QueueError, QueueStats
+from offline_queue.api import QueueError, QueueStats, StoreCorrupt, StoreTooNew
 
 TRUST, AUDIT = "trust", "audit"  # folders under the state folder
 PATIENCE_S = 30 * 60.0  # a person has to reach the console and compare the digits
@@ -59,6 +59,11 @@ def enrol(
         )
     except ConfigError as fault:
         return _refuse("; ".join(fault.mistakes), 2)
+    except (StoreCorrupt, StoreTooNew) as fault:
+        from app.stores import store_words
+
+        why, remedy = store_words(fault, "en")
+        return _refuse(f"not enrolled: {why}\n    → {remedy}", 1)
     except (EnrolFault, QueueError) as fault:
         return _refuse(f"not enrolled: {fault.code}", 1)
     except KeyboardInterrupt:
@@ -113,9 +118,14 @@ def enrol_terminal(
 ) -> Device:
     """Return the enrolled device: identity stored, keys fetched, audit chain begun, first heartbeat sent.
 
-    Raises: EnrolFault, ConfigError, and the delivery errors when the platform cannot be reached.
+    Raises: EnrolFault, ConfigError, StoreCorrupt("other_device") while papers wait here that only another device may
+    send, and the delivery errors when the platform cannot be reached.
     """
+    from app.stores import require_own_papers
+
     folder = state / TRUST
+    if load_device(folder) is None:  # else it is refused as enrolled already
+        require_own_papers(state, "")
     clock = clock or SystemClock(load_floor(folder))
     key = (keys or KeyPlace("file", folder, profile)).key()
     ring = KeyRing(load_pinned(pins_path))

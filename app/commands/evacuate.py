@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ import msgspec
 
 from app import VERSION
 from app.build import QUEUE, TRUST
+from app.stores import store_folder
 from kiosk.central.link import Link, open_link
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import KioskError
 from kiosk.trust.backends import key_place
-from kiosk.trust.carried import PEM_LIMIT, compose_certificates, verify_index
+from kiosk.trust.carried import compose_certificates, verify_index
 from kiosk.trust.identity import Device, DeviceSigner, load_device
 from kiosk.trust.ring import KeyRing, load_pinned
 from kiosk.trust.signed import TrustFault
@@ -30,20 +31,21 @@ from offline_queue.api import (
     Consignment,
     PartUpload,
     QueueError,
+    Receipt,
     Refused,
     SignedObject,
-    StoreCorrupt,
+    StoreBusy,
     Unauthorised,
     Unreachable,
 )
 from offline_queue.evacuation import (
-    CERTIFICATES,
     Evacuation,
     Evacuee,
     Written,
     check_files,
     find_evacuations,
     has_receipt,
+    read_certificates,
     read_envelope,
     read_evacuation,
     read_manifest,
@@ -52,11 +54,12 @@ from offline_queue.evacuation import (
     write_evacuation,
     write_receipt,
 )
-from offline_queue.lock import LockFile
-from offline_queue.peek import is_sound
+from offline_queue.lock import ReadingLock
 from offline_queue.store import QueueStore
+from offline_queue.traces import require_database
 
 PUT_ROUNDS = 3
+STORE_BUSY = "a terminal is running on this queue: end it first, then try again"
 GOOD = ("delivered", "brought", "receipt_here")
 
 
@@ -66,23 +69,24 @@ class Result(msgspec.Struct, frozen=True):
     sid: str
     word: str
     case_number: str = ""
+    note: str = ""
 
 
 def export(config: Config, target: Path, as_json: bool) -> int:
-    """Write everything undelivered to `target`; return 0, or 1 when sealed files are lost or the key is gone."""
-    path = config.state_folder / QUEUE
-    if not (path / "queue.db").is_file():
-        raise QueueError("no_store", str(path))
-    device, signer = _signer(config)
-    clock = SystemClock(load_floor(config.state_folder / TRUST))
-    lock = LockFile(path / "queue.lock")
+    """Write everything undelivered to `target`; return 0, or 1 where something is lost, or the index is not signed."""
+    path = store_folder(config)
+    require_database(path)
+    trust = config.state_folder / TRUST
+    device = load_device(trust)
+    signer = DeviceSigner(key_place(config, trust).key(device.slot), device) if device is not None else None
+    certificates = compose_certificates(device) if device is not None else ""
+    clock = SystemClock(load_floor(trust))
+    lock = ReadingLock(path / "queue.lock")
     try:
-        if not is_sound(path):  # what cannot be read must not look like nothing to carry
-            raise StoreCorrupt("sqlite", str(path / "queue.db"))
-        written = write_evacuation(path, target, signer, compose_certificates(device), int(clock.wall_s()))
+        written = write_evacuation(path, target, signer, certificates, int(clock.wall_s()))
     finally:
         lock.release()
-    return _say_written(written, as_json)
+    return _say_written(written, device.device_id if device is not None else "", as_json)
 
 
 def carry_in(config: Config, folder: Path, as_json: bool) -> int:
@@ -124,10 +128,9 @@ class Courier:
         """Return what became of each submission of one evacuation."""
         try:
             evacuation = read_evacuation(root)
-            certificates = (root / CERTIFICATES).read_bytes()[: PEM_LIMIT + 1]
             if evacuation.dev != self._device.device_id:
-                verify_index(evacuation.signed, evacuation.dev, certificates, self._device)
-        except (QueueError, OSError):
+                verify_index(evacuation.signed, evacuation.dev, read_certificates(root), self._device)
+        except QueueError:
             return [Result("", "index_damaged")]
         except TrustFault:
             return [Result("", "index_not_trusted")]
@@ -145,6 +148,8 @@ class Courier:
             return Result(entry.sid, fault.code or "unauthorised")
         except AnswerFault:
             return Result(entry.sid, "receipt_not_trusted")
+        except StoreBusy:
+            return Result(entry.sid, "store_busy", note=STORE_BUSY)
         except QueueError as fault:
             return Result(entry.sid, "stick_full" if fault.code == "disk_full" else fault.code)
 
@@ -168,8 +173,12 @@ class Courier:
 
     def _bring(self, evacuation: Evacuation, entry: Evacuee) -> Result:
         """Send another terminal's submission, its bytes and its signature, and write the receipt beside it."""
+        note = ""
         if has_receipt(evacuation.root, entry.sid):
-            return Result(entry.sid, "receipt_here")
+            receipt = self._receipt_there(evacuation, entry)
+            if receipt is not None:
+                return Result(entry.sid, "receipt_here", receipt.case_number)
+            note = "a receipt that does not verify lay there"
         check_files(evacuation, entry)
         item = _consignment(evacuation, entry)
         answer = self._put(item)
@@ -178,7 +187,16 @@ class Courier:
         verifier = self._open_link().verifier
         receipt = verifier.verify_receipt(answer.receipt, entry.sid, evacuation.dev, entry.seq, item.manifest_sha256)
         write_receipt(evacuation.root, entry.sid, answer.receipt)
-        return Result(entry.sid, "brought", receipt.case_number)
+        return Result(entry.sid, "brought", receipt.case_number, note)
+
+    def _receipt_there(self, evacuation: Evacuation, entry: Evacuee) -> Receipt | None:
+        """Return the receipt that lies on the stick, None unless it is the platform's for just this submission."""
+        digest = entry.files["manifest.ksb1"][1]
+        try:
+            signed = read_receipt(evacuation.root, entry.sid)
+            return self._open_link().verifier.verify_receipt(signed, entry.sid, evacuation.dev, entry.seq, digest)
+        except (QueueError, AnswerFault):
+            return None
 
     def _put(self, item: Consignment) -> Answer:
         """PUT first: where the first terminal was quicker nothing else need be sent."""
@@ -245,26 +263,42 @@ def _signer(config: Config) -> tuple[Device, DeviceSigner]:
     return device, DeviceSigner(key_place(config, trust).key(device.slot), device)
 
 
-def _say_written(written: Written, as_json: bool) -> int:
+def _say_written(written: Written, dev: str, as_json: bool) -> int:
+    """Print what is on the stick and what is not; `dev` is this terminal's id, "" for a blank one."""
     facts: dict[str, Any] = {
         "folder": str(written.root),
+        "device": written.dev,
         "sealed": [
             {"sid": one.sid, "seq": one.seq, "number": one.folder, "files": sorted(one.files)}
             for one in written.entries
         ],
         "lost": list(written.lost),
+        "unread": list(written.unread),
+        "sound": written.is_sound,
         "signed": written.is_signed,
     }
     if as_json:
         print(json.dumps(facts))
     else:
         print(f"{len(written.entries)} sealed submissions in {written.root}")
-        if not written.is_signed:
-            said = "the device key is gone: the index is not signed, the envelopes are; only the platform can take this"
-            print(f"{said}, with --without-index", file=sys.stderr)
-        for sid in written.lost:
-            print(f"{sid}: its sealed files are not whole here any more; call maintenance", file=sys.stderr)
-    return 1 if written.lost or not written.is_signed else 0
+        for line in _shortcomings(written, dev):
+            print(line, file=sys.stderr)
+    return 0 if written.is_signed and written.is_sound and not (written.lost or written.unread) else 1
+
+
+def _shortcomings(written: Written, dev: str) -> Iterator[str]:
+    if not written.is_signed:
+        why = "the device key is gone" if dev == written.dev else f"this terminal is {dev or 'blank'}"
+        yield (
+            f"the queue belongs to {written.dev} and {why}: the index is not signed, the envelopes are; only the "
+            "platform can take this, with --without-index"
+        )
+    if not written.is_sound:
+        yield "the queue's database is damaged: here is what could be read of it; call maintenance"
+    for sid in written.lost:
+        yield f"{sid}: its sealed files are not whole here any more; call maintenance"
+    for number in written.unread:
+        yield f"{number}: the database tells nothing of it any more, delivered or not; call maintenance"
 
 
 def _say_results(results: list[Result], as_json: bool) -> int:
@@ -272,7 +306,8 @@ def _say_results(results: list[Result], as_json: bool) -> int:
         print(json.dumps([msgspec.to_builtins(one) for one in results]))
     else:
         for one in results:
-            print(f"{one.sid or '—':<36}  {one.word}{f' → {one.case_number}' if one.case_number else ''}")
+            case, note = f" → {one.case_number}" if one.case_number else "", f"  ({one.note})" if one.note else ""
+            print(f"{one.sid or '—':<36}  {one.word}{case}{note}")
         said = Counter(one.word for one in results)
         print(", ".join(f"{count} {word}" for word, count in sorted(said.items())) or "the evacuation holds nothing")
     return 0 if all(one.word in GOOD for one in results) else 1

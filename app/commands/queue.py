@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.build import QUEUE, TRUST
+from app.build import TRUST
+from app.stores import store_folder, store_words
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import ConfigError, KioskError
@@ -18,7 +19,7 @@ from kiosk.station.texts import own_texts
 from kiosk.trust.backends import key_place
 from kiosk.trust.identity import DeviceSigner, load_device
 from kiosk.trust.time import load_floor
-from offline_queue.api import Outcome, QueueEntry, QueueError, State, StoreBusy
+from offline_queue.api import Outcome, QueueEntry, QueueError, State, StoreBusy, StoreCorrupt, StoreTooNew
 from offline_queue.peek import read_entries, read_pause
 from offline_queue.store import QueueStore
 
@@ -35,17 +36,21 @@ WORDS = {
     "not_enrolled": "this terminal is blank: enrol it first",
     "nothing_there": "{detail}: holds no evacuation; a folder or stick that `queue export` has written, whole",
     "disk_full": "there is not enough room: nothing was written; free some or take a larger stick",
+    "target_in_store": "{detail}: lies in the queue's own folder; name a stick or a folder elsewhere",
     "target_unwritable": "cannot be written there: {detail}",
     "unreadable": "{detail}: cannot be read",
-    "sqlite": (
-        "the queue's database cannot be read ({detail}): leave the state folder as it is, whole, and call maintenance; "
-        "the sealed parts in its blobs/ are not lost"
+    "store_is_well": "{detail}: this store can be gone on with, so there is nothing to begin anew",
+    "number_unknown": (
+        "nothing here tells how far the old numbers came: ask the platform for this terminal's last number, then "
+        "`queue renew --above NUMBER`"
     ),
 }
 
 
-def run_queue(action: str, config: Path | None, as_json: bool, sid: str = "", folder: Path | None = None) -> int:
-    """Do `list`, `stats`, `retry`, `export` or `import`.
+def run_queue(
+    action: str, config: Path | None, as_json: bool, sid: str = "", folder: Path | None = None, above: int = 0
+) -> int:
+    """Do `list`, `stats`, `retry`, `renew`, `export` or `import`.
 
     Return 0 when done, 1 when something of an evacuation is left, 2 when the queue or an argument is not to be had.
     """
@@ -59,12 +64,19 @@ def run_queue(action: str, config: Path | None, as_json: bool, sid: str = "", fo
             return _stats(setting, as_json)
         if action == "retry":
             return _retry(setting, sid, as_json)
+        if action == "renew":
+            from app.commands.renew import renew
+
+            return renew(setting, above, as_json)
         from app.commands import evacuate
 
         act = evacuate.export if action == "export" else evacuate.carry_in
         return act(setting, folder or Path(), as_json)
     except ConfigError as error:
         return _refuse(*error.mistakes)
+    except (StoreCorrupt, StoreTooNew) as error:
+        why, remedy = store_words(error, setting.screen.locale)
+        return _refuse(why, f"    → {remedy}")
     except (QueueError, KioskError) as error:
         return _refuse(WORDS.get(error.code, "the queue cannot be used: {code}").format(**_said(error)))
     except OSError as error:
@@ -106,7 +118,7 @@ def queue_facts(path: Path) -> dict[str, Any]:
 
 
 def _list(config: Config, as_json: bool) -> int:
-    facts = [entry_facts(entry) for entry in read_entries(queue_folder(config), limit=EVERYTHING)]
+    facts = [entry_facts(entry) for entry in read_entries(store_folder(config), limit=EVERYTHING)]
     if as_json:
         print(json.dumps(facts))
         return 0
@@ -119,7 +131,7 @@ def _list(config: Config, as_json: bool) -> int:
 
 
 def _stats(config: Config, as_json: bool) -> int:
-    facts = queue_facts(queue_folder(config))
+    facts = queue_facts(store_folder(config))
     if as_json:
         print(json.dumps(facts))
     else:
@@ -160,18 +172,12 @@ def _chosen(wanted: str, held: dict[str, Outcome], store: QueueStore) -> list[Ou
     return [found]
 
 
-def queue_folder(config: Config) -> Path:
-    """Return where the store lies."""
-    return config.state_folder / QUEUE
-
-
 @contextmanager
 def _owned(config: Config) -> Iterator[QueueStore]:
     """Give the store as its only owner. Raises: StoreBusy while a terminal runs, QueueError("no_store")."""
-    path = queue_folder(config)
+    path = store_folder(config)
     trust = config.state_folder / TRUST
-    if not (path / "queue.db").is_file():
-        raise QueueError("no_store", str(path))
+    read_pause(path)  # says it where there is none, or none that can be used
     device = load_device(trust)
     if device is None:
         raise KioskError("not_enrolled")

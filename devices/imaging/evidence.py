@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.fields import SUMS, UNIT, Fields, Gradient, OutlineParameters, Picture, Quads
+from devices.imaging.fields import SUMS, UNIT, Fields, Gradient, OutlineParameters, Quads
 from devices.imaging.quads import BEFORE, NEXT, normals_of
 
 Scores = npt.NDArray[np.float64]
@@ -70,7 +69,7 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
-    level, *chroma = seen_along(fields.sums, samples, normals, ACROSS)
+    level, *chroma = look(fields.sums, samples, normals, ACROSS)
     weights = np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
     colours = np.stack([level, *chroma], axis=1)[STEPS] * weights[:, None, None, None]
     (step, size, sharp), (rim, clear), seam = _step(colours, p), _rim(colours, p), _seam(level, p)
@@ -102,8 +101,7 @@ def ends(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     known = ((spots >= 0) & (spots < np.array(fields.size))).all(axis=4).mean(axis=3) > 0.6
     ratios = np.where(known, np.clip(np.max(alike, axis=0), 0, 1), 0)
     beyond = np.sort(np.concatenate(list(ratios), axis=1), axis=1)[:, :-1].sum(axis=1)
-    seen = np.maximum(known.sum(axis=(0, 2)), 2) / 8
-    beyond = beyond / (p.beyond_ends * seen)
+    beyond = beyond / (p.beyond_ends * np.maximum(known.sum(axis=(0, 2)), 2) / 8)
     return np.asarray(1 - p.beyond * np.minimum(1, beyond) - p.beyond_most * np.clip(beyond - 1, 0, 1))
 
 
@@ -124,7 +122,7 @@ def on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArr
     Paper is what is lightest within reach of a printed frame, but for the few lightest px.
     """
     samples, normals = along(quad[None], p.points)
-    (level,) = seen_along(fields.sums[:1], samples, normals, FRAMED)
+    (level,) = look(fields.sums[:1], samples, normals, FRAMED)
     inner, outer = level[FRAMED > 0, 0] / SUMS, level[FRAMED < 0, 0] / SUMS  # px×4×points
     paper = _middle(np.sort(inner, axis=0)[len(inner) * 3 // 4])
     return np.asarray(np.abs(paper - _middle(outer.mean(axis=0))) < p.alike)
@@ -148,30 +146,30 @@ def _step(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores, Scores
     wide = _towards(difference, towards)
     steady = _weakest(wide - (light * towards).sum(axis=0)[..., None])
     near = _towards(near_in - near_out, towards)  # a highlight's rim is wide
-    return np.minimum(steady, p.step_near * _weakest(near)), size, _sharp(near, _middle(wide), p)
+    return np.minimum(steady, p.step_near * _weakest(near)), size, _sharp(near, _middle(wide), p.sharp)
 
 
 def _rim(colours: Floats, p: OutlineParameters) -> tuple[Scores, Scores]:
     """Return the step in levels from the desk beyond the edge's shadow to the paper's rim of 2 and 3 px, and how much
     of it lies at the side itself, as `_step` does: writing may begin at 4 px.
     """
-    far_out, next_out, mid_out, before, _, near_out, near_in, inner, _, _ = colours
-    paper, desk = (near_in + inner) / 2, (mid_out + before) / 2
-    slope = _middle(desk - (far_out + next_out) / 2)  # over 2 px; and within, times 2, over 2 px too
-    light = 3 * _lesser(slope, 2 * _middle(inner - near_in))
-    middle = _middle(paper - desk)
+    far_out, wide_out, mid_out, shade, _, near_out, near_in, inner, _, _ = colours
+    outer = (shade + mid_out) / 2
+    difference = (near_in + inner) / 2 - outer
+    light = 3 * _lesser(_middle(outer - (far_out + wide_out) / 2), 2 * _middle(inner - near_in))  # over 2 px each
+    middle = _middle(difference)
     wide = np.sqrt((middle * middle).sum(axis=0))
     middle = middle - light
     towards = middle / (np.sqrt((middle * middle).sum(axis=0)) + 1e-6)
     near = _towards(near_in - near_out, towards)
-    return _weakest(_towards(paper - desk - light[..., None], towards)), _sharp(near, wide, p)
+    return _weakest(_towards(difference - light[..., None], towards)), _sharp(near, wide, p.rim_sharp)
 
 
-def _sharp(near: Floats, wide: Scores, p: OutlineParameters) -> Scores:
+def _sharp(near: Floats, wide: Scores, limits: tuple[float, float]) -> Scores:
     """Return how much of a step (n×4) lies within 2 px (n×4×points), 0 to 1: of light and stains little does."""
-    least, most = p.sharp
+    least, most = limits
     share = (_middle(near) + SHARP_LEVELS) / (np.maximum(wide, 0) + 1e-6)
-    return np.asarray(np.clip((share - least) / (most - least), 0, 1))
+    return np.clip((share - least) / (most - least), 0, 1)
 
 
 def _towards(colours: Floats, ways: Floats) -> Floats:
@@ -211,13 +209,13 @@ def _cornered(strength: Scores, tau: float, p: OutlineParameters) -> Scores:
 
 def _across(fields: Fields, samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]) -> Floats:
     """Return the gradient across the sides at every sample moved inward, in levels: offsets×…n×4×points."""
-    x, y = seen_along(fields.slopes, samples, normals, offsets)
+    x, y = look(fields.slopes, samples, normals, offsets)
     nx, ny = (normals[..., None, axis].astype(np.float32) / (2 * UNIT) for axis in (0, 1))
     return np.asarray(x * nx + y * ny)
 
 
-def seen_along(
-    planes: Sequence[Gradient | Picture], samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]
+def look(
+    planes: tuple[npt.NDArray[Any], ...], samples: Quads, normals: Quads, offsets: npt.NDArray[np.intp]
 ) -> list[Gradient]:
     """Return what the planes (h×w) hold nearest to the samples moved inward, offsets×…n×4×points each."""
     moved = offsets.astype(np.float32).reshape(-1, *[1] * (samples.ndim - 1))

@@ -152,7 +152,7 @@ def score_quads(
     sides = steadiness(fields, quads, p)
     if ridged is not None:
         least, most = p.covered
-        cover = (covered(fields, ridged, quads) - least) / (most - least)
+        cover = (covered(ridged, quads) - least) / (most - least)
         sides = np.maximum(sides, p.cover_most * np.clip(cover, 0, 1))
     steady = of_sides(sides, p.weakest)
     score = ((1 - p.steady) * edge + p.steady * steady) * cornered * ends(fields, quads, p)

@@ -6,7 +6,8 @@ real printer would garble (a character its font lacks, a line too wide) is liste
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ class Paper:
         self.rows: list[str] = []  # what can be read, a picture as [picture W×H]
         self.codes: list[str] = []
         self.faults: list[str] = []
-        self._bands: list[Image] = []
+        self._bands: list[Callable[[], Image]] = []  # drawn by `render` alone: most slips are only read
         self._runs: list[Run] = []
         self._align = Align.LEFT
         self._width = self._height = 1
@@ -80,7 +81,7 @@ class Paper:
             case escpos.Feed(lines):
                 if self._runs:
                     self._print_line()
-                self._bands.append(_blank(lines * LINE_DOTS))
+                self._bands.append(partial(_blank, lines * LINE_DOTS))
             case escpos.Raster():
                 self._print_raster(operation)
                 return True
@@ -99,7 +100,7 @@ class Paper:
 
     def render(self) -> Image:
         """Return the slip as it would lie on a desk: paper 640 dots wide, cut at the top, torn at the bottom."""
-        return _lay_on_desk([_blank(TOP_DOTS), *self._bands, _blank(FEED_DOTS)])
+        return _lay_on_desk([_blank(TOP_DOTS), *(draw() for draw in self._bands), _blank(FEED_DOTS)])
 
     def _print_line(self) -> None:
         cells = [(character, run) for run in self._runs for character in run.text]
@@ -107,32 +108,21 @@ class Paper:
         if width > HEAD_DOTS:
             self.faults.append("line_too_wide")
         high = max((run.height for run in self._runs), default=self._height)
-        band = _blank(max(LINE_DOTS, 24 * high))
-        x = self._left(width)
-        for character, run in cells:
-            if not escpos.is_in_font(character):
-                self.faults.append(f"no_glyph U+{ord(character):04X}")
-            else:
-                band.paste(255, (x, 24 * (high - run.height)), _glyph(character, run.width, run.height, run.is_bold))
-            x += _cell(character) * run.width
-        self._bands.append(band)
+        lost = [character for character, _ in cells if not escpos.is_in_font(character)]
+        self.faults += [f"no_glyph U+{ord(character):04X}" for character in lost]
+        self._bands.append(partial(_line, cells, self._left(width), high))
         self.rows.append("".join(run.text for run in self._runs))
         self._runs = []
 
     def _print_raster(self, raster: escpos.Raster) -> None:
-        from PIL import Image
-
         width = raster.width_bytes * 8
         if width > HEAD_DOTS:
             self.faults.append("line_too_wide")
-        band = _blank(raster.height)
-        band.paste(Image.frombytes("1", (width, raster.height), raster.data).convert("L"), (self._left(width), 0))
-        self._bands.append(band)
+        self._bands.append(partial(_picture, raster.data, (width, raster.height), self._left(width)))
         self.rows.append(f"[picture {width}×{raster.height}]")
 
     def _print_code(self) -> None:
         import segno
-        from PIL import Image
 
         payload, dots = self._code.get("payload"), self._code.get("dots", 3)
         if not isinstance(payload, bytes) or not isinstance(dots, int):
@@ -140,16 +130,12 @@ class Paper:
             return
         level = _LEVELS[int(self._code.get("level", 48))]
         modules = segno.make_qr(payload, error=level, mode="byte", boost_error=False).matrix
-        side = len(modules)
-        picture = Image.frombytes("L", (side, side), bytes(255 * dark for row in modules for dark in row))
-        picture = picture.resize((side * dots, side * dots), Image.Resampling.NEAREST)
-        if picture.width > HEAD_DOTS:
+        side = len(modules) * dots
+        if side > HEAD_DOTS:
             self.faults.append("line_too_wide")
-        band = _blank(picture.height)
-        band.paste(picture, (self._left(picture.width), 0))
-        self._bands.append(band)
+        self._bands.append(partial(_code, modules, side, self._left(side)))
         self.codes.append(payload.decode(errors="replace"))
-        self.rows.append(f"[code {picture.width}×{picture.height}]")
+        self.rows.append(f"[code {side}×{side}]")
 
     def _left(self, width: int) -> int:
         spare = max(0, HEAD_DOTS - width)
@@ -181,6 +167,33 @@ def _blank(height: int) -> Image:
     from PIL import Image
 
     return Image.new("L", (HEAD_DOTS, max(1, height)), 0)
+
+
+def _line(cells: list[tuple[str, Run]], x: int, high: int) -> Image:
+    band = _blank(max(LINE_DOTS, 24 * high))
+    for character, run in cells:
+        if escpos.is_in_font(character):
+            band.paste(255, (x, 24 * (high - run.height)), _glyph(character, run.width, run.height, run.is_bold))
+        x += _cell(character) * run.width
+    return band
+
+
+def _picture(data: bytes, size: tuple[int, int], x: int) -> Image:
+    from PIL import Image
+
+    band = _blank(size[1])
+    band.paste(Image.frombytes("1", size, data).convert("L"), (x, 0))
+    return band
+
+
+def _code(modules: Sequence[Sequence[int]], side: int, x: int) -> Image:
+    from PIL import Image
+
+    dark = bytes(255 * bit for row in modules for bit in row)
+    picture = Image.frombytes("L", (len(modules), len(modules)), dark)
+    band = _blank(side)
+    band.paste(picture.resize((side, side), Image.Resampling.NEAREST), (x, 0))
+    return band
 
 
 @lru_cache(maxsize=4096)

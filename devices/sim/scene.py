@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -29,16 +30,46 @@ KINDS = (*DRAWERS, *SPECIAL, *CARD_SIDES)  # all that can be laid down
 FAULTS = frozenset({"blur", "glare", "hand_stays", "dark"})
 
 
-class Laid(NamedTuple):
-    """A paper with its place and, drawn once, how the stream sees it there."""
+class Drawn(NamedTuple):
+    """A paper with its place and how the stream sees it there."""
 
-    kind: str
-    seed: int
     sheet: Sheet
     pose: desk.Pose
     box: tuple[int, int, int, int]
     colour: Picture
     alpha: npt.NDArray[np.float32]
+
+    @property
+    def corners(self) -> desk.Points:
+        """Return the true corners in the stream, 4×2 px, clockwise from the paper's top left."""
+        return desk.corners_of(desk.matrix_of(STREAM, self.pose, self.sheet), self.sheet)
+
+
+class Laid:
+    """A paper on the desk, drawn when it is first looked at: of one at rest the pictures may be there already."""
+
+    def __init__(self, kind: str, seed: int, light: npt.NDArray[np.float32]) -> None:
+        self.kind, self.seed = kind, seed
+        self._light = light
+
+    @cached_property
+    def drawn(self) -> Drawn:
+        """Return the sheet laid where a person would: near the middle, a little askew."""
+        kind = self.kind
+        if kind in CARD_SIDES:
+            sheet = draw_id_card(CARD_SIDES[kind], self.seed, 8.0)
+        else:
+            sheet = draw_sheet(SPECIAL.get(kind, kind), self.seed, 8.0)
+        rng = np.random.default_rng([self.seed, len(kind), 11])
+        wide, high, turn = (60.0, 40.0, 10.0) if sheet.kind == "card" else (40.0, 4.0, 2.0)
+        pose = desk.Pose(
+            float(rng.uniform(-wide, wide)), float(rng.uniform(-high, high)), float(rng.uniform(-turn, turn))
+        )
+        matrix = desk.matrix_of(STREAM, pose, sheet)
+        box = _box(desk.corners_of(matrix, sheet), 1920, 1080, 20)
+        colour, alpha = desk.warp_sheet(sheet, matrix, box)
+        light = self._light[box[1] : box[3], box[0] : box[2]]
+        return Drawn(sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
 
 
 class Moment(NamedTuple):
@@ -76,11 +107,11 @@ class Scene:
 
     def lay(self, kind: str, now: float, seed: int = 0, at_once: bool = False) -> None:
         """Lay a paper of `kind` (one of KINDS), after taking away what lies there. Raises: KeyError."""
-        if kind in CARD_SIDES:
-            sheet = draw_id_card(CARD_SIDES[kind], seed, 8.0)
-        else:
-            sheet = draw_sheet(SPECIAL.get(kind, kind), seed, 8.0)
-        laid = self._place(kind, sheet, seed)
+        if kind not in KINDS:
+            raise KeyError(kind)
+        laid = Laid(kind, seed, self._light)
+        if not at_once:
+            _ = laid.drawn  # now: the hand would else be halfway before its first picture
         self._former = self._laid if not self._is_leaving else None
         self._laid, self._since, self._is_leaving = laid, now - (ALL_S if at_once else 0.0), False
 
@@ -121,7 +152,9 @@ class Scene:
         laid, moment = self.state(now)
         picture = self._bare.copy()
         if laid is not None and moment.paper_mm is not None:
-            _put(picture, laid.colour, laid.alpha, laid.box[0], laid.box[1] + round(moment.paper_mm * STREAM.px_per_mm))
+            paper = laid.drawn
+            top = paper.box[1] + round(moment.paper_mm * STREAM.px_per_mm)
+            _put(picture, paper.colour, paper.alpha, paper.box[0], top)
         if laid is not None and moment.hand_mm is not None:
             x, y = _grip(laid)
             _put_hand(picture, STREAM.px_per_mm, x, y + moment.hand_mm * STREAM.px_per_mm)
@@ -134,13 +167,13 @@ class Scene:
         crop = (1920 - 1440) // 2
         picture = cv2.resize(self._bare[:, crop : crop + 1440], (3264, 2448), interpolation=cv2.INTER_LINEAR)
         if laid is not None and moment.paper_mm is not None:
-            pose = laid.pose._replace(y_mm=laid.pose.y_mm + moment.paper_mm)
-            matrix = desk.matrix_of(STILL, pose, laid.sheet)
+            sheet, pose = laid.drawn.sheet, laid.drawn.pose
+            matrix = desk.matrix_of(STILL, pose._replace(y_mm=pose.y_mm + moment.paper_mm), sheet)
             light = cv2.resize(self._light[:, crop : crop + 1440], (3264, 2448), interpolation=cv2.INTER_LINEAR)
-            corners = desk.corners_of(matrix, laid.sheet)
+            corners = desk.corners_of(matrix, sheet)
             box = _box(corners, 3264, 2448, 40)
             if box[2] > box[0] and box[3] > box[1]:
-                colour, alpha = desk.warp_sheet(laid.sheet, matrix, box)
+                colour, alpha = desk.warp_sheet(sheet, matrix, box)
                 part = (slice(box[1], box[3]), slice(box[0], box[2]))
                 desk.darken(picture[part], alpha, SHADOW, 5, 7.0)
                 desk.blend(picture[part], _lit(colour, np.ascontiguousarray(light[part])), alpha)
@@ -157,24 +190,11 @@ class Scene:
         laid, moment = self.state(now)
         if laid is None or moment.paper_mm != 0.0:
             return None
-        return desk.corners_of(desk.matrix_of(STREAM, laid.pose, laid.sheet), laid.sheet)
+        return laid.drawn.corners
 
     def _faults_of(self, laid: Laid | None) -> frozenset[str]:
         more = {"blurred": {"blur"}, "glare": {"glare"}}.get(laid.kind if laid else "", set())
         return self.faults | more
-
-    def _place(self, kind: str, sheet: Sheet, seed: int) -> Laid:
-        """Return the sheet laid where a person would: near the middle, a little askew."""
-        rng = np.random.default_rng([seed, len(kind), 11])
-        wide, high, turn = (60.0, 40.0, 10.0) if sheet.kind == "card" else (40.0, 4.0, 2.0)
-        pose = desk.Pose(
-            float(rng.uniform(-wide, wide)), float(rng.uniform(-high, high)), float(rng.uniform(-turn, turn))
-        )
-        matrix = desk.matrix_of(STREAM, pose, sheet)
-        box = _box(desk.corners_of(matrix, sheet), 1920, 1080, 20)
-        colour, alpha = desk.warp_sheet(sheet, matrix, box)
-        light = self._light[box[1] : box[3], box[0] : box[2]]
-        return Laid(kind, seed, sheet, pose, box, cv2.GaussianBlur(_lit(colour, light), (0, 0), 0.5), alpha)
 
 
 ALL_S = 60.0  # longer than any of it: no hand is seen
@@ -239,14 +259,15 @@ def _put_hand(picture: Picture, px_per_mm: float, x: float, y: float) -> None:
 
 def _grip(laid: Laid) -> tuple[float, float]:
     """Return where the hand holds the paper in the stream, px: the right part of its lower edge."""
-    corners = desk.corners_of(desk.matrix_of(STREAM, laid.pose, laid.sheet), laid.sheet)
+    corners = laid.drawn.corners
     at = corners[3] + (corners[2] - corners[3]) * 0.7
     return float(at[0]), float(at[1])
 
 
 def _optics(picture: Picture, laid: Laid | None, faults: frozenset[str], scale: float) -> Picture:
     if "glare" in faults and laid is not None:
-        middle = (laid.box[0] + laid.box[2]) / 2 + 60, (laid.box[1] + laid.box[3]) / 2 - 90
+        box = laid.drawn.box
+        middle = (box[0] + box[2]) / 2 + 60, (box[1] + box[3]) / 2 - 90
         crop = (1920 - 1440) / 2 if scale > 1 else 0.0
         desk.add_glare(picture, (middle[0] - crop) * scale, middle[1] * scale, 70 * scale, 220.0)
     if "blur" in faults:

@@ -26,6 +26,7 @@ from kiosk.trust.signed import TrustFault, decode_wire, encode_wire, to_base64ur
 from kiosk.trust.time import TrustedTime
 from offline_queue.api import (
     CODES,
+    PARTS_MAX,
     Action,
     Answer,
     AnswerFault,
@@ -39,7 +40,6 @@ from offline_queue.api import (
 
 PUT_LIMIT = 1024 * 1024  # §9.1
 CONFLICT_WAIT_S = 5.0  # §10, 409 on PUT without Retry-After
-MISSING_LIMIT = 64
 
 
 class PlatformDelivery:
@@ -100,7 +100,7 @@ class PlatformDelivery:
     def _decode_waiting(self, value: dict[str, Any], reply: Reply) -> Answer:
         """Return the answer of a submission that is kept but not committed."""
         missing = value.get("missing", [])
-        if not isinstance(missing, list) or len(missing) > MISSING_LIMIT:
+        if not isinstance(missing, list) or len(missing) > PARTS_MAX:
             raise AnswerFault("unexpected_answer")
         if value.get("state") not in ("parts_missing", "processing") or not all(isinstance(m, str) for m in missing):
             raise AnswerFault("unexpected_answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kiosk.services.catalogue_types import (
     Word,
 )
 from kiosk.station.errors import CatalogueError
+from kiosk.station.texts import ASSETS
 
 __all__ = [
     "AcceptCondition",
@@ -41,6 +43,7 @@ __all__ = [
     "Situation",
     "Word",
     "load_catalogue",
+    "own_catalogue",
 ]
 
 
@@ -84,6 +87,12 @@ def load_catalogue(folder: Path) -> Catalogue:
     if mistakes or sources.header is None or sources.vocabularies is None:
         raise CatalogueError(tuple(str(mistake) for mistake in mistakes))
     return _build(sources, sources.header.raw, sources.vocabularies.raw)
+
+
+@lru_cache(maxsize=1)
+def own_catalogue() -> Catalogue:
+    """Return the catalogue that comes with the program. Raises: CatalogueError."""
+    return load_catalogue(ASSETS / "services")
 
 
 def _build(sources: Sources, raw_header: Any, raw_words: Any) -> Catalogue:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from kiosk.services.catalogue_types import PAGE_CODE, SCANNED_SOURCES
+from kiosk.services.catalogue_types import DEFAULT_PAGES, PAGE_CODE, SCANNED_SOURCES
 from kiosk.services.expressions import (
     CONTEXT_VARIABLES,
     DATE_WORDS,
@@ -16,7 +16,9 @@ from kiosk.services.expressions import (
     parse_date_word,
 )
 from kiosk.station.schema import Found, Keys
+from offline_queue.api import PARTS_MAX
 
+SIGNED_PARTS = 3  # a signature is a picture, its strokes and its lines
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _WINDOW = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\.\.(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
@@ -241,6 +243,10 @@ def _material_mistakes(raw: dict[str, Any], scope: _Scope) -> Iterator[Found]:
         pages = entry.get("pages")
         if pages and pages["min"] > pages["max"]:
             yield (*keys, "pages"), f"min {pages['min']} is more than max {pages['max']}"
+    pages_max = [(entry.get("pages") or {"max": DEFAULT_PAGES[1]})["max"] for entry in raw["materials"]]
+    if sum(pages_max) > PARTS_MAX - SIGNED_PARTS:  # said here, and not to somebody who has scanned them all
+        keys = ("materials", pages_max.index(max(pages_max)), "pages")
+        yield keys, f"{sum(pages_max)} pages in all — at most {PARTS_MAX - SIGNED_PARTS} in one submission"
 
 
 def _check_mistakes(raw: dict[str, Any], scope: _Scope) -> Iterator[Found]:

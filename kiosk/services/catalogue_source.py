@@ -92,7 +92,7 @@ def _read_file(file: Path) -> tuple[Source | None, tuple[Mistake, ...]]:
         alias = _first_alias(text)
         if alias:
             return None, (Mistake(file.name, alias, "YAML", "aliases are not allowed: write the value out"),)
-        raw = yaml.load(text, Loader=yaml.CSafeLoader)
+        raw = _parse(text)[1]
     except OSError as fault:
         return None, (Mistake(file.name, 0, "", f"cannot be read: {fault.strerror}"),)
     except UnicodeDecodeError as fault:
@@ -120,7 +120,7 @@ def _first_alias(text: str) -> int:
 
 def line_of(source: Source, keys: Keys) -> int:
     """Return the line, from 1, of the value at `keys`, or of the nearest thing around it."""
-    node = _compose(source.text)
+    node = _parse(source.text)[0]
     line: int = 1
     for key in (*source.prefix, *keys):
         child = _child(node, key)
@@ -132,7 +132,7 @@ def line_of(source: Source, keys: Keys) -> int:
 
 def repeated_keys(source: Source) -> Iterator[Mistake]:
     """Yield a mistake for each key a mapping of the file holds twice; YAML itself would keep the last."""
-    waiting = [_compose(source.text)]
+    waiting = [_parse(source.text)[0]]
     while waiting:
         node = waiting.pop()
         if isinstance(node, yaml.SequenceNode):
@@ -147,9 +147,15 @@ def repeated_keys(source: Source) -> Iterator[Mistake]:
             seen.add(name.value)
 
 
-@lru_cache(maxsize=2)
-def _compose(text: str) -> Any:
-    return yaml.compose(text, Loader=yaml.CSafeLoader)
+@lru_cache(maxsize=4)  # one item's file, with the header and the vocabularies that are read beside it
+def _parse(text: str) -> tuple[Any, Any]:
+    """Return the file as nodes, which know their lines, and as plain data, which nobody changes."""
+    loader = yaml.CSafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def _child(node: Any, key: str | int) -> tuple[int, Any] | None:

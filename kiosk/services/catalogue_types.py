@@ -261,6 +261,9 @@ class Situation(Labelled, frozen=True, kw_only=True):
     derive: Derive | None = None
 
 
+DEFAULT_PAGES = (1, 6)
+
+
 class PageLimits(Part, frozen=True, kw_only=True):
     """How many pages a material has."""
 

@@ -119,8 +119,10 @@ def is_visible(leaf: Leaf, item: ServiceItem, answers: Answers, context: FormCon
 
 
 def _shows(leaf: Leaf, asked: Callable[[str], dict[str, str]]) -> bool:
-    conditions = (leaf.parent.required_if if leaf.parent is not None else "", leaf.field.required_if)
-    return all(not text or holds(text, asked(leaf.scope)) for text in conditions)
+    parent, own = leaf.parent, leaf.field.required_if
+    if parent is not None and parent.required_if and not holds(parent.required_if, asked(leaf.scope)):
+        return False
+    return not own or holds(own, asked(leaf.scope))
 
 
 def variables(item: ServiceItem, answers: Answers, context: FormContext, scope: str = "") -> dict[str, str]:
@@ -137,6 +139,8 @@ def variables(item: ServiceItem, answers: Answers, context: FormContext, scope: 
 
 def visible_steps(item: ServiceItem, answers: Answers, context: FormContext) -> tuple[str, ...]:
     """Return the steps of the item's kiosk_flow whose condition holds."""
+    if not item.step_conditions:
+        return item.kiosk_flow
     known = variables(item, answers, context)
     return tuple(step for step in item.kiosk_flow if holds(item.step_conditions.get(step, ""), known))
 

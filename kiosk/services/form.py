@@ -142,14 +142,17 @@ class AnswerRow(msgspec.Struct, frozen=True):
 def form_pages(item: ServiceItem, answers: Answers, context: FormContext) -> tuple[FormPage, ...]:
     """Return the pages with something on them: one group a page, at most six fields, each entry of a repeat its own."""
     pages: list[FormPage] = []
-    leaves = visible_leaves(item, answers, context)
+    single: dict[str, list[Leaf]] = {}
+    for leaf in visible_leaves(item, answers, context):
+        if leaf.entry < 0:
+            single.setdefault(leaf.group, []).append(leaf)
+    repeats = [field for field in item.form if field.type is FieldType.REPEAT]
     for group in GROUP_ORDER:
-        single = [leaf for leaf in leaves if leaf.group == group and leaf.entry < 0]
-        for number, part in enumerate(_parcels(single)):
+        for number, part in enumerate(_parcels(single.get(group, []))):
             reads_card = any(leaf.field.prefill.startswith(FURTHER_CARD) for leaf in part)
             pages.append(FormPage(f"{group}.{number}", group, tuple(leaf.key for leaf in part), reads_card=reads_card))
-        for field in item.form:
-            if field.type is FieldType.REPEAT and field.group == group:
+        for field in repeats:
+            if field.group == group:
                 pages += _repeat_pages(field, item, answers, context)
     return tuple(pages)
 

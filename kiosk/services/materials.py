@@ -8,11 +8,10 @@ from enum import StrEnum
 import msgspec
 
 from kiosk.services.catalogue import Material, ServiceItem
-from kiosk.services.catalogue_types import SCANNED_SOURCES
+from kiosk.services.catalogue_types import DEFAULT_PAGES, SCANNED_SOURCES
 from kiosk.services.expressions import holds
 from kiosk.services.fields import Answers, FormContext, variables
 
-DEFAULT_PAGES = (1, 6)
 """Pages of a paper whose limits the catalogue does not say; six is the most it names for a usual one."""
 
 BOTH_SIDES = (2, 2)

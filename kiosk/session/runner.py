@@ -187,7 +187,7 @@ class SessionRunner:
         self.station = replace(
             self.station,
             clock_text=local.strftime("%H:%M"),
-            is_clock_ok=self._p.clock.is_trusted(),
+            is_clock_ok=self._p.clock.is_plausible(),
             is_online=self._p.sync.is_online(),
         )
 

@@ -97,6 +97,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("F12", ("Condition",), ("condition_not_met",), Move.CITIZEN, "failures.condition_not_met", False),
     Failure("F25", ("DiskFull",), (), Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
     Failure("F25", ("NotStored",), DISK_CODES, Move.TECHNICIAN, "failures.disk_full", True, "remedies.disk_full"),
+    Failure("F25", ("NotStored",), ("too_many_parts",), Move.CITIZEN, "failures.too_many_pages", True),
     Failure("F25", ("NotStored",), (), Move.TECHNICIAN, "failures.not_stored", True, "remedies.not_stored"),
     Failure("F17", ("Refused",), (), Move.TECHNICIAN, "failures.held", False, "remedies.held"),
     Failure("F09", ("Jammed",), ("mediaJammed",), Move.ATTENDANT, "failures.scanner_jam", True, "remedies.scanner_jam"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 import threading
@@ -23,8 +24,11 @@ NONCE_BYTES = 16  # 128 bits, §9.2
 class LearningClock(Clock, Protocol):
     """A clock that can be told the platform's time."""
 
-    offset_s: float
     floor_s: float
+
+    @property
+    def offset_s(self) -> float:
+        """Return platform time minus wall clock, 0 while it is not known."""
 
     def learn_platform_time(self, platform_s: float) -> None:
         """Take a platform-signed time; the floor only rises."""
@@ -71,8 +75,9 @@ class TrustedTime:
         with self._lock:
             floor = self._clock.floor_s
             if floor - self._written_s >= FLOOR_STEP_S:
-                write_durably(self._path, msgspec.json.encode({"floor_s": int(floor)}))
-                self._written_s = floor
+                with contextlib.suppress(OSError):  # a disk that fails does not make the time unknown; kept later
+                    write_durably(self._path, msgspec.json.encode({"floor_s": int(floor)}))
+                    self._written_s = floor
 
 
 def draw_nonce() -> str:

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from sandbox.api import cases, certificate, device, enrol, errands, persons, public, submissions, token, uploads
 from sandbox.api.common import CommonHeaders
 from sandbox.api.contract import Endpoint
-from sandbox.console.record import prepare_record
+from sandbox.console.record import open_book, prepare_record
 from sandbox.platform import Platform
 from sandbox.problems import Problem
 
@@ -28,7 +28,7 @@ def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
     from sandbox.console.mount import mount_console  # it reads bodies as we do: neither could be loaded first
 
-    prepare_record(platform.store)
+    prepare_record(open_book(platform.store, platform.keys))
     app = Starlette(
         routes=[
             Mount("/v1", app=Router(api_routes(), redirect_slashes=False)),

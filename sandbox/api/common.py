@@ -54,7 +54,7 @@ async def run_heavy(act: Callable[..., Result], *words: Any) -> Result:
 async def read_body(request: Request, limit: int) -> bytes:
     """Return the body, never more than `limit` bytes. Raises: Problem 413 `too_large`, 400 when the line was cut."""
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > limit:
+    if not (declared.isascii() and declared.isdigit()) or int(declared) > limit:
         raise Problem(413, "too_large")
     body = bytearray()
     try:

@@ -14,13 +14,23 @@ from sandbox.api.public import IF_NONE_MATCH, NOT_MODIFIED, Bundle
 from sandbox.api.words import END, UUID_PATTERN, CaseNumber, Count, Id, Seconds, Sha256, Short, Signed, Uuid, Word
 from sandbox.reader import LIMIT
 
-Sid = Annotated[str, Meta(pattern=UUID_PATTERN.replace("[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-                          "7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"), max_length=36)]  # fmt: skip
+SID_PATTERN = UUID_PATTERN.replace(
+    "[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+)
+Sid = Annotated[str, Meta(pattern=SID_PATTERN, max_length=36)]
 Nonce = Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{16,64}" + END, max_length=64, description="128 bits")]
 Base64url = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]+" + END)]
 Pem = Annotated[str, Meta(description="PEM")]
 Number = Annotated[str, Meta(pattern="^[0-9]{1,16}" + END, max_length=16)]
 Tus = Annotated[str, Meta(pattern=r"^1\.0\.0" + END, max_length=5)]
+PARTS_MAX = 256  # of one submission: an envelope of so many is 40 KB, and what is missing still fits into one answer
+PartName = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,47}" + END, max_length=48)]
+PartNames = Annotated[tuple[PartName, ...], Meta(max_length=PARTS_MAX)]
+AfterSid = Annotated[str, Meta(pattern="^(" + SID_PATTERN[1:].removesuffix(END) + ")?" + END, max_length=36,
+                               description="the submission that it follows, or empty")]  # fmt: skip
+_PAIRS = "`sid`, `part` and `sha256`, each with its value in base64"
+UploadMetadata = Annotated[str, Meta(max_length=1000, description=_PAIRS)]
+IsoTime = Annotated[str, Meta(max_length=40, description="ISO 8601 with an offset, or empty for none")]
 
 
 # ── signed objects ─────────────────────────────────────────────────────────────────────────
@@ -87,19 +97,19 @@ class CommandResult(msgspec.Struct, frozen=True):
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
-    """The terminal's queue: counts, bytes, and when its oldest item was stored (Unix seconds, 0 for none)."""
+    """The terminal's queue: counts, bytes, and when the oldest thing that is not delivered was stored."""
 
     ready: Count
     dead: Count
     bytes: Count
-    oldest: Seconds
+    oldest: Seconds | IsoTime
 
 
 class AuditHead(msgspec.Struct, frozen=True):
     """Where the terminal's audit chain stands."""
 
     n: Count
-    h: str
+    h: Short
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,12 +142,12 @@ class Hashed(msgspec.Struct, frozen=True):
 
 
 class PartFacts(Hashed, frozen=True):
-    """One sealed part; parts are sorted by name, each once."""
+    """One sealed part; parts are sorted by name, each once; none is called `manifest`."""
 
-    part: Id
+    part: PartName
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a device hands over, frozen when the person confirmed: every retry sends the same bytes."""
 
     v: Literal[1]
@@ -150,14 +160,17 @@ class Envelope(msgspec.Struct, frozen=True):
     cat: Short
     app: Short
     manifest: Hashed
-    parts: tuple[PartFacts, ...]
-    after: str
-    void: tuple[int, ...]
-    prev: str
+    parts: Annotated[tuple[PartFacts, ...], Meta(max_length=PARTS_MAX)]
+    after: AfterSid
+    void: tuple[Annotated[int, Meta(ge=1)], ...]
+    prev: Short
     ts: Seconds
     clk: Literal["ok", "unsure"]
     cert: Short
     alg: Literal["ES256"]
+    stale_kid: Short | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # sealed to a key that has been replaced: the terminal knew no newer
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -236,12 +249,6 @@ class TokenAnswer(msgspec.Struct, frozen=True):
     now: Seconds
 
 
-class CertificateRequest(msgspec.Struct, frozen=True):
-    """A certificate request of the new key, signed by it, in an object signed by the old one."""
-
-    csr: str
-
-
 class CertificateAnswer(msgspec.Struct, frozen=True):
     """The new certificate; both keys are good for seven days."""
 
@@ -260,14 +267,14 @@ class PartsMissing(msgspec.Struct, frozen=True):
     """Kept and not committed: these parts have to come first."""
 
     state: Literal["parts_missing", "processing"]
-    missing: tuple[Id, ...]
+    missing: PartNames
 
 
 class SubmissionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a submission stands."""
 
     state: Literal["parts_missing", "processing", "committed", "refused"]
-    missing: tuple[Id, ...]
+    missing: PartNames
     receipt: Signed | msgspec.UnsetType = msgspec.UNSET
     code: Word | msgspec.UnsetType = msgspec.UNSET
 
@@ -294,7 +301,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/heartbeat", "How the terminal is; time and commands in return.",
-        {200: Yes("time and commands", Signed, signs=BeatAnswer, purpose=signed.TIME)}, ("bad_signature",),
+        {200: Yes("time and commands", Signed, signs=BeatAnswer, purpose=signed.TIME)}, ("bad_signature", "unreadable"),
         body=Signed, body_limit=HEARTBEAT_LIMIT, may_drain=True, statuses={"bad_signature": 403},
         repeat="(dev, n): an older n changes nothing",
     ),
@@ -331,7 +338,7 @@ ENDPOINTS = (
         "POST", "/uploads", "Open an upload for one sealed part.",
         {201: Yes("opened, or found", media=(), headers=(*TUS_ANSWER, "Location", "Upload-Expires"))},
         ("tus_version", "storage_full"), may_drain=True,
-        headers={**TUS, "Upload-Length": Number, "Upload-Metadata": Short},
+        headers={**TUS, "Upload-Length": Number, "Upload-Metadata": UploadMetadata},
         repeat="same (dev, sid, part, sha256) → same Location",
     ),
     Endpoint(

@@ -109,7 +109,10 @@ def _is_for_us(audience: object) -> bool:
     for one in candidates:
         if not isinstance(one, str):
             return False
-        url = urlsplit(one)
+        try:
+            url = urlsplit(one)
+        except ValueError:  # an address in brackets that is none
+            return False
         if url.scheme == "https" and url.hostname in AUDIENCE_HOSTS and url.path in AUDIENCE_PATHS:
             return True
     return False

@@ -34,8 +34,8 @@ LIFE_S = 14 * 24 * 3600  # how long an uncommitted upload waits for its PUT
 RESERVE_BYTES = 64 << 20  # free disk kept for the database
 SPOILED = 2  # whole with a wrong hash twice: not our disk, so it will never be right
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+METADATA_MAX = 1000  # sid, part and sha256 are 218 at most; a client's own pairs are passed over
 HEADERS = {"Tus-Resumable": TUS}
-EXPIRED_AT_ONCE = 500
 SLOW_WRITE_S = 0.01
 SLOW_FOR_S = 10.0
 AHEAD_BYTES = 1 << 20  # what may wait in memory for the disk, of one upload
@@ -117,7 +117,9 @@ async def append(request: Request) -> Response:
         raise Problem(415, "bad_request", "PATCH carries application/offset+octet-stream.")
     platform = platform_of(request)
     key = (caller.dev, request.path_params["upload_id"])
-    row = platform.open_uploads.get(key) or await run_quick(_find, platform, *key)
+    row = platform.open_uploads.get(key)
+    if row is None or row["expires"] <= platform.now():
+        row = await run_quick(_find, platform, *key)
     platform.open_uploads.drop(key)  # until we know how this one ends
     offset = _number(request.headers.get("upload-offset", ""))
     if row["is_complete"]:
@@ -246,25 +248,6 @@ def _settle(platform: Platform, row: RowMapping) -> bool:
     raise Problem(410, "upload_spoiled", "The bytes do not have the promised hash; start again.")
 
 
-def drop_expired(platform: Platform) -> int:
-    """Forget uploads that expired, and the bytes of those that belong to no committed submission; return how many."""
-    stale = sa.select(store.upload).where(store.upload.c.expires <= platform.now()).limit(EXPIRED_AT_ONCE)
-    dropped = 0
-    for row in platform.store.rows(stale):
-        found = platform.store.find_submission(row["dev"], row["sid"])
-        try:
-            with platform.blobs.hold(row["id"]), platform.store.begin() as connection:
-                connection.execute(store.upload.delete().where(store.upload.c.id == row["id"]))
-                if found is not None and found["state"] == "committed":
-                    platform.blobs.release(row["id"])  # its sealed bytes stay, named by the part
-                else:
-                    platform.blobs.drop(row["id"])
-                    dropped += 1
-        except Held:
-            continue
-    return dropped
-
-
 _UPLOAD = Fixed(
     sa.select(store.upload).where(
         store.upload.c.id == sa.bindparam("v_id"), store.upload.c.dev == sa.bindparam("v_dev")
@@ -309,6 +292,8 @@ def _number(text: str) -> int:
 def _decode_metadata(text: str) -> tuple[str, str, str]:
     """Return sid, part and sha256 (hex). Raises: Problem 400."""
     found: dict[str, str] = {}
+    if len(text) > METADATA_MAX:
+        raise Problem(400, "bad_request", "Upload-Metadata is too long.")
     try:
         for pair in text.split(","):
             key, _, value = pair.strip().partition(" ")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sandbox import store
 from sandbox.console.accounts import Role, create_account, list_accounts, lock_account, reset_account
-from sandbox.console.record import prepare_record, verify_record, write_record
+from sandbox.console.record import Book, open_book, prepare_record, verify_record, write_record
+from sandbox.keys import load_or_create_keys
 from sandbox.store_view import NotThere, load_places
 
 Add = Callable[[str, str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
@@ -40,8 +41,7 @@ def _account(options: argparse.Namespace) -> int:
         else:
             lock_account(tables, name)
             said = {"name": name, "locked": True}
-        prepare_record(tables)
-        write_record(tables, now, "", "", f"account.{options.deed}", name)
+        note_deed(options.state, tables, f"account.{options.deed}", name)
         return _say(said)
     except KeyError as fault:
         raise NotThere(name) from fault
@@ -52,11 +52,22 @@ def _account(options: argparse.Namespace) -> int:
 def _record(options: argparse.Namespace) -> int:
     tables = _tables(options.state)
     try:
-        report = verify_record(tables)
+        report = verify_record(_book(options.state, tables))
     finally:
         tables.close()
-    _say({"rows": report.rows, "sound": report.is_sound, "broken_at": report.broken_at})
+    _say({"rows": report.rows, "sound": report.is_sound, "broken_at": report.broken_at, "chain": report.chain})
     return 0 if report.is_sound else 1
+
+
+def note_deed(state: Path, tables: store.PlatformStore, action: str, subject: str = "", detail: str = "") -> None:
+    """Write down what was done on the command line: under no account, whoever sat there."""
+    book = _book(state, tables)
+    prepare_record(book)
+    write_record(book, int(time.time()), "", "", action, subject, detail)
+
+
+def _book(state: Path, tables: store.PlatformStore) -> Book:
+    return open_book(tables, load_or_create_keys(state, store.utc(int(time.time()))))
 
 
 def _tables(state: Path) -> store.PlatformStore:

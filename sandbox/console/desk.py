@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from sandbox.case_tables import case_document, case_file
 from sandbox.case_views import DOCUMENT_WORDS, MOVE_WORDS, STATE_WORDS, manifest_of
-from sandbox.cases import CHINA, compose_intake_number
+from sandbox.cases import CHINA, compose_intake_number, decode_intake_number, tidy_number
 from sandbox.casework import MOVES, OUTCOMES, REFUSALS, CaseState
 from sandbox.console.accounts import Right
 from sandbox.console.decide import ROUTES as DECIDE_ROUTES
@@ -86,13 +86,11 @@ def list_cases(call: Call) -> Response:
 
 def find(call: Call) -> Response:
     """Go to the case of a number, as typed from a slip: the case's or the intake's."""
-    text = call.query("number").strip().upper()
+    text = tidy_number(call.query("number"))
     mine = case_file.c.case_number == text
-    pieces = text.split("-")  # K-000123-000042-X
-    if text.startswith("K-") and len(pieces) == 4 and pieces[2].isascii() and pieces[2].isdigit():
-        dev, seq = f"K-{pieces[1]}", int(pieces[2][:9])
-        if compose_intake_number(dev, seq) == text:
-            mine = (case_file.c.dev == dev) & (case_file.c.seq == seq)
+    intake = decode_intake_number(text)  # K-000123-000042-X
+    if intake is not None:
+        mine = (case_file.c.dev == intake[0]) & (case_file.c.seq == intake[1])
     found = call.platform.store.one(sa.select(case_file.c.case_number).where(mine))
     if found is None:
         raise Refusal(404, "没有这个编号的办件。", "There is no case of that number.")

@@ -16,6 +16,7 @@ from sandbox.cases import compose_intake_number
 from sandbox.casework import REFUSALS, Move, NoCase
 from sandbox.console.integrity import Verdict, fingerprint, judge_submission
 from sandbox.console.web import Call, Refusal, day
+from sandbox.couriers import carrier_of
 from sandbox.form_facts import Form, compose_form
 from sandbox.platform import Platform
 from sandbox.store_view import PlainPart
@@ -56,6 +57,7 @@ class Sent:
     dev: str
     intake_number: str
     committed: int
+    carrier: str  # who brought it by hand, empty when it came from the terminal itself
     form: Form
     papers: tuple[Paper, ...]
     signature: str  # the part's name, empty without one
@@ -158,6 +160,7 @@ def _sent(platform: Platform, dev: str, sid: str, number: str) -> Sent:
         dev=dev,
         intake_number=intake,
         committed=row["committed"],
+        carrier=carrier_of(platform, dev, sid),
         form=form,
         papers=tuple(_papers(manifest, parts, without=name)),
         signature=name if name in parts and parts[name].mime in PICTURES else "",

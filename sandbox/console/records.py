@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from sandbox.console.accounts import Right
-from sandbox.console.record import PAGE, list_record, verify_record
+from sandbox.console.record import PAGE, list_record, open_book, verify_record
 from sandbox.console.web import Call, action, page
 
 ACTIONS = {
@@ -32,6 +32,7 @@ ACTIONS = {
     "enrol.code": ("签发入网码", "Code issued"),
     "enrol.same": ("确认入网", "Enrolment confirmed"),
     "enrol.reject": ("拒绝入网", "Enrolment rejected"),
+    "evacuation.import": ("导入离线数据", "Evacuation taken in"),
     "account.add": ("新建账号", "Account made"),
     "account.reset": ("重置密码", "Password reset"),
     "account.lock": ("锁定账号", "Account locked"),
@@ -46,7 +47,7 @@ def show_record(call: Call) -> Response:
 
 def check_record(call: Call) -> Response:
     """Walk the whole chain and say whether it holds."""
-    report = verify_record(call.platform.store)
+    report = verify_record(open_book(call.platform.store, call.platform.keys))
     call.record("record.verify", detail="sound" if report.is_sound else f"broken at {report.broken_at}")
     return _show(call, report)
 

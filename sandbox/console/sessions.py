@@ -7,20 +7,15 @@ import secrets
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from sandbox.console.accounts import RIGHTS, Right, Role, check_password
-from sandbox.console.tables import account, attempt, session
+from sandbox.console.tables import account, session
+from sandbox.console.throttle import settle_try, take_try
 from sandbox.store import PlatformStore, text_sha256
 
 IDLE_S = 15 * 60
 LIFE_S = 10 * 3600  # a working day
 TOUCH_S = 30  # a session's time is written no more often
-FREE_TRIES = 5  # then 15 s, doubling (security.md §5)
-ADDRESS_TRIES = 20  # a whole office may sit behind one address
-FIRST_WAIT_S = 15
-MAX_WAIT_S = 15 * 60
-FORGET_S = 24 * 3600  # after so long without a try the count begins anew
 BEFORE_KEY = "console-before"
 
 
@@ -39,14 +34,6 @@ class Visitor:
         return right in RIGHTS[self.role]
 
 
-class Wait(Exception):
-    """Too many wrong tries: nothing is looked at for so many seconds."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
 class WrongPassword(Exception):
     """No such account, another password, a locked account or a one-time password past its day: all the same."""
 
@@ -56,7 +43,6 @@ def sign_in(tables: PlatformStore, name: str, password: str, address: str, now: 
     check_again(tables, name, password, address, now)
     token = secrets.token_urlsafe(32)
     with tables.begin() as connection:
-        connection.execute(attempt.delete().where(attempt.c.key == f"name:{name[:64]}"))
         stale = (session.c.seen <= now - IDLE_S) | (session.c.begun <= now - LIFE_S)
         connection.execute(session.delete().where(stale | (session.c.sha256 == text_sha256(former))))
         values = {"account": name, "csrf": secrets.token_urlsafe(32), "begun": now, "seen": now}
@@ -65,14 +51,11 @@ def sign_in(tables: PlatformStore, name: str, password: str, address: str, now: 
 
 
 def check_again(tables: PlatformStore, name: str, password: str, address: str, now: int) -> None:
-    """Return if the password is the account's own; wrong tries are counted. Raises: Wait, WrongPassword."""
-    keys = {f"name:{name[:64]}": FREE_TRIES, f"addr:{address[:64]}": ADDRESS_TRIES}
-    _check_wait(tables, keys, now)
+    """Return if the password is the account's own; each try counts until it was right. Raises: Wait, WrongPassword."""
+    take_try(tables, name, address, now)
     if check_password(tables, name, password, now) is None:
-        with tables.begin() as connection:
-            for key, free in keys.items():
-                _count_failure(connection, key, free, now)
         raise WrongPassword
+    settle_try(tables, name, address, now)
 
 
 def find_visitor(tables: PlatformStore, token: str, now: int, *, touch: bool = True) -> Visitor | None:
@@ -103,22 +86,3 @@ def before_token(tables: PlatformStore, cookie: str) -> str:
     """Return what the sign-in form must bring back for a browser with this cookie."""
     secret = tables.keep_setting(BEFORE_KEY, lambda: secrets.token_hex(32))
     return hmac.new(bytes.fromhex(secret), b"sign-in\0" + cookie.encode(), "sha256").hexdigest()
-
-
-def _check_wait(tables: PlatformStore, keys: dict[str, int], now: int) -> None:
-    rows = tables.rows(sa.select(attempt.c.until).where(attempt.c.key.in_(list(keys))))
-    longest = max((row["until"] - now for row in rows), default=0)
-    if longest > 0:
-        raise Wait(longest)
-
-
-def _count_failure(connection: Connection, key: str, free: int, now: int) -> None:
-    """Count a wrong try; from the free ones on each costs twice the wait of the one before."""
-    mine = attempt.c.key == key
-    raised = connection.execute(attempt.update().where(mine).values(failures=attempt.c.failures + 1))
-    if raised.rowcount == 0:
-        connection.execute(attempt.delete().where(attempt.c.until < now - FORGET_S))
-        connection.execute(attempt.insert().values(key=key, failures=1, until=now))
-    failures = connection.execute(sa.select(attempt.c.failures).where(mine)).scalar_one()
-    wait = min(FIRST_WAIT_S << min(failures - free, 16), MAX_WAIT_S) if failures >= free else 0
-    connection.execute(attempt.update().where(mine).values(until=now + wait))

@@ -8,10 +8,9 @@ import secrets
 from starlette.responses import Response
 
 from sandbox.console.accounts import MIN_LENGTH, Right, WeakPassword, choose_password
-from sandbox.console.record import write_record
+from sandbox.console.record import open_book, write_record
 from sandbox.console.sessions import (
     Visitor,
-    Wait,
     WrongPassword,
     before_token,
     check_again,
@@ -19,6 +18,7 @@ from sandbox.console.sessions import (
     sign_in,
     sign_out,
 )
+from sandbox.console.throttle import Wait
 from sandbox.console.web import BEFORE, COOKIE, LANGUAGE, ROOT, Call, Refusal, action, go, page
 
 HOMES = ((Right.LIST, "/cases"), (Right.TERMINALS, "/terminals"), (Right.RECORD, "/record"))
@@ -55,7 +55,8 @@ def take_sign_in(call: Call) -> Response:
         call.record("sign-in.refused", name if name.isascii() and name.isprintable() else "?")
         return _ask(call, 403, call.word("账号或密码不对。", "Name or password is wrong."))
     visitor = find_visitor(store, token, call.now)
-    write_record(store, call.now, name, visitor.role.value if visitor else "", "sign-in")
+    book = open_book(store, call.platform.keys)
+    write_record(book, call.now, name, visitor.role.value if visitor else "", "sign-in")
     answer = go("/")
     _set(answer, COOKIE, token)
     answer.delete_cookie(BEFORE, f"{ROOT}/sign-in", secure=True, httponly=True, samesite="strict")

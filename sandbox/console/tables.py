@@ -26,6 +26,13 @@ session = sa.Table(
     sa.Column("begun", sa.BigInteger, nullable=False),
     sa.Column("seen", sa.BigInteger, nullable=False),
 )
+known = sa.Table(  # which accounts signed in from where of late
+    "console_known",
+    SCHEMA,
+    sa.Column("account", sa.String(32), primary_key=True),
+    sa.Column("address", sa.String(64), primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
 attempt = sa.Table(  # one row a name or address with failed sign-ins
     "console_attempt",
     SCHEMA,
@@ -51,4 +58,5 @@ record_head = sa.Table(  # one row: whoever writes next holds its lock
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("chain", sa.String(64), nullable=False),
+    sa.Column("seal", sa.String(64)),  # HMAC of number and chain; none from a release without seals
 )

@@ -23,11 +23,6 @@ STATE_WORDS = {
     "suspended": ("已暂停", "Suspended"),
     "revoked": ("已吊销", "Revoked"),
 }
-CHANGES = {  # from → to; a revoked device enrols anew
-    "active": ("suspended", "revoked"),
-    "suspended": ("active", "revoked"),
-    "pending": ("revoked",),
-}
 DEVICE_WORDS = {
     "id_reader": ("身份证阅读器", "Card reader"),
     "reader": ("身份证阅读器", "Card reader"),
@@ -88,7 +83,7 @@ def show_terminal(call: Call) -> Response:
         certificates=[_describe(one) for one in _certificates(call, [row["dev"]])],
         notes=notes,
         taken=taken,
-        changes=CHANGES.get(row["state"], ()) if call.who.may(Right.MANAGE) else (),
+        changes=store.DEVICE_CHANGES[row["state"]] if call.who.may(Right.MANAGE) else (),
         state_words={state: call.word(*words) for state, words in STATE_WORDS.items()},
         status_words={word: call.word(*words) for word, words in STATUS_WORDS.items()},
         device_words={kind: call.word(*words) for kind, words in DEVICE_WORDS.items()},
@@ -99,10 +94,16 @@ def change_state(call: Call) -> Response:
     """Suspend, take up again or revoke a terminal."""
     row = _find(call)
     state = call.form.text("state", 12)
-    if state not in CHANGES.get(row["state"], ()):
-        raise Refusal(409, "这台终端不能这样改。", "This terminal cannot be changed so.")
-    call.platform.store.set_device_state(row["dev"], state)
-    call.record("device.state", row["dev"], f"{row['state']} > {state}")
+    if state not in store.DEVICE_CHANGES:
+        raise Refusal(422, "没有这种状态。", "There is no such state.")
+    try:
+        former = call.platform.store.set_device_state(row["dev"], state)
+    except store.NoSuchChange as fault:
+        raise Refusal(
+            409, "这台终端不能这样改；吊销是最终的，机器须重新入网。",
+            "This terminal cannot be changed so. Revoked is for good: the machine enrols anew.",
+        ) from fault  # fmt: skip
+    call.record("device.state", row["dev"], f"{former} > {state}")
     return go(f"/terminals/{row['dev']}")
 
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.cases import CHINA
 from sandbox.console.accounts import Right, Role
 from sandbox.console.bodies import Form, read_form
-from sandbox.console.record import write_record
+from sandbox.console.record import open_book, write_record
 from sandbox.console.sessions import IDLE_S, Visitor, find_visitor
 from sandbox.platform import Platform
 from sandbox.problems import Problem
@@ -102,7 +102,7 @@ class Call:
         """Write down what the caller does."""
         who = self.visitor
         name, role = (who.name, who.role.value) if who else ("", "")
-        write_record(self.platform.store, self.now, name, role, action, subject, detail)
+        write_record(open_book(self.platform.store, self.platform.keys), self.now, name, role, action, subject, detail)
 
     def render(self, template: str, status: int = 200, **facts: Any) -> Response:
         """Return a page."""
@@ -176,7 +176,10 @@ def call_of(request: Request, form: Form | None = None, *, touch: bool = True) -
 def refuse_foreign(request: Request) -> None:
     """Refuse a POST that another site's page sends. Raises: Refusal 403."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-    is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        is_ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:  # an address in brackets that is none
+        is_ours = False
     if not is_ours or site not in ("same-origin", "none"):
         raise Refusal(403, "请求来自其他网站，已拒绝。", "The request came from another site and was refused.")
 

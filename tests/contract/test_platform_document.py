@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 
 from kiosk.central.answers import SCREEN_CODES
 from kiosk.central.queries import DECLINES
+from kiosk.trust.enrol import compose_digits
 from kiosk.trust.signed import Purpose, decode_wire, verify
 from offline_queue.api import CODES as TERMINAL_CODES
 from offline_queue.api import Action
-from sandbox import casework, page, signed
-from sandbox.api import cases, described, errands, persons, public, words
+from sandbox import casework, enrolment, page, signed
+from sandbox.api import cases, contents, described, errands, persons, public, words
 from sandbox.api.contract import Auth
 from sandbox.api.words import CODES
 from sandbox.canonical import decode_b64url, encode_b64url
@@ -44,7 +45,7 @@ EXAMPLES = 60 if IS_CHAOS else 2
 DOCUMENT = json.loads(PATH.read_text("utf-8"))
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
 TUS = "/uploads"
-MODULES = (words, described, public, persons, cases, errands)
+MODULES = (words, described, contents, public, persons, cases, errands)
 PDF = b"%PDF-1.7\nresult\n%%EOF\n"
 
 
@@ -191,6 +192,13 @@ def test_the_signature_on_the_page_verifies_on_both_sides():
     assert verify(decode_wire(wire), Purpose.RECEIPT, spki) == receipt
 
 
+def test_the_six_digits_of_the_page_are_those_of_both_sides():
+    code, nonce, told = re.findall(r"Code `(\w{12})`, nonce `(\w{32})`.*?\*\*(\d{6})\*\*", PAGE, re.DOTALL)[0]
+    spki = decode_b64url(re.findall(r"^`([A-Za-z0-9_-]{100,})`$", PAGE, re.MULTILINE)[0])
+    assert enrolment.digits({"code": code, "sas_nonce": nonce, "spki": spki}) == told
+    assert compose_digits(code, nonce, spki) == told
+
+
 # ── a live platform ────────────────────────────────────────────────────────────────────────
 
 
@@ -263,7 +271,7 @@ def test_every_success_is_seen_and_as_documented(schema: Any, world: World) -> N
         "grant_type": "client_credentials", "client_assertion": sender.assertion(),
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     })  # fmt: skip
-    body = {"n": 9, "dev": sender.dev, "results": [{"id": "nobody-knows-it", "outcome": "done"}]}
+    body = sender.compose_beat(9, results=[{"id": "nobody-knows-it", "outcome": "done"}])
     beat = json.loads(decode_b64url(ask("POST", "/heartbeat", 200, json=sender.sign_object("kiosk/heartbeat/v1", body))
                                     .json()["o"]))  # fmt: skip
     assert beat["ack_results"] == ["nobody-knows-it"]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline_queue.api import (
+    PARTS_MAX,
     Kind,
     PlainPart,
     QueueError,
@@ -124,6 +125,16 @@ def test_a_submission_without_parts_is_one_too(bench):
     store = bench.open()
     store.put(make_sid(1), (), build_manifest(), make_facts(Kind.RATING), bench.opener.keys)
     assert store.claim().parts == ()
+
+
+def test_what_no_platform_could_be_told_to_miss_is_not_promised(bench):
+    """An answer lists at most so many missing parts; one more would wait here for ever."""
+    parts = tuple(PlainPart(f"p-{number}", b"") for number in range(PARTS_MAX + 1))
+    store = bench.open()
+    with pytest.raises(SealFault, match="too_many_parts"):
+        store.put(make_sid(1), parts, build_manifest(), make_facts(), bench.opener.keys)
+    assert store.find(make_sid(1)) is None
+    assert blob_files(bench) == []
 
 
 @pytest.mark.parametrize(

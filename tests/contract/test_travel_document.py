@@ -247,7 +247,7 @@ def test_an_answer_that_was_changed_is_never_taken_for_data(variant, change):
             assert (found.portrait.reveal(), found.number.reveal()) == (face, "L898902C")
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     answers=st.lists(st.binary(min_size=2, max_size=60), min_size=1, max_size=8),
     variant=st.sampled_from(("bac", "pace")),
@@ -321,7 +321,6 @@ def test_the_chip_tells_a_wrong_key_and_a_wrong_mac():
     assert said == ["6988"]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=4))
 def test_the_chip_answers_any_bytes_with_a_status(apdus):
     chip = make_chip("passport:pace")

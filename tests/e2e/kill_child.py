@@ -19,6 +19,7 @@ from app.build import Kiosk, load_texts, prepare
 from devices.api import Page, Private
 from devices.imaging.eye import Eye
 from devices.sim.people import people
+from kiosk.services.catalogue import own_catalogue
 from kiosk.services.submission import uuid7
 from kiosk.session import events as evt
 from kiosk.session.loop import PlainLoop
@@ -131,6 +132,8 @@ def main() -> None:
     """Fork a terminal an order."""
     config = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Config)
     jpeg = Path(sys.argv[2]).read_bytes()
+    load_texts()
+    own_catalogue()  # once for all that are forked
     say("ready", os.getpid())
     for line in sys.stdin:
         pid = os.fork()

@@ -144,7 +144,7 @@ def test_a_correction_is_asked_for_answered_and_seen(console: Console, browser: 
             queries.correction(ticket, number)
 
         browser.base = console.base_url
-        browser.sign_in("li")
+        browser.enter(console, "li")
         browser.open(f"/cases/{number}")
         browser.click("#ask summary")
         browser.click("#ask input[value=M-BANK]")
@@ -186,7 +186,7 @@ def test_a_refusal_needs_its_reason_and_tells_it(console: Console, browser: Brow
     with enrolled_terminal(console) as sender:
         number = hand_over(sender)
     browser.base = console.base_url
-    browser.sign_in("li")
+    browser.enter(console, "li")
     browser.open(f"/cases/{number}")
     browser.click("#refuse summary")
     browser.choose("reason", "other")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -15,11 +14,10 @@ from sandbox.case_views import find_case
 from sandbox.casework import accept
 from sandbox.console import accounts
 from sandbox.console.accounts import Role, WeakPassword, choose_password, create_account
-from sandbox.console.record import list_record, verify_record
+from sandbox.console.record import list_record
 from sandbox.console.sessions import IDLE_S, LIFE_S
-from sandbox.console.tables import account, attempt, record, record_head
-from sandbox.main import Options, open_platform
-from sandbox.platform import Platform
+from sandbox.console.tables import account, attempt
+from sandbox.couriers import note_carried
 from sandbox.store import part
 from tests.fixtures.browser import Browser
 from tests.fixtures.console import PASSWORD, Caller, Console, draw, hand_over
@@ -279,7 +277,7 @@ def test_a_script_in_any_field_is_shown_as_text(
         50, app=CANARY, cat=CANARY, paper=CANARY, pause=CANARY, faults=[CANARY], devices={CANARY: CANARY}
     )
     browser.base = console.base_url
-    browser.sign_in("shen")
+    browser.enter(console, "shen")
     for path in ("/cases", f"/cases/{number}", "/terminals", f"/terminals/{desk_terminal.dev}"):
         browser.open(path)
         shown = browser.script("return document.body.textContent")
@@ -401,6 +399,17 @@ def test_changing_the_language_leads_nowhere_else(guest: Caller, back: str) -> N
     assert answer.headers["location"] == "/console/"
 
 
+def test_an_officer_sees_on_the_case_who_brought_it(
+    officer: Caller, console: Console, desk_terminal: TestTerminal
+) -> None:
+    number = hand_over(desk_terminal, is_bare=True)
+    assert "由他人带来" not in officer.get(f"/cases/{number}").text
+    sid = find_case(console.platform.store, number)["sid"]
+    with console.platform.store.begin() as connection:
+        note_carried(connection, desk_terminal.dev, sid, "K-<b>77", console.platform.now())
+    assert 'class="num">K-&lt;b&gt;77<' in officer.get(f"/cases/{number}").text
+
+
 # ── the verdict and the record ─────────────────────────────────────────────────────────────
 
 
@@ -450,39 +459,6 @@ def test_a_form_changed_in_the_database_is_found_on_opening(
     assert "无法复核" in officer.get(f"/cases/{number}").text
 
 
-def test_the_record_is_one_chain_under_many_hands_and_shows_every_change(tmp_path) -> None:
-    from sandbox.console.record import prepare_record, write_record
-
-    platform: Platform = open_platform(Options(state=tmp_path / "platform"))
-    store = platform.store
-    prepare_record(store)
-    prepare_record(store)
-    with ThreadPoolExecutor(4) as pool:
-        numbers = list(pool.map(lambda n: write_record(store, n, "li", "officer", "case.open", f"case {n}"), range(40)))
-    assert sorted(numbers) == list(range(1, 41))
-    report = verify_record(store, batch=7)
-    assert (report.rows, report.is_sound) == (40, True)
-    for change in (
-        record.update().where(record.c.n == 17).values(account="wu"),
-        record.update().where(record.c.n == 17).values(chain="0" * 64),
-        record.delete().where(record.c.n == 17),
-    ):
-        with store.begin() as connection:
-            kept = dict(connection.execute(sa.select(record).where(record.c.n == 17)).mappings().one())
-            connection.execute(change)
-        assert verify_record(store).broken_at == 17
-        with store.begin() as connection:
-            connection.execute(record.delete().where(record.c.n == 17))
-            connection.execute(record.insert().values(**kept))
-    assert verify_record(store).is_sound
-    with store.begin() as connection:
-        connection.execute(record.delete().where(record.c.n == 40))  # the tail is cut: the head knows
-    assert verify_record(store).broken_at == 40
-    with store.begin() as connection:
-        assert connection.execute(sa.select(record_head.c.n)).scalar_one() == 40
-    store.close()
-
-
 def test_nothing_is_decided_twice_from_one_page(officer: Caller, console: Console, desk_terminal: TestTerminal) -> None:
     number = hand_over(desk_terminal)
     page = f"/cases/{number}"
@@ -503,7 +479,13 @@ def accepted(console: Console, desk_terminal: TestTerminal) -> str:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("page.html", b"<html></html>"), ("broken.pdf", b"%PDF-1.7 nothing"), ("none.pdf", PDF), ("big.png", None)],
+    [
+        ("page.html", b"<html></html>"),
+        ("broken.pdf", b"%PDF-1.7 nothing"),
+        ("none.pdf", PDF),
+        ("big.png", None),
+        ("garbage.png", b"\x89PNG\r\n\x1a\ngarbage"),
+    ],
 )
 def test_a_document_that_no_terminal_could_print_is_refused(
     officer: Caller, console: Console, accepted: str, name: str, data: bytes | None

@@ -76,7 +76,7 @@ def test_every_page_is_readable_at_both_sizes_and_in_both_languages(
         desk.open(f"/language/{language}")
         assert desk.script(FAINT) == []
         for name, paths in pages_of(number, desk_terminal.dev).items():
-            desk.sign_in(name)
+            desk.enter(console, name)
             for path in paths:
                 desk.open(path)
                 for details in desk.all("details"):
@@ -89,7 +89,6 @@ def test_every_page_is_readable_at_both_sizes_and_in_both_languages(
                 assert desk.script(FAINT) == [], (path, language)
                 assert desk.script("return document.querySelectorAll('[style], script').length") == 0
                 seen += 1
-            desk.press("#sign-out")
     assert seen == 22
 
 
@@ -98,7 +97,8 @@ def test_cases_lie_by_window_class_with_counts_and_age(
 ) -> None:
     housing = hand_over(desk_terminal, item="SIM-BD-0011")
     console.clock.ahead_s = 3 * 3600.0 + 60
-    desk.sign_in("li")
+    desk.enter(console, "li")
+    desk.open("/cases")
     desk.press(".windows a[href*='%E4%B8%8D%E5%8A%A8%E4%BA%A7']")  # 不动产登记
     lines = [line.text for line in desk.all("#cases tbody tr")]
     assert len(lines) == 1
@@ -124,7 +124,7 @@ def test_cases_lie_by_window_class_with_counts_and_age(
 
 def test_a_terminal_is_let_in_by_the_same_six_digits_and_only_so(console: Console, desk: Browser) -> None:
     asking = replace(console.platform, is_auto_approving=False)
-    desk.sign_in("wu")
+    desk.enter(console, "wu")
     desk.open("/enrolment")
     desk.type("site", "凤桥镇便民服务中心")
     desk.type("model", "M1")
@@ -159,7 +159,8 @@ def test_a_terminal_shows_its_health_and_can_be_stopped(console: Console, desk: 
         now = console.platform.now()
         well = {"queue": {"ready": 0, "dead": 0, "oldest": 0, "bytes": 0}, "disk_free": 10**10, "clk_offset_ms": 3}
         assert terminal.beat(1, **well).status_code == 200
-        desk.sign_in("wu")
+        desk.enter(console, "wu")
+        desk.open("/terminals")
         line = f"#terminals a[href$='{terminal.dev}']"
         assert "正常" in desk.script("return document.querySelector(arguments[0]).closest('tr').innerText", line)
 
@@ -199,7 +200,7 @@ def test_an_auditor_reads_and_verifies_the_record(console: Console, desk: Browse
 
 def test_a_page_left_alone_is_put_away(console: Console, desk: Browser, desk_terminal: TestTerminal) -> None:
     number = hand_over(desk_terminal)
-    desk.sign_in("li")
+    desk.enter(console, "li")
     desk.open(f"/cases/{number}")
     after, _, target = desk.script("return document.querySelector('meta[http-equiv=refresh]').content").partition(
         ";url="

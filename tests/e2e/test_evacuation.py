@@ -7,11 +7,13 @@ it only when it verifies, and nothing on the stick can be read.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,11 @@ from click.testing import CliRunner
 from app.commands.enrol import enrol_terminal
 from app.commands.queue import run_queue
 from main import cli
-from offline_queue.api import State
+from offline_queue.api import State, StoreCorrupt
 from sandbox.evacuation import find_evacuations, take_evacuation
 from sandbox.main import Options, open_platform
 from sandbox.platform import Platform
+from sandbox.store import NoSuchChange
 from tests.e2e.test_delivery import SCAN, Terminal
 from tests.fixtures.platform import ROOT, LivePlatform, console_command, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, unb64url
@@ -47,19 +50,23 @@ class Station:
         self.platform = platform
         self.state = state
         self.config = write_config(state, platform)
+        self.enrol()
+        self.said: Any = None
+        self.err = ""
+        self._capsys = capsys
+
+    def enrol(self) -> None:
+        """Make it known to its platform."""
         self.device = enrol_terminal(
-            platform.create_code(),
-            url=platform.base_url,
-            ca_path=platform.ca_path,
-            pins_path=platform.pins_path,
-            state=state,
+            self.platform.create_code(),
+            url=self.platform.base_url,
+            ca_path=self.platform.ca_path,
+            pins_path=self.platform.pins_path,
+            state=self.state,
             profile="development",
             version="0.1.0",
             show_digits=lambda _: None,
         )
-        self.said: Any = None
-        self.err = ""
-        self._capsys = capsys
 
     def store(self, count: int) -> list[str]:
         """Return the ids of so many submissions, sealed here while the line is away."""
@@ -148,6 +155,9 @@ def test_by_hand_to_the_platform_and_back_with_receipts(platform, new_station, t
     assert platform.parts(sids[0])["m-bank-1"].path.read_bytes() == SCAN
     for sid in sids:
         receipt_at(platform, root, sid)
+    with closing(Terminal(platform, first.device, first.state)):
+        assert first.command("import", root) == 1, "beside a running terminal"
+    assert {(one["word"], one["note"][:21]) for one in first.said} == {("store_busy", "a terminal is running")}
     assert first.command("import", root) == 0, first.said
     assert [(one["word"], one["case_number"]) for one in first.said] == [
         ("delivered", platform.case_number(sid)) for sid in sids
@@ -247,6 +257,54 @@ def test_receipts_that_are_not_for_it_settle_nothing(platform, inside, new_stati
     assert platform.commits(sid) == 0
 
 
+@pytest.mark.parametrize("lying", [b"", b"not json", b"{}", "foreign", "link"])
+def test_a_courier_believes_no_receipt_that_does_not_verify(
+    platform, inside, new_station, tmp_path, lying: bytes | str
+) -> None:
+    """Who would write any file there could keep a person's papers from ever being sent."""
+    first, courier = new_station("one"), new_station("two")
+    (sid,) = first.store(1)
+    root = first.export(tmp_path / "stick")
+    path = root / "receipts" / f"{sid}.json"
+    path.parent.mkdir()
+    if isinstance(lying, bytes):
+        path.write_bytes(lying)
+    else:
+        (theirs,) = courier.store(1)
+        another = courier.export(tmp_path / "another")
+        assert words(take_evacuation(inside, another)) == ["committed"]
+        foreign = another / "receipts" / f"{theirs}.json"
+        path.symlink_to(foreign) if lying == "link" else shutil.copy(foreign, path)
+    assert courier.command("import", root) == 0, courier.said
+    assert [(one["word"], one["note"]) for one in courier.said] == [
+        ("brought", "a receipt that does not verify lay there")
+    ]
+    assert courier.said[0]["case_number"] == platform.case_number(sid)
+    receipt_at(platform, root, sid)
+    assert courier.command("import", root) == 0
+    assert [(one["word"], one["case_number"]) for one in courier.said] == [("receipt_here", platform.case_number(sid))]
+
+
+def test_the_platform_writes_through_no_link_either(platform, inside, new_station, tmp_path) -> None:
+    first = new_station("one")
+    (sid,) = first.store(1)
+    root = first.export(tmp_path / "stick")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "receipts").symlink_to(tmp_path / "elsewhere")
+    (result,) = take_evacuation(inside, root)
+    assert (result["word"], result["note"][:20]) == ("committed", "receipt not written:")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    (root / "receipts").unlink()
+    folder = next(root.glob("K-*"))
+    folder.rename(tmp_path / "away")
+    folder.symlink_to(tmp_path / "away")
+    assert words(take_evacuation(inside, root)) == ["damaged"]
+    (root / "index.json").unlink()
+    os.mkfifo(root / "index.json")
+    assert words(take_evacuation(inside, root)) == ["index_damaged"]
+    assert platform.commits(sid) == 1
+
+
 def test_who_may_carry_and_for_whom(platform, inside, new_station, tmp_path) -> None:
     first, courier = new_station("one"), new_station("two")
     (sid,) = first.store(1)
@@ -260,8 +318,11 @@ def test_who_may_carry_and_for_whom(platform, inside, new_station, tmp_path) -> 
     assert words(courier.said) == ["refused_refused"]
     assert words(take_evacuation(inside, root)) == ["refused_refused"]
     assert platform.commits(sid) == 0
-    inside.store.set_device_state(first.device.device_id, "suspended")  # an officer lets it drain
-    assert courier.command("import", root) == 0
+    with pytest.raises(NoSuchChange, match="is revoked; allowed: nothing"):
+        inside.store.set_device_state(first.device.device_id, "suspended")
+    refused = console_command("import", "--state", str(platform.state), str(root))
+    taken = console_command("import", "--state", str(platform.state), "--revoked", str(root))
+    assert (refused.returncode, taken.returncode) == (1, 0), "somebody decides, at the platform"
     assert platform.commits(sid) == 1
 
 
@@ -394,6 +455,31 @@ def test_a_terminal_whose_key_is_gone_hands_over_what_it_holds_all_the_same(
     assert find_evacuations(tmp_path / "stick", has_index=False) == [tmp_path / "stick"]
     for sid in sids:
         receipt_at(platform, tmp_path / "stick", sid)
+
+
+def test_papers_leave_a_terminal_that_has_lost_its_trust_and_another_one_never_signs_for_it(
+    inside, new_station, tmp_path
+) -> None:
+    """state/trust is lost, and somebody enrols the terminal anew before anybody has looked at its queue."""
+    first, fresh = new_station("one"), new_station("fresh")
+    (sid,) = first.store(1)
+    (first.state / "trust").rename(tmp_path / "lost-trust")
+    with pytest.raises(StoreCorrupt, match="other_device"):
+        first.enrol()
+    assert first.command("export", tmp_path / "blank") == 1, first.err
+    (fresh.state / "trust").rename(first.state / "trust")
+    assert first.command("export", tmp_path / "stick") == 1
+    said = first.said
+    assert (said["device"], said["signed"], said["lost"]) == (first.device.device_id, False, [])
+    assert words(take_evacuation(inside, tmp_path / "stick")) == ["index_not_trusted"]
+    assert words(take_evacuation(inside, tmp_path / "stick", has_index=False)) == ["committed"]
+    assert words(take_evacuation(inside, tmp_path / "blank", has_index=False)) == ["was_here"]
+    assert first.command("list", tmp_path) == 0
+    assert first.said[0]["sid"] == sid
+    (first.state / "trust").rename(fresh.state / "trust")
+    assert first.command("renew", tmp_path) == 0
+    first.enrol()
+    assert first.deliver(*first.store(1))
 
 
 def test_without_its_index_a_stick_is_still_believed_file_by_file(inside, damaged_stick, tmp_path) -> None:

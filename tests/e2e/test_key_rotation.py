@@ -341,7 +341,7 @@ def test_a_revoked_terminal_sends_nothing_more_and_says_why(new_terminal, platfo
     stats = terminal.store.stats()
     assert (stats.pause, stats.is_accepting, stats.ready) == (PauseReason.REVOKED, False, 1)
     assert platform.commits(sid) == 0
-    assert terminal.store.find(sid).state is State.READY, "kept, for evacuation or for a change of mind"
+    assert terminal.store.find(sid).state is State.READY, "kept, for evacuation"
 
 
 @pytest.mark.parametrize("word", ["suspended", "revoked"])

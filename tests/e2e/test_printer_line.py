@@ -21,7 +21,9 @@ def test_a_slip_prints_at_19200_baud(tmp_path):
 
 
 def test_printed_is_said_only_when_the_slip_is_out(tmp_path):
-    with spawn("printer", "--tcp", "--mm-per-s", "250", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn(
+        "printer", "--tcp", "--mm-per-s", "250", "--undrawn", "--out", str(tmp_path), folder=tmp_path
+    ) as process:
         rig = PrinterRig(process)
         driver = EscposPrinter(rig.link, **PATIENT)
         driver.print(SLIP, soon())

@@ -20,7 +20,7 @@ def slow_rig(request, tmp_path):
     place = (
         ["--tcp", _free_port()] if request.param == "--tcp" else [request.param, "--symlink", str(tmp_path / "port")]
     )
-    with spawn("printer", *place, "--mm-per-s", "150", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn("printer", *place, "--mm-per-s", "150", "--undrawn", "--out", str(tmp_path), folder=tmp_path) as process:
         yield PrinterRig(process)
 
 
@@ -80,7 +80,7 @@ def test_silence_or_nonsense_under_the_job_is_never_a_success(slow_rig, fault, e
 
 
 def test_a_printer_that_hangs_up_on_a_quiet_client_is_called_again(tmp_path: Path):
-    with spawn("printer", "--tcp", "--instant", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn("printer", "--tcp", "--instant", "--undrawn", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
         driver = EscposPrinter(rig.link, **FAST)
         driver.open(soon())

@@ -33,7 +33,9 @@ def test_paper_ends_under_the_job(printer, printer_rig, lines):
 
 def test_paper_that_ends_after_the_bytes_were_taken_is_still_noticed(tmp_path):
     """The far end prints slowly, so everything is in its buffer long before the paper ends."""
-    with spawn("printer", "--tcp", "--mm-per-s", "400", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn(
+        "printer", "--tcp", "--mm-per-s", "400", "--undrawn", "--out", str(tmp_path), folder=tmp_path
+    ) as process:
         rig = PrinterRig(process)
         rig.call("paper_out_after", lines=58)
         driver = EscposPrinter(rig.link, mm_per_s=300.0, **PATIENT)
@@ -49,7 +51,9 @@ def test_paper_that_ends_after_the_bytes_were_taken_is_still_noticed(tmp_path):
 
 @pytest.mark.parametrize(("fault", "error"), [("cover_open", NotReady), ("jam", Jammed)])
 def test_a_stop_in_the_middle_breaks_the_job_off(tmp_path, fault, error):
-    with spawn("printer", "--tcp", "--mm-per-s", "200", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn(
+        "printer", "--tcp", "--mm-per-s", "200", "--undrawn", "--out", str(tmp_path), folder=tmp_path
+    ) as process:
         rig = PrinterRig(process)
         driver = EscposPrinter(rig.link, mm_per_s=150.0, **PATIENT)
         raised: list[BaseException] = []
@@ -82,7 +86,7 @@ def test_no_row_is_repeated_over_several_slips(printer, printer_rig):
 
 def test_an_unknown_command_spoils_the_job(tmp_path):
     """The far end is strict, so that a driver's slip of the pen cannot pass."""
-    with spawn("printer", "--tcp", "--instant", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn("printer", "--tcp", "--instant", "--undrawn", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
         link = open_link(rig.link)
         link.open()
@@ -98,7 +102,7 @@ def test_an_unknown_command_spoils_the_job(tmp_path):
 
 
 def test_the_driver_works_at_the_far_ends_full_speed(tmp_path):
-    with spawn("printer", "--tcp", "--instant", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn("printer", "--tcp", "--instant", "--undrawn", "--out", str(tmp_path), folder=tmp_path) as process:
         rig = PrinterRig(process)
         driver = EscposPrinter(rig.link, **FAST)
         assert driver.print(LONG, soon()).lines == 60
@@ -108,7 +112,9 @@ def test_the_driver_works_at_the_far_ends_full_speed(tmp_path):
 
 def test_a_printer_that_cannot_forget_prints_little_and_not_on_the_next_slip(tmp_path):
     """A cheap printer ignores DLE DC4: what it still holds is short, and is cut off before the next slip begins."""
-    with spawn("printer", "--tcp", "--mm-per-s", "150", "--out", str(tmp_path), folder=tmp_path) as process:
+    with spawn(
+        "printer", "--tcp", "--mm-per-s", "150", "--undrawn", "--out", str(tmp_path), folder=tmp_path
+    ) as process:
         rig = PrinterRig(process)
         rig.call("no_clear")
         rig.call("paper_out_after", lines=5)

@@ -27,7 +27,7 @@ TEST_ROWS = sum(one.rows for one in encode_strip(TEST_STRIP, rasterize))
 @pytest.fixture(scope="module")
 def paced_printer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrinterRig]:
     place = tmp_path_factory.mktemp("paced")
-    with spawn("printer", "--tcp", "--mm-per-s", "200", "--out", str(place), folder=place) as process:
+    with spawn("printer", "--tcp", "--mm-per-s", "200", "--undrawn", "--out", str(place), folder=place) as process:
         yield PrinterRig(process)
 
 

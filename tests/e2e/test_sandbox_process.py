@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox.api.uploads import LIFE_S, _find, drop_expired, find_or_create
+from sandbox.api.uploads import LIFE_S, _find, find_or_create
 from sandbox.enrolment import create_code
 from sandbox.faults import Fault, FaultScript
+from sandbox.keeping import drop_expired
 from sandbox.main import Options, open_platform
 from sandbox.store_view import NotThere, open_view
 from tests.fixtures.platform import ROOT, LivePlatform, console_command
@@ -91,7 +92,10 @@ def test_the_console_shows_facts_and_writes_the_form(
     assert "王小明" not in json.dumps(shown, ensure_ascii=False)
     assert platform.command("list") == [consignment.sid] == platform.sids()
     out = tmp_path / "submission.pdf"
+    written = platform.command("record")["rows"]
     platform.command("pdf", consignment.sid, str(out))
+    report = platform.command("record")
+    assert (report["rows"], report["sound"], len(report["chain"])) == (written + 1, True, 64)
     assert out.read_bytes().startswith(b"%PDF-")
     assert platform.command("code")["code"] != platform.code
 

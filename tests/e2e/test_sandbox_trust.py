@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.canonical import decode_b64url
 from sandbox.signed import BUNDLE, ENROLLED, TIME, open_object
-from tests.fixtures.platform import LivePlatform, enrolled_terminal, running_platform
+from tests.fixtures.platform import LivePlatform, console_command, enrolled_terminal, running_platform
 from tests.fixtures.platform_terminal import TestTerminal, b64url, canonical
 
 NewTerminal = Callable[[], TestTerminal]
@@ -86,9 +86,9 @@ def test_the_first_heartbeat_makes_the_device_active_and_closes_the_enrolment(
     assert (value["typ"], value["n"], value["commands"]) == ("heartbeat", 5, [])
     assert "nonce" not in value
     assert platform.device_state(new.dev) == "active"
-    assert platform.heartbeat(new.dev)["queue"] == {"ready": 3}
+    assert platform.heartbeat(new.dev)["queue"]["ready"] == 3
     assert new.beat(4, queue={"ready": 9}).status_code == 200
-    assert platform.heartbeat(new.dev)["queue"] == {"ready": 3}
+    assert platform.heartbeat(new.dev)["queue"]["ready"] == 3
     begun = new.begin_enrolment(code)
     assert refusal(new.poll_enrolment(begun.json()["enrol_id"])) == (410, "code_expired")
 
@@ -245,6 +245,12 @@ def test_a_suspended_device_may_only_drain_and_a_revoked_one_nothing(
     assert refusal(sender.ask_token(sender.assertion())) == (401, "device_revoked")
     with pytest.raises(Exception, match="exit status 1"):
         platform.command("device", "K-999999", "active")
+    for word in ("active", "suspended"):  # revoked is for good
+        done = console_command("device", "--state", str(platform.state), sender.dev, word)
+        assert (done.returncode, "allowed: nothing" in done.stderr) == (1, True)
+    assert platform.command("device", sender.dev, "revoked") == {"dev": sender.dev, "state": "revoked"}
+    assert platform.device_state(sender.dev) == "revoked"
+    assert platform.command("record")["rows"] >= 3
 
 
 # ── time, keys, common rules ───────────────────────────────────────────────────────────────

@@ -55,7 +55,7 @@ def far(tmp_path) -> Iterator[Callable[..., SimProcess]]:
 
 @pytest.fixture(scope="module")
 def printer_rig_tcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimProcess]:
-    with spawn("printer", "--tcp", "--instant", folder=tmp_path_factory.mktemp("printer")) as process:
+    with spawn("printer", "--tcp", "--instant", "--undrawn", folder=tmp_path_factory.mktemp("printer")) as process:
         yield process
 
 

@@ -12,8 +12,9 @@ pytestmark = CUT_WHILE_GREETING
 
 
 @pytest.mark.parametrize("item", ["SIM-MZ-0008", "SIM-YB-0001"])
-def test_a_visit_from_card_to_slip_is_committed_once(terminal: Terminal, item: str) -> None:
-    terminal.lays_by_hand = True
+def test_a_visit_from_card_to_slip_is_committed_once(blank_terminal: Terminal, item: str) -> None:
+    blank_terminal.lays_by_hand = True
+    terminal = blank_terminal.start()
     terminal.play(item, until=State.SLIP)
     sid = terminal.sid
     terminal.until(lambda: terminal.session.slip == "printed", "the slip")

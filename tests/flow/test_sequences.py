@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +49,7 @@ VALUES = (
 )
 PEOPLE = tuple(everybody())
 CANARIES = canaries(*everybody().values())
-EXAMPLES = 300 if os.environ.get("JINBAN_CHAOS") else 90
+EXAMPLES = 300 if os.environ.get("JINBAN_CHAOS") else 45
 HOME_AGAIN = (State.ATTRACT, State.FAREWELL)
 
 Move = Callable[[Walk], None]
@@ -140,8 +139,7 @@ MOVES = st.one_of(
 )
 
 
-@pytest.mark.no_cover  # thousands of steps that the other files of this folder measure one by one
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begin=st.integers(0, 60), moves=st.lists(MOVES, min_size=8, max_size=60))
 def test_nothing_of_a_person_survives_the_visit(catalogue, begin, moves):
     walk = Walk(catalogue)
@@ -169,7 +167,7 @@ def test_the_search_for_canaries_finds_them_while_the_visit_lasts(catalogue):
     assert set(canaries(elder)) - {QUERY.encode()} <= set(found_in(walk.session, CANARIES)) | {QUERY.encode()}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_card_for_a_former_turn_never_reaches_the_next_person(catalogue, data):
     """The worst thing a kiosk can do: asked for in one visit, answered in the next."""

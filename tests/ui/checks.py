@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF, QTextLayout, QTextOption
@@ -25,37 +26,46 @@ def rect_of(item: QQuickItem) -> QRectF:
 
 def visible_texts(window: QQuickWindow) -> list[QQuickItem]:
     """Return the texts a person sees: visible, not empty, not under the idle overlay."""
-    return _texts_of(list(probe.items(window)))
+    return _texts_of(_Seen(window))
 
 
-def _texts_of(every: list[QQuickItem]) -> list[QQuickItem]:
-    texts = [
-        item
-        for item in every
-        if item.metaObject().className().startswith(("QQuickText", "Line_"))
-        and item.isVisible()
-        and item.property("text")
-    ]
-    return _uncovered(texts, every)
+def _texts_of(seen: _Seen) -> list[QQuickItem]:
+    return seen.uncovered(item for item in seen.of(("QQuickText", "Line_")) if item.property("text"))
 
 
 def visible_controls(window: QQuickWindow) -> list[QQuickItem]:
     """Return the controls a person can see, not under the idle overlay."""
-    return _controls_of(list(probe.items(window)))
+    return _controls_of(_Seen(window))
 
 
-def _controls_of(every: list[QQuickItem]) -> list[QQuickItem]:
-    controls = [
-        item
-        for item in every
-        if item.property("isTapTarget") and item.isVisible() and item.width() > 0 and item.height() > 0
-    ]
-    return _uncovered(controls, every)
+def _controls_of(seen: _Seen) -> list[QQuickItem]:
+    return seen.uncovered(item for item in seen.targets if item.width() > 0 and item.height() > 0)
 
 
-def _uncovered(items: list[QQuickItem], every: list[QQuickItem]) -> list[QQuickItem]:
-    shields = [one for one in every if one.property("isShield") and one.isVisible()]
-    return [item for item in items if all(_is_below(shield, item) for shield in shields)]
+class _Seen:
+    """What a person sees of a window, in painting order. Walked through once: that is most of the work."""
+
+    def __init__(self, window: QQuickWindow) -> None:
+        self._classes = [(item, item.metaObject().className()) for item in probe.items(window, hidden=False)]
+        self.targets: list[QQuickItem] = []
+        self.shields: list[QQuickItem] = []
+        self.solid: list[QQuickItem] = []  # both: what a touch can meet
+        for item, _ in self._classes:
+            is_target, is_shield = item.property("isTapTarget"), item.property("isShield")
+            if is_target:
+                self.targets.append(item)
+            if is_shield:
+                self.shields.append(item)
+            if is_target or is_shield:
+                self.solid.append(item)
+
+    def of(self, beginnings: tuple[str, ...]) -> list[QQuickItem]:
+        """Return the items whose class begins with one of these words."""
+        return [item for item, name in self._classes if name.startswith(beginnings)]
+
+    def uncovered(self, items: Iterable[QQuickItem]) -> list[QQuickItem]:
+        """Return those that lie under no shield."""
+        return [item for item in items if all(_is_below(shield, item) for shield in self.shields)]
 
 
 def _is_below(ancestor: QQuickItem, item: QQuickItem | None) -> bool:
@@ -66,12 +76,12 @@ def _is_below(ancestor: QQuickItem, item: QQuickItem | None) -> bool:
 
 def faults(window: QQuickWindow, view: View, *, target: float, key: float) -> list[str]:
     """Return every fault of the screen in words; none on a good one."""
-    every = list(probe.items(window))  # once: walking through a screen is most of the work
-    texts = _texts_of(every)
+    seen = _Seen(window)
+    texts = _texts_of(seen)
     return [
         *_text_faults(window, texts, view),
-        *_overlaps(every, texts),
-        *_control_faults(window, _controls_of(every), every, target=target, key=key),
+        *_overlaps(seen, texts),
+        *_control_faults(window, _controls_of(seen), seen, target=target, key=key),
     ]
 
 
@@ -131,7 +141,7 @@ def _data_of(view: View) -> set[str]:
     return values | {view.query, view.number}
 
 
-def _overlaps(every: list[QQuickItem], texts: list[QQuickItem]) -> list[str]:
+def _overlaps(seen: _Seen, texts: list[QQuickItem]) -> list[str]:
     """Texts over texts, and texts under the bars or the keyboard."""
     found = []
     boxes = [(item, rect_of(item)) for item in texts]
@@ -139,14 +149,8 @@ def _overlaps(every: list[QQuickItem], texts: list[QQuickItem]) -> list[str]:
         common = box.intersected(against)
         if common.width() > SLACK and common.height() > one.property("font").pixelSize() * 0.25:
             found.append(f"“{one.property('text')}” overlaps “{other.property('text')}”")
-    bars = [
-        item
-        for item in every
-        if item.metaObject().className().startswith(("BottomBar", "KeyboardPanel", "TopBar", "Pager"))
-        and item.isVisible()
-        and item.height() > 0
-    ]
-    for bar in _uncovered(bars, every):
+    bars = (item for item in seen.of(("BottomBar", "KeyboardPanel", "TopBar", "Pager")) if item.height() > 0)
+    for bar in seen.uncovered(bars):
         area = rect_of(bar)
         for item, box in boxes:
             common = area.intersected(box)
@@ -156,10 +160,9 @@ def _overlaps(every: list[QQuickItem], texts: list[QQuickItem]) -> list[str]:
 
 
 def _control_faults(
-    window: QQuickWindow, controls: list[QQuickItem], every: list[QQuickItem], *, target: float, key: float
+    window: QQuickWindow, controls: list[QQuickItem], seen: _Seen, *, target: float, key: float
 ) -> list[str]:
     found = []
-    solid = [item for item in every if item.property("isTapTarget") or item.property("isShield")]
     for item in controls:
         name = probe.name_of(item)
         if not name:
@@ -172,7 +175,7 @@ def _control_faults(
                 f"small: “{name}” is {item.width():.0f}×{item.height():.0f}, not {least[0]:.0f}×{least[1]:.0f}"
             )
         if item.isEnabled():
-            reason = probe.why_not(window, item, solid)
+            reason = probe.why_not(window, item, seen.solid)
             if reason:
                 found.append(f"“{name}” is {reason}")
     boxes = [(item, rect_of(item)) for item in controls]

@@ -9,10 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from devices.api import DeviceKind
-from kiosk.services.catalogue import load_catalogue
+from kiosk.services.catalogue import own_catalogue
 from kiosk.session.compose import view_of
 from kiosk.session.session import Session, State
-from kiosk.station.texts import ASSETS
 from tests.fixtures.flow import ELDER, INSURANCE, Walk, make_station
 from tests.flow.journeys import serves_the_machine
 from tests.ui.checks import faults
@@ -24,7 +23,7 @@ BUILD = Path(__file__).parents[2] / "build" / "screens"
 @cache
 def moments() -> tuple[tuple[str, Walk, Session], ...]:
     """Return every moment of two visits and every item's guide, each once."""
-    catalogue = load_catalogue(ASSETS / "services")
+    catalogue = own_catalogue()
     found: dict[str, tuple[Walk, Session]] = {}
     for item, situation in ((ELDER, "self"), (INSURANCE, "family")):
         walk = Walk(catalogue).go(State.FAREWELL, item, situation=situation)

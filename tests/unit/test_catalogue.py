@@ -137,6 +137,7 @@ MISTAKES = [
     ("SIM-MZ-0008.yaml", "code: age_90", "code: age_80", "code", "stands twice"),
     ("SIM-MZ-0008.yaml", "code: M-BANK", "code: M-HUKOU", "code", "stands twice"),
     ("SIM-MZ-0008.yaml", "pages: {min: 1, max: 1}", "pages: {min: 2, max: 1}", "pages", "more than max"),
+    ("SIM-MZ-0008.yaml", "pages: {min: 1, max: 1}", "pages: {min: 1, max: 250}", "pages", "at most 253 in one"),
     ("SIM-MZ-0008.yaml", "step_conditions: {}", "step_conditions: {pay: method == courier}", "pay", "not a step"),
     ("SIM-MZ-0008.yaml", "confirm, sign, submit", "confirm, confirm, submit", "kiosk_flow", "stands twice"),
     ("SIM-MZ-0008.yaml", "{kind: free, amount_cny: 0", "{kind: free, amount_cny: null", "fee", "amount_cny is missing"),

@@ -17,6 +17,7 @@ from kiosk.central.pieces import PIECE_START as PATCH_BYTES
 from kiosk.station.audit_format import Head
 from kiosk.trust.signed import Purpose, decode_wire, from_base64url, verify, verify_signature
 from offline_queue.api import (
+    PARTS_MAX,
     AnswerFault,
     Busy,
     Consignment,
@@ -31,6 +32,7 @@ from offline_queue.api import (
 from tests.fixtures.central import DEVICE_ID, NOW_S, RECEIPT, SID, Asked, Say, answer, html, problem
 
 SIZE = 2 * PATCH_BYTES + 1000
+CONTENT = (bytes(range(251)) * (SIZE // 251 + 1))[:SIZE]
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def consignment(link) -> Consignment:
 @pytest.fixture
 def part(tmp_path) -> PartUpload:
     path = tmp_path / "blob.ksb1"
-    path.write_bytes(bytes(index % 251 for index in range(SIZE)))
+    path.write_bytes(CONTENT)
     return PartUpload("id-front", str(path), SIZE, "ab" * 32)
 
 
@@ -107,6 +109,15 @@ def test_a_put_kept_but_not_committed_names_what_is_missing(link, server, consig
     brought = link.delivery.put(consignment)
     assert (brought.state, brought.missing, brought.retry_after_s) == ("parts_missing", ("id-front",), 7)
     assert link.delivery.put(consignment).state == "processing"
+
+
+def test_as_many_parts_as_a_submission_may_have_may_be_missing(link, server, consignment):
+    names = [f"m-{number:046d}" for number in range(PARTS_MAX)]
+    says = [answer(202, {"state": "parts_missing", "missing": missing}) for missing in (names, [*names, "x"])]
+    server.say("PUT", "submissions", *says)
+    assert link.delivery.put(consignment).missing == tuple(names)
+    with pytest.raises(AnswerFault, match="unexpected_answer"):
+        link.delivery.put(consignment)
 
 
 def tomorrow(seconds: int) -> str:
@@ -267,7 +278,7 @@ def test_the_status_question_tells_every_state(link, server, signer):
         (answer(200, {"state": "committed"}), AnswerFault, "no_receipt"),
         (answer(200, {"state": "parts_missing", "missing": "a"}), AnswerFault, "unexpected_answer"),
         (answer(200, {"state": "parts_missing", "missing": [7]}), AnswerFault, "unexpected_answer"),
-        (answer(200, {"state": "parts_missing", "missing": ["a"] * 65}), AnswerFault, "unexpected_answer"),
+        (answer(200, {"state": "parts_missing", "missing": ["a"] * 257}), AnswerFault, "unexpected_answer"),
         (Say(404), Unreachable, "gateway"),
         (problem(404, "no_such_word"), Unreachable, "gateway"),
     ],

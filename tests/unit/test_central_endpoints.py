@@ -50,7 +50,7 @@ def link(servers, pki, clock, signer, device_key, tmp_path) -> Iterator[Link]:
 @pytest.fixture
 def part(tmp_path) -> PartUpload:
     path = tmp_path / "blob.ksb1"
-    path.write_bytes(bytes(index % 251 for index in range(PIECE_START + 1000)))
+    path.write_bytes((bytes(range(251)) * (PIECE_START // 251 + 5))[: PIECE_START + 1000])
     return PartUpload("id-front", str(path), PIECE_START + 1000, "ab" * 32)
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.central.queries import Queries, Ticket
@@ -134,7 +134,6 @@ def test_a_wrong_value_is_not_quoted_in_the_error(queries, server):
     assert "王" not in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

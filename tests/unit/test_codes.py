@@ -10,16 +10,15 @@ from functools import cache, partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import Code, CodeSource, Private, Symbology
 from devices.sim.people import people
-from kiosk.services.catalogue import load_catalogue
+from kiosk.services.catalogue import own_catalogue
 from kiosk.services.catalogue_types import Field
 from kiosk.services.codes import AcceptedCode, CodeRefused, CodeUse, accept_code, accept_for_field
 from kiosk.services.slip import code_payload
-from kiosk.station.texts import ASSETS
 from offline_queue.intake import intake_number
 
 CASE = "SIM-20261123-000123-4"
@@ -33,7 +32,7 @@ def code(text: str) -> Code:
 @cache
 def fields() -> tuple[Field, Field]:
     """The number of a notice and that of a decision."""
-    items = load_catalogue(ASSETS / "services").item
+    items = own_catalogue().item
     wanted = (("SIM-JY-0015", "notice_no"), ("SIM-ZF-0016", "decision_no"))
     return tuple(next(one for one in items(item).form if one.key == key) for item, key in wanted)
 
@@ -69,7 +68,7 @@ def test_a_field_takes_what_its_own_grammar_allows() -> None:
 
 
 def test_a_field_that_asks_for_no_code_takes_none() -> None:
-    other = next(one for one in load_catalogue(ASSETS / "services").item("SIM-JY-0015").form if not one.prefill)
+    other = next(one for one in own_catalogue().item("SIM-JY-0015").form if not one.prefill)
     with pytest.raises(CodeRefused, match="code_grammar"):
         accept_for_field(code("33040000000000000012"), other)
 
@@ -154,7 +153,6 @@ PAYLOADS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(PAYLOADS)
 def test_no_payload_leads_anywhere(text: str) -> None:
     judges = [partial(accept_code, code(text), use) for use in CodeUse]

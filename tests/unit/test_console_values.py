@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -12,13 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageFile
 
 from sandbox.console.accounts import hash_password, verify_password
 from sandbox.console.alarms import Alarm, decode_health, find_alarms
 from sandbox.console.bodies import Form, decode_multipart, decode_urlencoded
+from sandbox.console.decide import is_day
 from sandbox.console.desk import add_working_days, give_file
 from sandbox.console.terminals import newest_app
 from sandbox.console.web import size_words
+from sandbox.documents import BadDocument, check_document
 from sandbox.problems import Problem
 
 FRIDAY = 1_795_750_000  # 2026-11-27 11:26 in China
@@ -114,3 +119,49 @@ def test_bytes_are_never_called_what_they_are_not() -> None:
     assert give_file(b"<svg>", "image/svg+xml", "a").headers["content-type"] == "application/octet-stream"
     assert size_words(3_670_016) == "3.5 MB"
     assert size_words(1) == "1 KB"
+
+
+def png(width: int, height: int, drawn: int = 1) -> bytes:
+    """Return a PNG that says so many pixels and brings so many rows."""
+    rows = zlib.compress(bytes((width + 7) // 8 + 1) * drawn)
+    chunks = (
+        (b"IHDR", width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\1\0\0\0\0"),
+        (b"IDAT", rows),
+        (b"IEND", b""),
+    )
+    body = b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize("is_lax", [False, True])
+def test_a_document_is_a_picture_that_opens(is_lax: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", is_lax)  # weasyprint sets it once it is loaded
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200), "white").save(out, "PNG")
+    good = out.getvalue()
+    check_document(good)
+    check_document(png(64, 64, 64))
+    head = b"\x89PNG\r\n\x1a\n"
+    bad = [head, head + b"garbage", head + bytes(60), good[:-30], good[:40], png(0, 5), png(40_000, 2, 2),
+           png(10_000, 5_000, 1), good[:60] + bytes([good[60] ^ 1]) + good[61:], b"GIF89a", b""]  # fmt: skip
+    for data in bad:
+        with pytest.raises(BadDocument):
+            check_document(data)
+
+
+def test_a_day_is_one_of_the_calendar() -> None:
+    assert all(map(is_day, ("2027-02-28", "2028-02-29", "2099-12-31")))
+    wrong = (
+        "2027-02-31",
+        "2027-02-29",
+        "2027-13-01",
+        "2027-00-10",
+        "20270231",
+        "2027-W01-1",
+        "２０２７-02-01",
+        "1999-01-01",
+        "",
+    )
+    assert [text for text in wrong if is_day(text)] == []

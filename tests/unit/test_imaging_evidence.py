@@ -95,6 +95,6 @@ def test_a_side_on_a_dark_line_is_covered_and_one_beside_it_is_not() -> None:
     cv2.rectangle(picture, (200, 100), (700, 420), (204, 204, 204), 2, cv2.LINE_AA)
     fields = prepare(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
     on = (np.array([[[200, 100], [700, 100], [700, 420], [200, 420]]], np.float64) + 0.5) / fields.factor - 0.5
-    shares = covered(fields, find_ridges(fields), np.concatenate([on, on + 6]))
+    shares = covered(find_ridges(fields), np.concatenate([on, on + 6]))
     assert shares[0].min() > 0.9
     assert shares[1].max() < 0.3

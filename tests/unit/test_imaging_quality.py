@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -30,7 +31,9 @@ Still = Callable[..., bytes]
 Quad = npt.NDArray[np.float64]
 
 
+@cache
 def judged(data: bytes, accepts: str = "any") -> TakeAnswer:
+    """What is said of a still; said once, for several tests ask it of the same."""
     return take(data, TakeRequest(Limits(), accepts))[0]
 
 
@@ -239,7 +242,7 @@ def test_a_page_whose_lines_do_not_say_is_left_as_it_lies(kind: str) -> None:
 
 
 def test_a_page_laid_upside_down_comes_out_upright(desk_still: Still) -> None:
-    upright, _ = take(desk_still("text"), TakeRequest(Limits()))
+    upright = judged(desk_still("text"))
     picture = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
     turned, _ = take(bytes(desk.encode(cv2.rotate(picture, cv2.ROTATE_180), 90)), TakeRequest(Limits()))
     assert (upright.turn_deg, turned.turn_deg) == (0, 180)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ui.keyboard import dictionary
@@ -158,7 +158,6 @@ def test_simplified_words_stand_before_traditional_ones(keyboard):
 
 
 @given(st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzü'"), max_size=70), st.integers(1, 80))
-@settings(max_examples=150, deadline=None)
 def test_any_letters_give_candidates_that_fit(keyboard, letters, limit):
     found = keyboard.candidates(letters, limit)
     assert len(found) <= limit
@@ -244,7 +243,6 @@ def test_a_chosen_reading_holds_on_nine_keys(keyboard):
 
 
 @given(st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), max_size=60), st.integers(0, 60), st.integers(1, 80))
-@settings(max_examples=80, deadline=None)
 def test_any_row_of_keys_gives_candidates_that_fit(keyboard, letters, chosen, limit):
     groups = [letter if at < chosen else KEYS[letter] for at, letter in enumerate(letters)]
     found = keyboard.candidates_nine(groups, limit)

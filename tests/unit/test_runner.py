@@ -27,7 +27,7 @@ from devices.selftest import selftest_of
 from devices.sim import desk
 from devices.sim.people import people
 from devices.sim.sheets import draw_sheet
-from kiosk.services.catalogue import load_catalogue
+from kiosk.services.catalogue import own_catalogue
 from kiosk.session.events import PageTaken
 from kiosk.session.parts import Parts
 from kiosk.session.runner import SessionRunner
@@ -35,7 +35,7 @@ from kiosk.session.session import Session, State
 from kiosk.session.view import View
 from kiosk.station.clock import SystemClock
 from kiosk.station.health import EMPTY_QUEUE, Station
-from kiosk.station.texts import ASSETS, own_texts
+from kiosk.station.texts import own_texts
 from offline_queue.api import PlainPart, QueueStats, StoreCorrupt, Ticket
 from tests.fixtures.flow import Walk, page_of, ticket_of
 
@@ -168,7 +168,7 @@ class Bench:
                 self_tests=selftest_of,
                 join_sides=join_sides,
                 journal=self.journal,  # type: ignore[arg-type]
-                catalogue=load_catalogue(ASSETS / "services"),
+                catalogue=own_catalogue(),
                 texts=own_texts(),
                 clock=SystemClock(),
                 station=Station(site=setting.station),
@@ -324,7 +324,7 @@ def test_a_device_that_is_not_configured_is_answered_for(bench: Bench) -> None:
 
 def test_both_sides_of_a_card_leave_as_one_document_and_are_shown_as_two() -> None:
     bench = Bench()
-    walk = Walk(load_catalogue(ASSETS / "services")).go(State.SIGN)
+    walk = Walk(own_catalogue()).go(State.SIGN)
     walk.sign()
     jpeg = Private(bytes(desk.encode(draw_sheet("card", 0, 4.0).picture, 60)))
     sides = tuple(replace(page_of("M-ID", index), jpeg=jpeg, side=side) for index, side in enumerate(("back", "front")))
@@ -341,7 +341,7 @@ def test_both_sides_of_a_card_leave_as_one_document_and_are_shown_as_two() -> No
 
 def test_a_side_taken_twice_is_written_down_as_refused() -> None:
     bench = Bench()
-    walk = Walk(load_catalogue(ASSETS / "services")).go(State.SCAN)
+    walk = Walk(own_catalogue()).go(State.SCAN)
     front = replace(page_of("M-ID", 0), side="front")
     bench.runner.session = replace(walk.session, material="M-ID", card=None, pages=(front,))
     bench.journal.told.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,6 +65,24 @@ def test_an_object_store_that_is_not_taken(
     with pytest.raises(ValueError, match=word) as refused:
         open_blobs(url, tmp_path)
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.expected_log("object store: terminals are told to wait")
+def test_an_object_store_that_is_away_is_named_at_the_start_and_told_once(
+    tmp_path: Path, s3_secrets: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # bound and closed: nobody answers there
+        port = taken.getsockname()[1]
+    blobs = open_blobs(f"s3://bucket/city?endpoint=http://127.0.0.1:{port}", tmp_path)
+    with pytest.raises(ValueError, match=rf"--blobs: s3://bucket/city/: .*127\.0\.0\.1:{port}"):
+        blobs.check()
+    blobs.upload_path("u1").write_bytes(b"sealed")
+    for _ in range(2):
+        with pytest.raises(Problem, match="busy"):
+            blobs.keep_sealed("u1", "00" * 32)
+    told = [record.getMessage() for record in caplog.records if record.name == "sandbox.bucket"]
+    assert len(told) == 1
+    assert "terminals are told to wait" in told[0]
 
 
 def test_credentials_come_from_a_file_that_holds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,14 +132,13 @@ def test_flips_in_a_hybrid_blob_are_bad() -> None:
         assert_bad(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
 def test_random_bytes_are_bad(data: bytes) -> None:
     assert_bad(data)
     assert_bad(b"KSB1" + data)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(sorted(reader.KEYS)), st.none() | st.integers() | st.text(max_size=5)))
 def test_headers_of_other_types_are_bad(changes: dict) -> None:
     changed = header() | changes

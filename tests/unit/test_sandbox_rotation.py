@@ -77,7 +77,7 @@ class Bench:
 
     def beat(self, terminal: TestTerminal) -> None:
         """Send a heartbeat."""
-        body = {"n": self.platform.now() - BEGIN + 1, "dev": terminal.dev}
+        body = terminal.compose_beat(self.platform.now() - BEGIN + 1)
         signed = terminal.sign_object("kiosk/heartbeat/v1", body)
         store_beats(self.platform.store, [verify_heartbeat(self.platform, terminal.dev, signed)], {})
 

@@ -62,7 +62,7 @@ def test_any_strokes_give_one_harmless_picture(some):
         assert all(0 <= x <= WIDTH_PX and 0 <= y <= HEIGHT_PX for x, y in zip(numbers[::2], numbers[1::2], strict=True))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(strokes)
 def test_any_strokes_can_be_drawn(some):
     with Image.open(io.BytesIO(draw_signature(some))) as picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import MAX_CODE_CHARS, WireFault
@@ -21,7 +21,6 @@ def test_the_known_vector_is_the_known_number() -> None:
     assert encode_code("6901234567892", Suffix.CRLF) == VECTOR
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEXTS, st.sampled_from(Suffix), st.sampled_from(["utf-8", "gb18030"]), st.integers(1, 9))
 def test_what_is_encoded_comes_back_however_it_is_cut(text: str, suffix: Suffix, charset: str, size: int) -> None:
     data = encode_code(text, suffix, charset)
@@ -71,7 +70,6 @@ def test_another_charset_and_too_long_a_text_are_wire_faults() -> None:
         encode_code("编号", charset="ascii")
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=64), max_size=8), st.sampled_from(Suffix), st.sampled_from(barcode.CHARSETS))
 def test_any_bytes_are_codes_or_wire_faults(chunks: list[bytes], suffix: Suffix, charset: str) -> None:
     decoder = Decoder(suffix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import PictureKind, Private, WireFault
@@ -110,7 +110,6 @@ def test_lengths_are_written_in_their_shortest_form(size):
 READERS = (emrtd.decode_common, emrtd.decode_dg1, emrtd.decode_dg2, sod.decode_sod, sod.decode_master_list)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_random_bytes_are_nothing_but_a_wire_fault(data):
     for read in READERS:
@@ -118,7 +117,6 @@ def test_random_bytes_are_nothing_but_a_wire_fault(data):
             read(data)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_spoiled_files_are_nothing_but_a_wire_fault(data):
     files = (

@@ -98,7 +98,7 @@ def test_keys_of_every_length_come_of_their_hash():
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(talk=st.lists(st.tuples(commands, st.binary(max_size=300)), max_size=3), counter=st.integers(0, 2**64 - 1))
 def test_what_one_side_protects_the_other_opens(suite, talk, counter):
     terminal, chip = pair(suite, counter)
@@ -112,7 +112,7 @@ def test_what_one_side_protects_the_other_opens(suite, talk, counter):
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_changed_bit_is_noticed(suite, data):
     terminal, chip = pair(suite)
@@ -149,7 +149,6 @@ def test_an_answer_said_twice_is_refused():
         terminal.open_answer(answer)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_random_bytes_are_nothing_but_a_wire_fault(data):
     keys = emrtd_keys.build_bac_keys(KEY_TEXT)
@@ -164,7 +163,6 @@ def test_random_bytes_are_nothing_but_a_wire_fault(data):
             read()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_padding_comes_off_as_it_went_on(data):
     for block in (8, 16):

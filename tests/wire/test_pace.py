@@ -86,7 +86,7 @@ def test_pace_follows_the_worked_example_on_both_sides():
 
 
 @pytest.mark.parametrize("curve", CURVES.values(), ids=lambda curve: curve.name)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.data())
 def test_our_points_are_those_of_openssl(curve, data):
     one, other = (data.draw(st.integers(1, curve.order - 1)) for _ in range(2))
@@ -156,7 +156,6 @@ def test_our_own_key_sent_back_is_refused():
         pace.decode_other_point(INFO, encode_point(INFO.curve, own), own)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_random_bytes_are_nothing_but_a_wire_fault(data):
     for read in (pace.decode_card_access, pace.decode_step, pace.decode_set_at):

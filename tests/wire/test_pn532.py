@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import WireFault
@@ -26,7 +26,6 @@ def test_a_long_frame_has_the_extended_form():
     assert encode_frame(bytes(1)[:0] + b"\xd5" * 255)[3:5].hex() == "ff01"
 
 
-@settings(deadline=None)
 @given(st.lists(payloads, max_size=4), st.integers(1, 50))
 def test_frames_in_any_pieces_are_read(found, step):
     stream = b"\x55\x55\x00" + ACK.join(encode_frame(one) for one in found) + ACK
@@ -36,7 +35,6 @@ def test_frames_in_any_pieces_are_read(found, step):
     assert decoder.rejected == 0
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), payloads)
 def test_noise_never_raises_and_a_wrong_sum_is_passed_over(noise, payload):
     Decoder().feed(noise)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import DeviceError, ScanMode, ScanSettings, ScanSource, Unsupported, WireFault
@@ -49,7 +49,6 @@ def test_a_range_of_no_form_is_no_range(span: str) -> None:
     assert sane.encode_settings(ScanSettings(), found) == ((), 300)
 
 
-@settings(max_examples=60)
 @given(st.text(max_size=300))
 def test_any_text_is_a_listing_or_a_wire_fault(text: str) -> None:
     for listing in (text, HEAD + text, HEAD + "    --resolution " + text, HEAD + "    --source " + text):
@@ -59,7 +58,6 @@ def test_any_text_is_a_listing_or_a_wire_fault(text: str) -> None:
             continue
 
 
-@settings(max_examples=60)
 @given(st.integers(-255, 255), st.text(max_size=200))
 def test_every_ending_is_nothing_or_a_typed_error(status: int, said: str) -> None:
     found = sane.error_of(status, said)

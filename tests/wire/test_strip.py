@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.api import Strip, StripCode, StripGap, StripLine, StripPicture, StripRule, WireFault
@@ -215,7 +215,6 @@ parts = st.lists(
 
 
 @given(parts, st.sampled_from((32, 48)))
-@settings(max_examples=60)
 def test_any_strip_decodes_to_what_was_laid_out(found, width):
     job = Strip(tuple(found), width_columns=width)
     laid = strip.lay_out(job, block)

@@ -1,0 +1,47 @@
+"""Which tests go to one worker (`-n 4 --dist loadgroup`): what they make for their module is made once, not four times.
+
+The groups are written into the names of the tests, for a scheduler knows nothing else of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from _pytest.nodeid import NodeId
+
+HERE = Path(__file__).parent
+BY_FILE = ("contract", "flow", "fuzz", "peers", "test_", "ui", "unit", "wire")
+"""Where a file's tests stay together, for what they draw, parse and load. Elsewhere most wait, best side by side."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the files in their order: those that wait for other processes come first."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Name each test after its group. xdist 3.8 does so where pytest 9.2 no longer looks."""
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        group = group_of(item)
+        if group and not item.nodeid.endswith(f"@{group}"):
+            item._id = NodeId(path=item.id.path, names=(f"{item.id.rest}@{group}",))
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return the group a test is marked with, or its file where it shares something with that; or nothing."""
+    mark = item.get_closest_marker("xdist_group")
+    if mark is not None:
+        return str(mark.args[0])
+    place = item.path.relative_to(HERE).with_suffix("").as_posix() if item.path.is_relative_to(HERE) else ""
+    return place if place.startswith(BY_FILE) or _shares_with_its_module(item) else ""
+
+
+def _shares_with_its_module(item: pytest.Item) -> bool:
+    """Whether a fixture of the test lives as long as its module: a platform, a far end, a browser."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    named = fixtures.name2fixturedefs.values() if fixtures is not None else ()
+    return any(found[-1].scope == "module" for found in named if found)
