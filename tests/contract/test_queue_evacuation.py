@@ -27,6 +27,7 @@ from tests.fixtures.queue import DEVICE, DeviceSigner, make_sid
 from tests.fixtures.queue_looks import deliver
 
 ROOT = Path(__file__).parents[2]
+EVERY_PAGE = os.environ.get("JINBAN_CHAOS") == "1"
 RECEIPT = SignedObject(b"{}", "r-1", bytes(64))
 
 
@@ -71,12 +72,16 @@ def spoil(bench, page: int) -> None:
 
 
 def test_whatever_page_is_lost_the_rest_goes_out_and_what_does_not_is_named(bench, pages, tmp_path):
-    """Each page in turn: every submission is on the stick whole, or its sid or number is among the lost."""
+    """Page by page: every submission is on the stick whole, or its sid or number is among the lost.
+
+    A table's or index's first page each; with JINBAN_CHAOS=1 every page there is.
+    """
     whole = (bench.folder / "queue.db").read_bytes()
     numbers = {entry.outcome.sid: entry.outcome.intake_number for entry in read_entries(bench.folder)}
     waiting = {make_sid(number) for number in range(1, 8)}
     taken = []
-    for page in pages:
+    chosen = pages if EVERY_PAGE else {name: page for page, name in reversed(pages.items())}.values()
+    for page in chosen:
         (bench.folder / "queue.db").write_bytes(whole)
         spoil(bench, page)
         try:
@@ -142,8 +147,7 @@ print(json.dumps([seen, [entry.sid for entry in written.entries], is_writable(pa
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
 
-@pytest.mark.parametrize("log", ["closed", "left"])
-@pytest.mark.parametrize("lock", ["there", "away"])
+@pytest.mark.parametrize(("log", "lock"), [("closed", "away"), ("left", "there")])
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(bench, tmp_path, log, lock):
     """`left`: the terminal was killed, and the last submissions stand in the log alone."""
     store = bench.open()

@@ -22,6 +22,7 @@ from tests.fixtures.queue import Bench, DeviceSigner, make_sid
 from tests.unit.test_config import MINIMAL
 
 ACTIONS = ("list", "stats", "retry")
+TEXTS = own_texts()
 
 
 class AuditSigner(DeviceSigner):
@@ -39,7 +40,7 @@ class Site(NamedTuple):
 
     def doctor(self) -> tuple[str, str, str]:
         """Return code, text and remedy of the doctor's word on the queue."""
-        found = next(one for one in Doctor(self.config, own_texts(), True).examine() if one.what == "queue")
+        found = next(one for one in Doctor(self.config, TEXTS, True).examine() if one.what == "queue")
         return found.code, found.text, found.remedy
 
 
@@ -57,7 +58,7 @@ def site(tmp_path: Path) -> Site:
 
 def assert_told(site: Site, code: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Assert that commands and doctor say the words of `key`."""
-    why, remedy = (own_texts()(f"stores.{key}.{word}", "zh") for word in ("why", "remedy"))
+    why, remedy = (TEXTS(f"stores.{key}.{word}", "zh") for word in ("why", "remedy"))
     for action in ACTIONS:
         assert run_queue(action, site.path, True) == 2
         said = capsys.readouterr()
@@ -103,8 +104,8 @@ def test_the_start_of_the_terminal_says_the_same(capsys):
     for error in (StoreCorrupt("database_gone"), StoreCorrupt("database_old"), StoreTooNew("store_too_new")):
         assert refuse(error) == 2
         said = capsys.readouterr().err
-        assert own_texts()(f"stores.{error.code}.why", "en") in said
-        assert own_texts()(f"stores.{error.code}.remedy", "en") in said
+        assert TEXTS(f"stores.{error.code}.why", "en") in said
+        assert TEXTS(f"stores.{error.code}.remedy", "en") in said
 
 
 def test_a_queue_that_is_gone_with_its_folder_is_known_by_the_audit_log(site, capsys):
@@ -138,8 +139,8 @@ def test_a_store_without_a_word_of_its_numbers_asks_for_one(site, capsys):
 
 def test_the_doctor_tells_of_papers_that_only_another_device_may_send(site):
     """The terminal is blank: enrolling it would make those papers nobody's."""
-    findings = {one.what: one for one in Doctor(site.config, own_texts(), True).examine()}
-    remedy = own_texts()("stores.other_device.remedy", "zh")
+    findings = {one.what: one for one in Doctor(site.config, TEXTS, True).examine()}
+    remedy = TEXTS("stores.other_device.remedy", "zh")
     assert (findings["queue"].code, findings["queue"].remedy) == ("other_device", remedy)
     assert "K-000123, not —" in findings["queue"].text
     assert (findings["network"].code, findings["network"].remedy) == ("not_enrolled", remedy)
