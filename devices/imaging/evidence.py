@@ -21,6 +21,7 @@ SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
 FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
 SHARP_LEVELS = 0.4  # noise of a side's step
+TIE_PX = 0.002  # a place half-way between pixels is the former one's at every offset; else every second is seen twice
 BEYOND_POINTS = 8
 BEYOND_PX = (4.0, 10.0, 30.0)  # from the corner; over at least, over at most
 BOW_PX = 8  # to either side at which a round thing's edge is looked for
@@ -219,7 +220,8 @@ def look(
     """Return what the planes (h×w) hold nearest to the samples moved inward, offsets×…n×4×points each."""
     moved = offsets.astype(np.float32).reshape(-1, *[1] * (samples.ndim - 1))
     spots = (
-        samples[..., axis].astype(np.float32) + moved * normals[..., None, axis].astype(np.float32) for axis in (0, 1)
+        (samples[..., axis] - TIE_PX).astype(np.float32) + moved * normals[..., None, axis].astype(np.float32)
+        for axis in (0, 1)
     )
     x, y = (one.reshape(-1, samples.shape[-2]) for one in spots)
     shape = (len(offsets), *samples.shape[:-1])
