@@ -18,7 +18,10 @@ Quad = npt.NDArray[np.float64]  # also 4×2 directions, and n×2×2 lines: start
 PIECES, POINTS = 16, 3  # of a line, and of a piece
 PIECE_PX = 24.0  # a shorter way has fewer pieces to be compared
 ACROSS_PX = np.array([3.0, 5.0, 7.0])  # to either side of a line, where its step is seen
-RIGHT_LESS_LEFT = np.kron(np.repeat([1, -1], 3)[:, None], np.eye(3) / 3).astype(np.float32)  # of six colours
+LINE_PX = np.array([-1.0, 0.0, 1.0])  # where a printed rule lies, which has the same paper on both its sides
+RIGHT_LESS_LEFT = np.kron(np.repeat([1, -1, 0], 3)[:, None], np.eye(3) / 3)  # of nine colours,
+BESIDE_LESS_ON = np.kron(np.repeat([0.5, 0.5, -1], 3)[:, None], np.eye(3) / 3)  # and how dark a line is
+STEP_AND_LINE = np.concatenate([RIGHT_LESS_LEFT, BESIDE_LESS_ON], axis=1).astype(np.float32)
 AWAY_PX = 10.0  # from the corner, that may be round
 END_PX = 3.0  # from the frame's edge
 LIKE = 0.55  # of the side's own step that a piece must show
@@ -71,10 +74,12 @@ def _share_alike(pieces: Floats, way_px: float) -> float:
 
 
 def _steps(frame: Picture, lines: Quad) -> Floats:
-    """Return the step in colour across lines (n×2×2 px), piece by piece (n×PIECES×3): right-hand side less left."""
-    seen = _seen(frame, lines, PIECES * POINTS, np.concatenate([ACROSS_PX, -ACROSS_PX]))
-    points = seen.reshape(-1, 6 * 3) @ RIGHT_LESS_LEFT
-    return np.asarray(points.reshape(len(lines), PIECES, POINTS, 3).mean(axis=2), np.float32)
+    """Return the step in colour across lines (n×2×2 px), right-hand side less left, and how much darker the line is
+    than both, piece by piece (n×PIECES×6).
+    """
+    seen = _seen(frame, lines, PIECES * POINTS, np.concatenate([ACROSS_PX, -ACROSS_PX, LINE_PX]))
+    points = seen.reshape(-1, 9 * 3) @ STEP_AND_LINE
+    return np.asarray(points.reshape(len(lines), PIECES, POINTS, 6).mean(axis=2), np.float32)
 
 
 def _has_no_step(frame: Picture, quad: Quad) -> npt.NDArray[np.bool_]:

@@ -24,6 +24,7 @@ LEAST_CURVE = 0.05  # levels a px²
 MEDIAN_STRIDE = 2
 RISE_PX = (2, 3, 4)  # from the bottom of a valley: writing may begin beyond
 RISE = 0.4  # px²: levels that a valley rises to either side, for its curve; a dark line of two px has 2 to 3
+INK_CURVE = 4.5  # levels a px²: no edge throws so dark a shadow; what is darker is printed and speaks for no side
 WAYS = 8  # in which a line may lie, a bit each
 OFFSETS = np.array([-2, -1, 0, 1])  # px inward: the shadow lies outside more than inside
 POINTS = 40  # of a side
@@ -112,12 +113,14 @@ def _way_of(normals: Floats) -> Numbers:
 
 
 def _ways(crests: Crests, size: tuple[int, int]) -> Picture:
-    """Return the crests, a px wider, in bits: each in its way and in the two beside it."""
+    """Return the crests but for ink, a px wider, in bits: each in its way and in the two beside it."""
     width, height = size
-    way = np.rint(crests.turn / 180 * WAYS).astype(np.intp) % WAYS
+    faint = crests.curve < INK_CURVE
+    rows, columns = crests.rows[faint], crests.columns[faint]
+    way = np.rint(crests.turn[faint] / 180 * WAYS).astype(np.intp) % WAYS
     near = np.zeros((height, width), np.uint8)
     for beside in (-1, 0, 1):
-        near[crests.rows, crests.columns] |= (1 << ((way + beside) % WAYS)).astype(np.uint8)
+        near[rows, columns] |= (1 << ((way + beside) % WAYS)).astype(np.uint8)
     bits = np.zeros_like(near)
     wide = np.pad(near, 1)
     for down in range(3):
