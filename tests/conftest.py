@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -111,5 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
     config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a shell: our children are asked
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     compile_for_workers(config)
     zygote.install()
