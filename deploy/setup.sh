@@ -51,7 +51,11 @@ if [ ! -e "$stamp" ]; then
     : > "$stamp"
 fi
 
-[ "${1:-}" != tests ] || deploy/peers-emv.sh
+peers=""
+if [ "${1:-}" = tests ]; then
+    deploy/peers-emv.sh &
+    peers=$!
+fi
 
 dictionary=build/keyboard/pinyin.db
 if [ ! -e "$dictionary" ] || [ ui/keyboard/dictionary.py -nt "$dictionary" ] || [ "$stamp" -nt "$dictionary" ]; then
@@ -59,3 +63,4 @@ if [ ! -e "$dictionary" ] || [ ui/keyboard/dictionary.py -nt "$dictionary" ] || 
     mkdir -p build/keyboard
     .venv/bin/python -m ui.keyboard.dictionary "$dictionary"
 fi
+[ -z "$peers" ] || wait "$peers"

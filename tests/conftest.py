@@ -42,7 +42,7 @@ AREAS = (
     "flow",
 )
 # A busy machine is slow, not wrong. Fresh examples each time: many runs try more than one long one does.
-settings.register_profile("run", deadline=None, max_examples=30)
+settings.register_profile("run", deadline=None, max_examples=20)
 settings.register_profile("chaos", deadline=None, max_examples=300)
 settings.load_profile("chaos" if os.environ.get("JINBAN_CHAOS") else "run")
 UNMEASURED = (  # whole processes and screens: coverage asks what the direct tests leave untried
