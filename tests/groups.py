@@ -5,13 +5,15 @@ The groups are written into the names of the tests, for a scheduler knows nothin
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from _pytest.nodeid import NodeId
 
 HERE = Path(__file__).parent
-BY_FILE = ("contract", "flow", "fuzz", "peers", "test_", "ui", "unit", "wire")
+IS_LONG = bool(os.environ.get("JINBAN_CHAOS"))  # then nearly all of a test is waiting
+BY_FILE = () if IS_LONG else ("contract", "flow", "fuzz", "peers", "test_", "ui", "unit", "wire")
 """Where a file's tests stay together, for what they draw, parse and load. Elsewhere most wait, best side by side."""
 
 

@@ -131,8 +131,12 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         job = getattr(importlib.import_module(order["module"]), order["name"])
+        begin, announced = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(announced)
+            os.read(begin, 1)  # its end: the test knows who we are before we say anything
+            os.close(begin)
             code = 1
             try:
                 job(shared_bench(), Disk(), **order["values"])
@@ -141,7 +145,9 @@ def serve() -> None:
                 traceback.print_exc()
             finally:
                 os._exit(code)
+        os.close(begin)
         say(pid=pid)
+        os.close(announced)
         say(end=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
