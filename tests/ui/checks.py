@@ -24,12 +24,8 @@ def rect_of(item: QQuickItem) -> QRectF:
     return QRectF(corner.x(), corner.y(), item.width(), item.height())
 
 
-def visible_texts(window: QQuickWindow) -> list[QQuickItem]:
-    """Return the texts a person sees: visible, not empty, not under the idle overlay."""
-    return _texts_of(_Seen(window))
-
-
 def _texts_of(seen: _Seen) -> list[QQuickItem]:
+    """Return the texts a person sees: visible, not empty, not under the idle overlay."""
     return seen.uncovered(item for item in seen.of(("QQuickText", "Line_")) if item.property("text"))
 
 
