@@ -165,11 +165,14 @@ class PcscCardReader:
         return slot
 
     def _wait_for_card(self, deadline: Deadline) -> None:
-        while not self._is_new(self._look(deadline)):
+        """Wait for a card not read yet. Raises: TimedOut("no_card"), also when time ends within a further look."""
+        is_new = self._is_new(self._look(deadline))
+        while not is_new:
             try:
                 deadline.wait(LOOK_S)
+                is_new = self._is_new(self._look(deadline))
             except TimedOut as error:
-                raise TimedOut("no_card") from error
+                raise TimedOut("no_card") if error.code == "deadline" else error from error
 
     def _is_new(self, slot: Slot) -> bool:
         """Whether a card lies there that was not read yet. Raises: UserFault for one that does not speak."""

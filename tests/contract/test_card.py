@@ -200,6 +200,23 @@ def test_a_wait_ends_in_time_or_when_called_off(card_reader):
         card_reader.read(Deadline(20, cancelled))
 
 
+def test_a_wait_that_ends_within_a_look_was_for_a_card(card_reader, card_rig):
+    failed: list[str] = []
+
+    def read() -> None:
+        try:
+            card_reader.read(within(2))
+        except TimedOut as error:
+            failed.append(error.code)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join(0.7)  # it has looked, and looks again
+    with card_rig.host.halted():
+        thread.join(20)
+    assert failed == ["no_card"]
+
+
 def test_a_card_that_was_read_must_be_lifted_first(card_reader, card_rig):
     card_rig.insert("social")
     card_reader.read(within())

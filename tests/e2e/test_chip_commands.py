@@ -89,7 +89,7 @@ def test_a_pin_is_asked_for_and_goes_to_the_card(card_rig):
 
 
 def test_what_cannot_be_read_says_what_to_do(card_rig, capsys):
-    assert run_read_card(card_rig.link, timeout=1.5) == 1  # long enough for the reader to be found on a busy machine
+    assert run_read_card(card_rig.link, timeout=1.5) == 1
     assert "no card was inserted in time" in capsys.readouterr().err
     card_rig.insert("bank")
     assert run_read_card(card_rig.link, options={"order": "social"}) == 1
