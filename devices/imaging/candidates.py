@@ -26,9 +26,9 @@ def from_contours(fields: Fields, parameters: OutlineParameters = PARAMETERS) ->
 
 def from_segments(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Quads:
     """Return candidates from regions that differ from the frame's border, searched at half the small size."""
-    half = cv2.resize(fields.lab, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    distance = _distance_to_border(half)
-    level = np.ascontiguousarray(half[:, :, 0])
+    halves = [cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in fields.planes]
+    distance = _distance_to_border(cv2.merge([half.astype(np.float32) / UNIT for half in halves]), parameters)
+    level = cv2.convertScaleAbs(halves[0], alpha=1 / UNIT)
     masks: list[Picture] = []
     otsu, mask = cv2.threshold(distance, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     masks += [mask, cv2.threshold(distance, 0.6 * otsu, 255, cv2.THRESH_BINARY)[1]]
@@ -66,7 +66,7 @@ def _from_mask(mask: Picture, count: int, box_share: float) -> list[Quads]:
     return found
 
 
-def _distance_to_border(half: Picture) -> Picture:
+def _distance_to_border(half: npt.NDArray[np.float32], p: OutlineParameters) -> Picture:
     """Return, per pixel, how far its colour is from the nearest colour of the frame's border, × 2.5, median 5."""
     band = 4
     border = np.concatenate(
@@ -76,15 +76,14 @@ def _distance_to_border(half: Picture) -> Picture:
             half[:, :band].reshape(-1, 3),
             half[:, -band:].reshape(-1, 3),
         ]
-    ).astype(np.float32)
+    )
     cv2.setRNGSeed(1)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     _, labels, middles = cv2.kmeans(border, 3, None, stop, 1, cv2.KMEANS_PP_CENTERS)
     shares = np.bincount(labels.ravel(), minlength=3) / len(border)
-    pixels = half.astype(np.float32)
     nearest: npt.NDArray[np.float32] | None = None
-    weights = np.array([[0.6, 2, 2]], np.float32)
+    weights = np.array([[0.6, 2 / p.chroma_weight, 2 / p.chroma_weight]], np.float32)
     for middle in middles[shares >= 0.08]:
-        apart = cv2.transform(cv2.absdiff(pixels, (*(float(m) for m in middle), 0.0)), weights)
+        apart = cv2.transform(cv2.absdiff(half, (*(float(m) for m in middle), 0.0)), weights)
         nearest = apart if nearest is None else cv2.min(nearest, apart)
     return np.asarray(cv2.medianBlur(cv2.convertScaleAbs(nearest, alpha=2.5), 5), dtype=np.uint8)

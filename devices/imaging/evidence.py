@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.fields import SUMS, UNIT, Fields, Gradient, OutlineParameters, Quads
+from devices.imaging.fields import UNIT, Fields, Gradient, OutlineParameters, Quads
 from devices.imaging.quads import BEFORE, NEXT, normals_of
 
 Scores = npt.NDArray[np.float64]
@@ -69,9 +69,8 @@ def steadiness(fields: Fields, quads: Quads, p: OutlineParameters) -> Scores:
     sides step clearly and one not at all, they belong to several things: what reaches in from the frame's edge.
     """
     samples, normals = along(quads, p.points)
-    level, *chroma = look(fields.sums, samples, normals, ACROSS)
-    weights = np.array([1, p.chroma_weight, p.chroma_weight], np.float32) / SUMS
-    colours = np.stack([level, *chroma], axis=1)[STEPS] * weights[:, None, None, None]
+    level, *chroma = look(fields.means, samples, normals, ACROSS)
+    colours = np.stack([level, *chroma], axis=1)[STEPS] * np.float32(1 / UNIT)
     (step, size, sharp), (rim, clear), seam = _step(colours, p), _rim(colours, p), _seam(level, p)
     stepped = sharp * step / (step + p.step_floor)
     stepped = np.maximum(stepped, clear * np.minimum(p.rim_most, rim / (rim + p.rim_floor)))
@@ -122,8 +121,8 @@ def on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArr
     Paper is what is lightest within reach of a printed frame, but for the few lightest px.
     """
     samples, normals = along(quad[None], p.points)
-    (level,) = look(fields.sums[:1], samples, normals, FRAMED)
-    inner, outer = level[FRAMED > 0, 0] / SUMS, level[FRAMED < 0, 0] / SUMS  # px×4×points
+    (level,) = look(fields.means[:1], samples, normals, FRAMED)
+    inner, outer = level[FRAMED > 0, 0] / UNIT, level[FRAMED < 0, 0] / UNIT  # px×4×points
     paper = _middle(np.sort(inner, axis=0)[len(inner) * 3 // 4])
     return np.asarray(np.abs(paper - _middle(outer.mean(axis=0))) < p.alike)
 
@@ -179,14 +178,14 @@ def _towards(colours: Floats, ways: Floats) -> Floats:
 
 
 def _seam(level: Gradient, p: OutlineParameters) -> Scores:
-    """Return how many levels four fifths of every side are darker than both their sides: 15×n×4×points sums → n×4.
+    """Return how many levels four fifths of every side are darker than both their sides: 15×n×4×points in units → n×4.
 
     What is as dark as ink is a printed rule and counts less; a slope that bends, a highlight's foot, is none.
     """
     first, last = MIDDLE + SEAMS[0], MIDDLE + SEAMS[-1] + 1
     outer, inner = (level[first + arm : last + arm] - level[first:last] for arm in (-SEAM_ARM, SEAM_ARM))
     least, most = np.sort([_middle(outer), _middle(inner)], axis=0)
-    found = np.where(least > -p.seam_slope * most, _weakest(outer + inner), 0).max(axis=0) / (2 * SUMS)
+    found = np.where(least > -p.seam_slope * most, _weakest(outer + inner), 0).max(axis=0) / (2 * UNIT)
     return np.asarray(np.where(found > p.seam_ink, p.seam_ink**2 / np.maximum(found, 1e-6), found))
 
 

@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 Gradient = npt.NDArray[np.int16]
-Planes = tuple[Gradient, ...]  # L, a and b × UNIT, h×w each
+Planes = tuple[Gradient, ...]  # lightness and two of colour × UNIT, h×w each
 Quads = npt.NDArray[np.float64]  # n×4×2 px, clockwise on screen
 UNIT = 8  # gradients are whole numbers of eighths of a level: a white page on a white desk steps by two levels
-SUMS = 9  # `sums` holds sums of 3×3 px
+# From B, G and R to lightness, redness and yellowness: how L*a*b* (L of 255 levels) changes where the tuning frames'
+# colours do, correlation .998, .98, .98. It costs a seventh of that, and its levels need not be whole.
+COLOURS = np.array([[0.06, 0.67, 0.27], [0.18, -0.54, 0.36], [-0.54, 0.37, 0.17]], np.float32)
 
 
 class OutlineParameters(msgspec.Struct, frozen=True):
@@ -33,6 +35,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     contours: int = 5
     contour_box_share: float = 0.02
     good_score: float = 0.82
+    sure_score: float = 0.7  # whatever the size, of what contours and regions give: lines need not be looked for
     least_score: float = 0.46
     hopeful_score: float = 0.28  # lines' candidates must reach that before the dear search begins
     veined: float = 2.0  # × what speaks for a side anywhere on the desk, beyond `plain`, raises the least score
@@ -126,13 +129,12 @@ class Fields(NamedTuple):
     """A frame prepared for the search, all at 1/f of its size (h×w)."""
 
     factor: int
-    lab: Picture  # h×w×3
     gx: Gradient  # × UNIT × 2
     gy: Gradient
     noise: float  # in levels of (|gx|+|gy|)/2
     tau: float
-    sums: Planes  # L, a and b, summed over 3×3 px
-    planes: Planes
+    planes: Planes  # the colours weighted
+    means: Planes  # of them, over 3×3 px
 
     @property
     def slopes(self) -> Planes:
@@ -142,7 +144,7 @@ class Fields(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the small picture, px."""
-        return self.lab.shape[1], self.lab.shape[0]
+        return self.gx.shape[1], self.gx.shape[0]
 
 
 def shrink_factor(width_px: int, height_px: int, parameters: OutlineParameters = PARAMETERS) -> int:
@@ -190,19 +192,18 @@ def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS, small: P
     """Return the fields of a BGR frame (h×w×3 uint8); `small` is the frame shrunk by its factor, where it is known."""
     p = parameters
     factor = shrink_factor(frame.shape[1], frame.shape[0], p)
-    lab = cv2.cvtColor(shrink(frame, factor) if small is None else small, cv2.COLOR_BGR2LAB)
-    channels = cv2.split(lab)  # one of them fits the processor's cache, all three do not
-    planes = tuple(np.multiply(channel, UNIT, dtype=np.int16) for channel in channels)
+    small = shrink(frame, factor) if small is None else small
+    weights = UNIT * np.array([[1], [p.chroma_weight], [p.chroma_weight]], np.float32)
+    opponent = cv2.transform(small.astype(np.int16), weights * COLOURS)
+    planes = tuple(np.asarray(plane, np.int16) for plane in cv2.split(opponent))  # one fits the processor's cache
     gx, gy, noise = gradients(planes, p)
-    sums = tuple(
-        np.asarray(cv2.boxFilter(channel, cv2.CV_16S, (3, 3), normalize=False), np.int16) for channel in channels
-    )
-    return Fields(factor, lab, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), sums, planes)
+    means = tuple(np.asarray(cv2.blur(plane, (3, 3)), np.int16) for plane in planes)
+    return Fields(factor, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), planes, means)
 
 
 def gradients(planes: Planes, p: OutlineParameters) -> tuple[Gradient, Gradient, float]:
-    """Return the strongest channel's gx and gy (× 2 UNIT) of Lab in units, and their noise in levels."""
-    gx, gy = (_sharp(gradient, p) for gradient in _strongest(planes, p.chroma_weight))
+    """Return the strongest plane's gx and gy (× 2 UNIT), and their noise in levels."""
+    gx, gy = (_sharp(gradient, p) for gradient in _strongest(planes))
     return gx, gy, p.noise_factor * _level(_size(gx, gy), p.noise_share) / UNIT + p.noise_floor
 
 
@@ -218,14 +219,12 @@ def _size(gx: Gradient, gy: Gradient) -> Picture:
     return np.asarray(cv2.add(cv2.convertScaleAbs(gx, alpha=0.5), cv2.convertScaleAbs(gy, alpha=0.5)), dtype=np.uint8)
 
 
-def _strongest(planes: Planes, weight: float) -> tuple[Gradient, Gradient]:
+def _strongest(planes: Planes) -> tuple[Gradient, Gradient]:
     """Return, per pixel, the gradient of the plane with the largest |gx|+|gy|, softened by a Gaussian of σ 1."""
     best_x, best_y = _slopes(planes[0])
     best = _size(best_x, best_y)
     for plane in planes[1:]:
-        x, y = (
-            cv2.addWeighted(slope, weight, slope, 0, 0) for slope in _slopes(plane)
-        )  # four times as fast as multiply
+        x, y = _slopes(plane)
         size = _size(x, y)
         wins = cv2.compare(size, best, cv2.CMP_GT)
         cv2.copyTo(x, wins, best_x)

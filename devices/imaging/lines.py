@@ -6,6 +6,7 @@ pixels. So votes are signed, and an edge loses what its opposite nearby has. Fai
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -32,8 +33,8 @@ STRAIGHT_PX = 1.5  # a pixel of the picture so near belongs to the line
 
 
 class Votes(NamedTuple):
-    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360, ascending;
-    0 to 180 where neither side of a line is brighter), weight 0 to 1.
+    """The pixels that vote: place from the picture's middle (px), gradient's direction (degrees 0 to 360; 0 to 180
+    where neither side of a line is brighter), weight 0 to 1.
     """
 
     x: Floats
@@ -42,9 +43,11 @@ class Votes(NamedTuple):
     weight: Floats
 
     def again(self, period_deg: int) -> Votes:
-        """Return them three times over, a period apart: no range of directions has a gap."""
-        turn = np.concatenate([self.turn + time * period_deg for time in range(3)])
-        return Votes(np.tile(self.x, 3), np.tile(self.y, 3), turn, np.tile(self.weight, 3))
+        """Return them three times over, a period apart and by direction: no range of directions has a gap."""
+        order = np.argsort(self.turn)
+        x, y, turn, weight = (values[order] for values in self)
+        turn = np.concatenate([turn + time * period_deg for time in range(3)])
+        return Votes(np.tile(x, 3), np.tile(y, 3), turn, np.tile(weight, 3))
 
 
 class Lined(NamedTuple):
@@ -162,23 +165,32 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
     crowd = cv2.blur(ridge, (CROWD_PX, CROWD_PX), borderType=cv2.BORDER_CONSTANT)[rows, columns] / 255 * CROWD_PX
     weight = size / (size + tau) / np.maximum(1, crowd / p.line_crowd) ** 2  # in writing an edge is one of many
     turn = np.rad2deg(np.arctan2(fy, fx)) % 360
-    order = np.argsort(turn)
-    return Votes(columns[order] - (width - 1) / 2, rows[order] - (height - 1) / 2, turn[order], weight[order])
+    return Votes(columns - (width - 1) / 2, rows - (height - 1) / 2, turn, weight)
 
 
 def _ballot(votes: Votes, half: int, p: OutlineParameters) -> Room:
     """Return the votes by direction (TURNS rows) and distance (2 half + 1 columns)."""
-    spread = np.arange(-p.line_spread, p.line_spread + 1, dtype=np.int32)
-    turn = (np.rint(votes.turn / BIN_DEG).astype(np.int32)[:, None] + spread) % TURNS
-    table = np.deg2rad(np.arange(TURNS) * BIN_DEG)
-    cos, sin = np.cos(table).astype(np.float32), np.sin(table).astype(np.float32)
-    at = votes.x.astype(np.float32)[:, None] * cos[turn]
-    at += votes.y.astype(np.float32)[:, None] * sin[turn]
     wide = 2 * half + 1
-    place = turn * wide + np.rint(at, out=at).astype(np.int32) + half
-    count = np.bincount(place.ravel(), np.repeat(votes.weight, len(spread)), minlength=TURNS * wide)
+    cos, sin, rows = _spread(p.line_spread)
+    turn = np.rint(votes.turn / BIN_DEG).astype(np.intp) % TURNS
+    at, down = np.take(cos, turn, axis=0), np.take(sin, turn, axis=0)
+    at *= votes.x.astype(np.float32)[:, None]
+    down *= votes.y.astype(np.float32)[:, None]
+    at += down
+    at += half + 0.5
+    place = at.astype(np.int32)  # never below 0: cutting rounds
+    place += wide * np.take(rows, turn, axis=0)
+    count = np.bincount(place.ravel(), np.repeat(votes.weight, rows.shape[1]), minlength=TURNS * wide)
     room = cv2.blur(count.reshape(TURNS, wide).astype(np.float32), (3, 1), borderType=cv2.BORDER_CONSTANT) * 3
     return np.asarray(room, dtype=np.float32)
+
+
+@cache
+def _spread(bins: int) -> tuple[Room, Room, npt.NDArray[np.int32]]:
+    """Return cosine, sine and number of the directions within so many bins of each, TURNS × (2 bins + 1)."""
+    turn = (np.arange(TURNS)[:, None] + np.arange(-bins, bins + 1)) % TURNS
+    angle = np.deg2rad(turn * BIN_DEG)
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32), turn.astype(np.int32)
 
 
 def _opposite(room: Room) -> Room:

@@ -12,7 +12,7 @@ from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, on_its
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import Lined, find_lined, from_lines
-from devices.imaging.quads import apart, areas, clockwise, common_area, likely, moved, normals_of, plausible
+from devices.imaging.quads import apart, areas, clockwise, common_area, fits, likely, moved, normals_of
 from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
@@ -53,18 +53,28 @@ def find_outline(
             marks = marks + parameters.desk_weight * (2 * support(changed, more) - 1)
         quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
 
+    def is_sure() -> bool:
+        """A certain score, or nearly so for its size where it is no frame printed on a page."""
+        best = int(scores.argmax()) if len(scores) else 0
+        if not len(scores) or scores[best] > parameters.good_score:
+            return len(scores) > 0
+        is_likely = scores[best] > parameters.sure_score * _for_size(fields, quads[best : best + 1])[0]
+        return bool(is_likely and not on_its_like(fields, quads[best], parameters).all())
+
     if changed is not None:
         judge(from_difference(changed))
     least = parameters.least_score
     judge(from_contours(fields, parameters))
-    if not _reaches(scores, parameters.good_score):
+    sure = is_sure()
+    if not sure:
         judge(from_segments(fields, parameters))
+        sure = is_sure()
         if _reaches(scores, parameters.good_score):
             judge(grown(fields, quads[scores.argmax()], parameters), 3)  # it may be a picture printed on a page
-    if not _reaches(scores, parameters.good_score):
+    if not sure:
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
-    if not _reaches(scores, parameters.good_score):
+    if not sure and not _reaches(scores, parameters.good_score):
         ridged = find_ridges(fields, parameters)
         judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
         judge(from_ridges(fields, ridged, parameters))
@@ -91,6 +101,12 @@ def find_outline(
 
 def _reaches(scores: Scores, score: float) -> bool:
     return len(scores) > 0 and bool(scores.max() > score)
+
+
+def _for_size(fields: Fields, quads: Quads) -> Scores:
+    """Return what is left of a score (n) for the size's sake: of a small paper less is seen."""
+    share = areas(quads) / (fields.size[0] * fields.size[1])
+    return np.asarray(0.8 + 0.2 * np.sqrt(np.clip(share / 0.25, 0, 1)))
 
 
 def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
@@ -139,7 +155,7 @@ def score_quads(
     """Return those candidates that can be a paper, at most `keep`, laid onto their edges, and their scores 0–1."""
     p = parameters
     quads = clockwise(quads) if len(quads) else quads
-    quads = quads[plausible(quads, fields.size, p)] if len(quads) else quads
+    quads = quads[fits(quads, fields.size, p)] if len(quads) else quads
     quads = quads[apart(quads, 1.0)]  # three sensitivities find one paper thrice
     if not len(quads):
         return quads, np.empty(0, np.float64)
@@ -148,7 +164,6 @@ def score_quads(
     edge = of_sides(stretches.mean(axis=2))
     best = np.argsort(-edge * (areas(quads) / frame) ** 0.12, kind="stable")[: p.keep]
     quads, edge, cornered = moved(quads[best], shift[best]), edge[best], cornered[best]
-    share = np.clip(areas(quads) / frame, 0, 1)
     sides = steadiness(fields, quads, p)
     if ridged is not None:
         least, most = p.covered
@@ -156,8 +171,8 @@ def score_quads(
         sides = np.maximum(sides, p.cover_most * np.clip(cover, 0, 1))
     steady = of_sides(sides, p.weakest)
     score = ((1 - p.steady) * edge + p.steady * steady) * cornered * ends(fields, quads, p)
-    score *= (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1))) * likely(quads, fields.size, p)
-    return quads, np.where(plausible(quads, fields.size, p), score, 0)
+    score *= _for_size(fields, quads) * likely(quads, fields.size, p)
+    return quads, np.where(fits(quads, fields.size, p), score, 0)
 
 
 def _outermost(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int:

@@ -46,6 +46,14 @@ def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
 
 def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
     """Return which quadrilaterals (clockwise on screen) can be a paper seen in a frame of `size` (w, h)."""
+    skew, tilt = skew_and_tilt(quads, size)
+    return np.asarray(fits(quads, size, p) & (skew < p.skew[1]) & (tilt < p.tilt_deg[1]))
+
+
+def fits(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which quadrilaterals have corners, sides and a place in the frame that a paper can have, whatever a
+    camera makes of them in space: half the work of `plausible`.
+    """
     width, height = size
     sides = np.take(quads, NEXT, axis=1) - quads
     lengths = np.hypot(sides[:, :, 0], sides[:, :, 1]) + 1e-9
@@ -56,7 +64,6 @@ def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.
     share = areas(quads) / (width * height)
     opposite = np.abs(lengths[:, :2] - lengths[:, 2:]) / np.maximum(lengths[:, :2], lengths[:, 2:])
     inside = (quads >= -3).all(axis=(1, 2)) & (quads <= np.array([width + 2, height + 2])).all(axis=(1, 2))
-    skew, tilt = skew_and_tilt(quads, size)
     return np.asarray(
         (turn > 0).all(axis=1)
         & inside
@@ -66,8 +73,6 @@ def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.
         & (lengths.max(axis=1) < p.longest * lengths.min(axis=1))
         & (np.abs(cosine) < p.corner_cos).all(axis=1)
         & (opposite < p.side_difference).all(axis=1)
-        & (skew < p.skew[1])
-        & (tilt < p.tilt_deg[1])
     )
 
 
@@ -94,16 +99,14 @@ def _across_both(a: Sequence[Floats], b: Sequence[Floats]) -> list[Floats]:
 
 
 def likely(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
-    """Return what is left of a score (0–1, n) for the shape's sake: a paper is a rectangle and faces the camera."""
-    return np.asarray(
-        np.prod(
-            [
-                1 - p.odd_shape * np.clip((value - least) / (most - least), 0, 1)
-                for value, (least, most) in zip(skew_and_tilt(quads, size), (p.skew, p.tilt_deg), strict=True)
-            ],
-            axis=0,
-        )
-    )
+    """Return what is left of a score (0–1, n) for the shape's sake: a paper is a rectangle and faces the camera; 0
+    where no camera would see one so.
+    """
+    left = np.ones(len(quads))
+    for value, (least, most) in zip(skew_and_tilt(quads, size), (p.skew, p.tilt_deg), strict=True):
+        odd = (value - least) / (most - least)
+        left *= np.where(odd < 1, 1 - p.odd_shape * np.maximum(odd, 0), 0)
+    return left
 
 
 def normals_of(quads: Quads) -> Quads:

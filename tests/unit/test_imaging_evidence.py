@@ -97,4 +97,4 @@ def test_a_side_on_a_dark_line_is_covered_and_one_beside_it_is_not() -> None:
     on = (np.array([[[200, 100], [700, 100], [700, 420], [200, 420]]], np.float64) + 0.5) / fields.factor - 0.5
     shares = covered(find_ridges(fields), np.concatenate([on, on + 6]))
     assert shares[0].min() > 0.9
-    assert shares[1].max() < 0.3
+    assert shares[1].max() < PARAMETERS.covered[0]  # noise has dark px of its own; so few do not count

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import frames
 from devices.imaging.complete import completed
 from devices.imaging.evidence import bows
-from devices.imaging.fields import PARAMETERS, prepare, shrink, shrink_factor
+from devices.imaging.fields import PARAMETERS, UNIT, prepare, shrink, shrink_factor
 from devices.imaging.line_table import Table
 from devices.imaging.lines import Lined, find_lined
 from devices.imaging.outline import find_outline
@@ -72,6 +72,25 @@ def test_writing_and_tables_do_not_win_over_their_paper() -> None:
     quad = found(seen.picture)
     assert quad is not None
     assert overlap(quad, seen.outline) > 0.97
+
+
+@pytest.mark.parametrize(("index", "what"), [(159, "a table on a faint page"), (177, "a paper on boards")])
+def test_what_is_certain_ends_the_search_only_where_it_is_the_paper(index: int, what: str) -> None:
+    """Of a series that was looked at: a table is all but certain, and boards join themselves to a weak side."""
+    seen = frames.frame(6133, index)
+    quad = found(seen.picture)
+    assert quad is not None, what
+    assert overlap(quad, seen.outline) > 0.97, what
+
+
+def test_levels_are_finer_than_the_pictures() -> None:
+    """A step of one level in green is two thirds of one in lightness; grey has no colour."""
+    picture = np.full((270, 480, 3), 200, np.uint8)
+    picture[:, 240:, 1] += 1
+    light, red, yellow = prepare(picture).planes
+    assert {int(plane[9, 9]) for plane in (red, yellow)} == {0}
+    assert int(light[9, 9]) == 200 * UNIT
+    assert int(light[9, 300]) - int(light[9, 9]) == round(0.67 * UNIT)
 
 
 def test_a_finger_along_a_short_side_leaves_the_card_whole() -> None:
