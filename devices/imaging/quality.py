@@ -135,10 +135,15 @@ def _without_intruders(ink: Picture) -> Picture:
     count, labels = cv2.connectedComponents(np.ascontiguousarray(joined))
     is_kept = np.full(count, 255, np.uint8)
     is_kept[labels[rim[:, 0] // 2, rim[:, 1] // 2]] = 0
-    kept = cv2.resize(is_kept[labels], (width, height), interpolation=cv2.INTER_NEAREST)
+    kept = _twice(np.take(is_kept, labels))[:height, :width]
     reach = int(FINGER_SHARE * min(height, width))
     kept[reach : height - reach, reach : width - reach] = 255
     return np.asarray(cv2.bitwise_and(ink, kept), np.uint8)
+
+
+def _twice(mask: Picture) -> Picture:
+    """Return a mask of bytes 0 and 255 at twice its size; cv2.resize takes five times as long."""
+    return np.repeat(mask.astype(np.uint16) * 257, 2, axis=0).view(np.uint8)
 
 
 def _on_rim(ink: Picture) -> npt.NDArray[np.intp]:
