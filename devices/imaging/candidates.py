@@ -13,10 +13,12 @@ Hull = npt.NDArray[np.int32]
 NONE: Quads = np.empty((0, 4, 2), np.float64)
 
 
-def from_contours(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Quads:
-    """Return candidates from closed edges at three sensitivities, n×4×2 px of the small picture."""
+def from_contours(
+    fields: Fields, sensitivities: tuple[tuple[float, float, float], ...], parameters: OutlineParameters = PARAMETERS
+) -> Quads:
+    """Return candidates from closed edges, n×4×2 px of the small picture; `sensitivities` as in the parameters."""
     found: list[Quads] = []
-    for floor, factor, low in parameters.canny:
+    for floor, factor, low in sensitivities:
         high = 2 * UNIT * max(floor, factor * fields.noise)  # Canny adds |gx| and |gy|; our noise is their mean
         edges = cv2.Canny(fields.gx, fields.gy, low * high, high)
         edges = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))

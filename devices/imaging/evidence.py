@@ -19,6 +19,7 @@ MIDDLE = 7  # of those: the side itself
 STEPS = MIDDLE + np.array([-7, -6, -5, -4, -3, -2, 2, 3, 5, 7])  # of those: where a step is looked for
 SEAMS = (-2, -1, 0, 1)  # a shadow lies outside more than inside
 SEAM_ARM = 4
+DARKENED = np.array([-7, -5, -3, 3, 5, 7, 9, 11])  # px inward: a lasting difference, no shadow's
 FRAMED = np.array([-7, -6, -5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])  # px inward: beyond a frame, and within it
 SHARP_LEVELS = 0.4  # noise of a side's step
 TIE_PX = 0.002  # a place half-way between pixels is the former one's at every offset; else every second is seen twice
@@ -125,6 +126,14 @@ def on_its_like(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArr
     inner, outer = level[FRAMED > 0, 0] / UNIT, level[FRAMED < 0, 0] / UNIT  # px×4×points
     paper = _middle(np.sort(inner, axis=0)[len(inner) * 3 // 4])
     return np.asarray(np.abs(paper - _middle(outer.mean(axis=0))) < p.alike)
+
+
+def darkens(fields: Fields, quad: Floats, p: OutlineParameters) -> npt.NDArray[np.bool_]:
+    """Return which sides (of 4×2 px) are darker within: those of a picture printed on a page, hardly a paper's."""
+    samples, normals = along(quad[None], p.points)
+    (level,) = look(fields.means[:1], samples, normals, DARKENED)
+    inner, outer = (_middle(level[one, 0].mean(axis=0)) for one in (DARKENED > 0, DARKENED < 0))
+    return np.asarray(inner < outer)
 
 
 def of_sides(sides: Scores, weakest: float = 0.5) -> Scores:

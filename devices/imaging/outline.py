@@ -8,7 +8,7 @@ import numpy.typing as npt
 from devices.imaging.candidates import from_contours, from_segments
 from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
-from devices.imaging.evidence import Scores, bows, edges, ends, of_sides, on_its_like, steadiness
+from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_sides, on_its_like, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import Lined, find_lined, from_lines
@@ -61,16 +61,23 @@ def find_outline(
         is_likely = scores[best] > parameters.sure_score * _for_size(fields, quads[best : best + 1])[0]
         return bool(is_likely and not on_its_like(fields, quads[best], parameters).all())
 
+    def may_be_printed() -> bool:
+        """What is nearly certain is darker than what is around: a picture or a table on a page as light as its desk."""
+        return is_sure() and bool(darkens(fields, quads[scores.argmax()], parameters).any())
+
     if changed is not None:
         judge(from_difference(changed))
     least = parameters.least_score
-    judge(from_contours(fields, parameters))
+    judge(from_contours(fields, parameters.bold, parameters))
     sure = is_sure()
     if not sure:
         judge(from_segments(fields, parameters))
         sure = is_sure()
-        if _reaches(scores, parameters.good_score):
-            judge(grown(fields, quads[scores.argmax()], parameters), 3)  # it may be a picture printed on a page
+        if may_be_printed():
+            judge(grown(fields, quads[scores.argmax()], parameters), 3)
+    if not sure or may_be_printed():
+        judge(from_contours(fields, parameters.faint, parameters))
+        sure = is_sure()
     if not sure:
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
@@ -156,7 +163,7 @@ def score_quads(
     p = parameters
     quads = clockwise(quads) if len(quads) else quads
     quads = quads[fits(quads, fields.size, p)] if len(quads) else quads
-    quads = quads[apart(quads, 1.0)]  # three sensitivities find one paper thrice
+    quads = quads[apart(quads, 1.0)]  # two sensitivities find one paper twice
     if not len(quads):
         return quads, np.empty(0, np.float64)
     frame = fields.size[0] * fields.size[1]

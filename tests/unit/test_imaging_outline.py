@@ -74,9 +74,11 @@ def test_writing_and_tables_do_not_win_over_their_paper() -> None:
     assert overlap(quad, seen.outline) > 0.97
 
 
-@pytest.mark.parametrize(("index", "what"), [(159, "a table on a faint page"), (177, "a paper on boards")])
+@pytest.mark.parametrize(
+    ("index", "what"), [(159, "a table on a faint page"), (232, "a seal on a faint page"), (177, "a paper on boards")]
+)
 def test_what_is_certain_ends_the_search_only_where_it_is_the_paper(index: int, what: str) -> None:
-    """Of a series that was looked at: a table is all but certain, and boards join themselves to a weak side."""
+    """Of a series that was looked at: what is printed is all but certain, and boards join themselves to a weak side."""
     seen = frames.frame(6133, index)
     quad = found(seen.picture)
     assert quad is not None, what
