@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import statistics
 import struct
 import subprocess
@@ -21,12 +22,13 @@ import numpy.typing as npt
 
 from benchmarks import frames
 from benchmarks.peers import install
+from devices.imaging.eye import worker_environment
 from devices.imaging.fields import shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import clockwise, overlap
 from devices.imaging.refine import refine_outline
 
-SEED = 9127  # the outline's own, named before it was ever run; 5821, 6133 and frames.TUNING_SEED have been seen
+SEED = 3319  # the outline's own, named before it was ever run; 5821, 6133, 9127 and frames.TUNING_SEED have been seen
 PAGES, EMPTY, STILLS = 600, 300, 40
 SLICE_PAGES = 24  # of each kind outside the goal
 PEER_PAGES, PEER_EMPTY = 60, 20  # jscanify looks at the whole picture and needs a tenth of a second for each
@@ -63,13 +65,29 @@ def run() -> dict[str, Figure]:
     jobs += [(part, frames.FRAME, "") for part in _parts(-EMPTY, 0)]
     jobs += [(part, frames.STILL, "") for part in _parts(10_000, 10_000 + STILLS)]
     jobs += [(part, frames.FRAME, name) for name in frames.APART for part in _parts(20_000, 20_000 + SLICE_PAGES)]
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with _memory_of_the_eye(), ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         looked = list(pool.map(_look_at, jobs))
     groups: dict[str, list[Look]] = defaultdict(list)
     for (part, size, name), looks in zip(jobs, looked, strict=True):
         kind = name or ("stills" if size == frames.STILL else "empty" if part[0] < 0 else "pages")
         groups[kind] += looks
     return {**_main_figures(groups), **_rows(groups["pages"]), **_slices(groups), **_jscanify(groups)}
+
+
+@contextmanager
+def _memory_of_the_eye() -> Iterator[None]:
+    """Let processes that start meanwhile keep their memory as the eye's own does: ours and its peers alike."""
+    settings = {name: value for name, value in worker_environment().items() if name.startswith("MALLOC_")}
+    former = {name: os.environ.get(name) for name in settings}
+    os.environ |= settings
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def look_at(seed: int, index: int, size: tuple[int, int] = frames.FRAME, defect: str = "") -> Look:

@@ -20,7 +20,7 @@ Points = npt.NDArray[np.float64]
 Luck = Callable[[int], np.random.Generator]
 
 TUNING_SEED = 11
-REPORTING_SEED = 4409  # named before it was ever run; 2611 and 3301, its forerunners, are spent
+REPORTING_SEED = 5521  # named before it was ever run; 2611, 3301 and 4409, its forerunners, are spent
 FRAME = (1920, 1080)
 STILL = (2592, 1944)
 DESKS = {"wood": 0.18, "fabric": 0.12, "dark": 0.14, "grey": 0.14, "white": 0.22, "mat": 0.10, "marble": 0.10}
