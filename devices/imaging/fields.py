@@ -38,6 +38,7 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     good_score: float = 0.82
     sure_score: float = 0.7  # whatever the size, of what contours and regions give: lines need not be looked for
     least_score: float = 0.46
+    doubtful_score: float = 0.2  # dark lines too few for a page help none below it
     hopeful_score: float = 0.28  # lines' candidates must reach that before the dear search begins
     veined: float = 2.0  # × what speaks for a side anywhere on the desk, beyond `plain`, raises the least score
     plain: float = 0.08

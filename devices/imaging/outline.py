@@ -83,7 +83,8 @@ def find_outline(
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
     if not sure and not _reaches(scores, parameters.good_score):
         ridged = find_ridges(fields, parameters)
-        judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
+        if ridged.lined is not None or _reaches(scores, parameters.doubtful_score):
+            judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
         judge(from_ridges(fields, ridged, parameters))
         if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
             three, anywhere = completed(fields, lined, parameters)
