@@ -159,12 +159,12 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
     if len(rows) > p.line_votes:
         kept = np.linspace(0, len(rows) - 1, p.line_votes).astype(int)
         rows, columns = rows[kept], columns[kept]
-    fx, fy = gx[rows, columns].astype(np.float64), gy[rows, columns].astype(np.float64)
-    size = np.hypot(fx, fy) / (2 * UNIT)
+    fx, fy = gx[rows, columns].astype(np.float32), gy[rows, columns].astype(np.float32)
+    length, angle = cv2.cartToPolar(fx, fy, angleInDegrees=True) if len(fx) else (fx, fy)  # to a third of a degree
+    size, turn = length.ravel().astype(np.float64) / (2 * UNIT), angle.ravel().astype(np.float64)
     height, width = gx.shape
     crowd = cv2.blur(ridge, (CROWD_PX, CROWD_PX), borderType=cv2.BORDER_CONSTANT)[rows, columns] / 255 * CROWD_PX
     weight = size / (size + tau) / np.maximum(1, crowd / p.line_crowd) ** 2  # in writing an edge is one of many
-    turn = np.rad2deg(np.arctan2(fy, fx)) % 360
     return Votes(columns - (width - 1) / 2, rows - (height - 1) / 2, turn, weight)
 
 

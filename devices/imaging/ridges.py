@@ -170,18 +170,19 @@ def _crests(soft: Levels, curve: Levels, apart_: Levels, mixed: Levels, least: f
     cv2.copyTo(beside(1, 1), cv2.compare(aslant, 0, cv2.CMP_GT), most)
     cv2.copyTo(beside(0, 1), cv2.compare(across, half, cv2.CMP_GT), most)
     cv2.copyTo(beside(1, 0), cv2.compare(across, -half, cv2.CMP_LT), most)
-    rows, columns = np.divmod(np.flatnonzero((own > least) & (own >= most)), own.shape[1])
-    rows, columns = rows + b, columns + b
-    at = rows * curve.shape[1] + columns
+    crest = np.zeros(curve.shape, np.bool_)
+    crest[b:-b, b:-b] = (own > least) & (own >= most)
+    at = np.flatnonzero(crest)
     curved, mixed_, apart_, level = (one.ravel()[at] for one in (curve, mixed, apart_, soft))
     whole = cv2.phase(apart_, mixed_, angleInDegrees=True) if len(at) else mixed_  # a third of a degree is enough
     turn = np.asarray(whole, np.float32).ravel() / 2
     beyond = np.take(_beyond(curve.shape[1]), np.rint(turn * (SECTORS / 180)).astype(np.intp) % SECTORS, axis=0)
     beyond += at[:, None]
-    seen = np.take(soft.ravel(), beyond)
-    one, two = (np.max([seen[:, first + px] for px in range(len(RISE_PX))], axis=0) for first in (0, len(RISE_PX)))
+    seen = np.take(soft.ravel(), beyond).T  # numpy takes the most of three in a row twenty times as long
+    one, two = (np.maximum(np.maximum(a, b), c) for a, b, c in (seen[:3], seen[3:]))
     is_dark = np.minimum(one, two) - level > UNIT * RISE * curved
-    return Crests(rows[is_dark], columns[is_dark], turn[is_dark].astype(np.float64), curved[is_dark])
+    rows, columns = np.divmod(at[is_dark], curve.shape[1])
+    return Crests(rows, columns, turn[is_dark].astype(np.float64), curved[is_dark])
 
 
 def _median(values: Levels) -> float:
