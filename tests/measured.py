@@ -15,15 +15,26 @@ UNMEASURED = (  # whole processes and screens: coverage asks what the direct tes
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure no coverage where a test proves a whole and not a branch: it would cost a third of the time.
+def is_measured(item: pytest.Item) -> bool:
+    """Whether a test proves a branch: to measure those that prove a whole would cost a third of the time.
 
     Nor where examples are drawn: a branch that must be taken is taken by a test that takes it every time.
     """
-    for item in items:
-        is_drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if is_drawn or place_of(item.path).startswith(UNMEASURED):
-            item.add_marker("no_cover")
+    is_drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    return not (is_drawn or place_of(item.path).startswith(UNMEASURED))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Measure nothing of a test that is not measured, not what is made for it either."""
+    control = getattr(item.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+    if control is None or is_measured(item):
+        return (yield)
+    control.pause()
+    try:
+        return (yield)
+    finally:
+        control.resume()
 
 
 @pytest.hookimpl(wrapper=True)
