@@ -158,9 +158,10 @@ def _create(folder: Path, public: Path, now: dt.datetime) -> None:
     _create_tls(folder, public, now)
     pins = {"keys": [entry for entry in index if entry["use"] != "seal"]}
     _write(public / "pins.json", json.dumps(pins, indent=1).encode(), 0o644)
-    _write_private(folder / "index.json", json.dumps(index, indent=1).encode())  # last: its presence means complete
     for path in (folder, public, folder.parent):
         sync_folder(path)
+    _write_private(folder / "index.json", json.dumps(index, indent=1).encode())  # last: its presence means complete
+    sync_folder(folder)
 
 
 def _create_tls(folder: Path, public: Path, now: dt.datetime) -> None:
@@ -256,8 +257,11 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    """Write a file that is there whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    fresh.replace(path)

@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,7 +16,6 @@ from tests.fixtures.compiled import compile_for_workers
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_QUICK_BACKEND", "software")
 
-HERE = Path(__file__).parent
 AREAS = (
     "queue",
     "queue_rig",
@@ -45,12 +43,13 @@ AREAS = (
 settings.register_profile("run", deadline=None, max_examples=20)
 settings.register_profile("chaos", deadline=None, max_examples=300)
 settings.load_profile("chaos" if os.environ.get("JINBAN_CHAOS") else "run")
-UNMEASURED = (  # whole processes and screens: coverage asks what the direct tests leave untried
-    *("e2e", "fuzz", "ui", "peers", "test_docs", "test_layers", "unit/test_docs_devices"),
-    # and what is not of the measured packages. Nothing that is the first to load a driver: its lines would be missed
-    *("contract/test_platform_document", "unit/test_pinyin", "unit/test_sandbox_", "unit/test_console_"),
-)
-pytest_plugins = ["tests.skips", "tests.counts", "tests.groups", *(f"tests.fixtures.{area}" for area in AREAS)]
+pytest_plugins = [
+    "tests.skips",
+    "tests.counts",
+    "tests.groups",
+    "tests.measured",
+    *(f"tests.fixtures.{area}" for area in AREAS),
+]
 
 
 class _Warnings(logging.Handler):
@@ -84,17 +83,6 @@ def pytest_runtest_call(item: pytest.Item):
     if stray:
         pytest.fail(f"unexpected warning in the log: {stray[:3]}", pytrace=False)
     return result
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure no coverage where a test proves a whole and not a branch: it would cost a third of the time.
-
-    Nor where examples are drawn: a branch that must be taken is taken by a test that takes it every time.
-    """
-    for item in items:
-        is_drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if is_drawn or item.path.relative_to(HERE).as_posix().startswith(UNMEASURED):
-            item.add_marker("no_cover")
 
 
 @pytest.hookimpl(wrapper=True)

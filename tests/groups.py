@@ -6,6 +6,7 @@ The groups are written into the names of the tests, for a scheduler knows nothin
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,14 @@ def group_of(item: pytest.Item) -> str:
     mark = item.get_closest_marker("xdist_group")
     if mark is not None:
         return str(mark.args[0])
-    place = item.path.relative_to(HERE).with_suffix("").as_posix() if item.path.is_relative_to(HERE) else ""
+    place = place_of(item.path)
     return place if place.startswith(BY_FILE) or _shares_with_its_module(item) else ""
+
+
+@cache
+def place_of(path: Path) -> str:
+    """Return a file's place among the tests, without its suffix; nothing for one of elsewhere."""
+    return path.relative_to(HERE).with_suffix("").as_posix() if path.is_relative_to(HERE) else ""
 
 
 def _shares_with_its_module(item: pytest.Item) -> bool:

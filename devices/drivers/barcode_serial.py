@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from devices.api import (
     Capabilities,
     Code,
@@ -49,6 +51,8 @@ class SerialBarcode:
         self.address = address
         self._link = open_link(address)
         self._suffix = Suffix(suffix)
+        self._decoder = barcode.Decoder(self._suffix)
+        self._heard_at = 0.0  # when the last bytes came
         self._charset = charset
         self._pause_s = (silence_ms if self._suffix is Suffix.NONE else CUT_MS) / 1000
 
@@ -56,17 +60,18 @@ class SerialBarcode:
         """Take the line for ourselves. Nothing can be asked of a scanner that only sends. Raises: NotReady."""
         deadline.check("barcode")
         self._link.open()
-        self._link.drain()
+        self._drop()
 
     def close(self) -> None:
         """Give the line back; closing twice is harmless."""
         self._link.close()
+        self._decoder.silence()
 
     def status(self, deadline: Deadline) -> Status:
         """Return online while the line is there; what was shown while nobody asked is dropped. Raises: Cancelled."""
         deadline.check("barcode")
         try:
-            self._link.drain()
+            self._drop()
         except NotReady as fault:
             return Status(self.kind, DRIVER, device=DeviceState.NO_DEVICE, code=fault.code)
         return Status(self.kind, DRIVER, device=DeviceState.ONLINE)
@@ -76,29 +81,58 @@ class SerialBarcode:
         return Capabilities(self.kind, DRIVER, features=("read",), provisional=("presence",))
 
     def read(self, deadline: Deadline) -> Code:
-        """Return the next code shown. Raises: as the contract says; UserFault("code_cut" | "code_charset" | …)."""
-        self._link.drain()
-        decoder = barcode.Decoder(self._suffix)
-        while True:
-            codes = self._listen(decoder, deadline)
-            if codes:  # of several at once the first: a person shows one
-                return self._code(codes[0])
-            if decoder.too_long:
-                raise UserFault("code_too_long")
-            if decoder.cut:
-                raise UserFault("code_cut")
+        """Return the next code shown. Raises: as the contract says; UserFault("code_cut" | "code_charset" | …).
 
-    def _listen(self, decoder: barcode.Decoder, deadline: Deadline) -> tuple[bytes, ...]:
-        if not decoder.is_midway:
-            return decoder.feed(self._link.read(CHUNK, deadline))
-        if decoder.flood > FLOOD_BYTES:
-            raise WireFault("code_flood", f"{decoder.flood} bytes without an end")
-        pause = Deadline(min(self._pause_s, deadline.left_s()), deadline.cancelled)
+        One that had begun before anybody asked is not read: of that only the end might be left.
+        """
+        self._drop()
+        codes = self._let_pass(deadline)
+        self._decoder.too_long = self._decoder.cut = 0
+        while not codes:
+            codes = self._listen(deadline)
+            if not codes and self._decoder.too_long:
+                raise UserFault("code_too_long")
+            if not codes and self._decoder.cut:
+                raise UserFault("code_cut")
+        return self._code(codes[0])  # of several at once the first: a person shows one
+
+    # ── steps ──────────────────────────────────────────────────────────────────────────────
+
+    def _drop(self) -> None:
+        """Drop what has come. Raises: NotReady."""
+        data = self._link.drain()
+        if data:
+            self._decoder.feed(data)
+            self._heard_at = time.monotonic()
+
+    def _let_pass(self, deadline: Deadline) -> tuple[bytes, ...]:
+        """Wait for the end of what had begun, if that may still come; return what came after it at once."""
+        if time.monotonic() - self._heard_at > self._pause_s:
+            self._decoder.silence()
+        while self._decoder.is_midway:
+            codes = self._listen(deadline)
+            if codes:
+                return codes[1:]
+        return ()
+
+    def _listen(self, deadline: Deadline) -> tuple[bytes, ...]:
+        """Return the codes that end now; of one that has begun the rest comes soon, or it is over."""
+        if not self._decoder.is_midway:
+            return self._hear(deadline)
+        flood = self._decoder.flood
+        if flood > FLOOD_BYTES:
+            self._decoder.silence()  # what comes now is judged anew
+            raise WireFault("code_flood", f"{flood} bytes without an end")
         try:
-            return decoder.feed(self._link.read(CHUNK, pause))
+            return self._hear(Deadline(min(self._pause_s, deadline.left_s()), deadline.cancelled))
         except TimedOut:
             deadline.check("read")
-            return decoder.silence()
+            return self._decoder.silence()
+
+    def _hear(self, deadline: Deadline) -> tuple[bytes, ...]:
+        data = self._link.read(CHUNK, deadline)
+        self._heard_at = time.monotonic()
+        return self._decoder.feed(data)
 
     def _code(self, data: bytes) -> Code:
         try:

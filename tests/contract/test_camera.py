@@ -27,7 +27,7 @@ from devices.drivers.camera_eye import empty_desk
 from devices.imaging.eye import Eye
 from devices.registry import DRIVERS, make_device
 from devices.selftest import look_at_blank_page
-from tests.fixtures.camera import CameraBench, watch_until
+from tests.fixtures.camera import PATIENT_S, CameraBench, watch_until
 
 Still = Callable[..., bytes]
 
@@ -46,7 +46,9 @@ def desk(
     request: pytest.FixtureRequest, camera_bench: CameraBench, camera_eye: Eye, desk_still: Still, tmp_path: Path
 ) -> Iterator[Desk]:
     driver = str(request.param)
+    patience: dict[str, float] = {}
     if driver == "camera-http":
+        patience["freeze_s"] = PATIENT_S
         address, gone = camera_bench.sim.link, "http://127.0.0.1:9/stream"
         lay: Callable[[str], None] = camera_bench.lay
     else:
@@ -57,7 +59,7 @@ def desk(
         def lay(kind: str) -> None:
             (folder / f"{len(list(folder.iterdir())):02d}.jpg").write_bytes(desk_still(kind))
 
-    camera = make_device(DeviceKind.CAMERA, driver, address, eye=camera_eye)
+    camera = make_device(DeviceKind.CAMERA, driver, address, eye=camera_eye, **patience)
     yield Desk(camera, camera_eye, lay, gone)  # type: ignore[arg-type]
     camera.close()
 

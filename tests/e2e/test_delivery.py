@@ -22,7 +22,7 @@ from offline_queue.store import QueueStore
 from offline_queue.sync import SyncLoop
 from tests.fixtures.platform import LivePlatform, running_platform
 
-SCAN = bytes(index * 7 % 256 for index in range(700_000))  # three pieces
+SCAN = bytes(index * 7 % 256 for index in range(256)) * 2735  # three pieces
 QUICK = Timeouts(connect_s=5.0, read_s=1.0, body_s=5.0)
 PACE = Pace(probe_min_s=0.01, probe_max_s=0.02, busy_s=0.01, trial_min_s=0.05, trial_max_s=0.1, return_jitter_s=0.0)
 

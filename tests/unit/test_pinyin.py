@@ -211,7 +211,7 @@ def nine(keyboard, letters, limit=400):
 def test_on_nine_keys_the_first_page_holds_nineteen_of_twenty(keyboard, name):
     words = list(_words(name))
     plain = [(word, letters.replace("ü", "v").replace("'", "")) for word, letters in words]
-    missed = [word for word, letters in plain if word not in [one.text for one in nine(keyboard, letters)[:PAGE]]]
+    missed = [word for word, letters in plain if word not in [one.text for one in nine(keyboard, letters, PAGE)]]
     assert len(missed) <= len(words) // 20, missed
 
 
@@ -248,6 +248,7 @@ def test_any_row_of_keys_gives_candidates_that_fit(keyboard, letters, chosen, li
     found = keyboard.candidates_nine(groups, limit)
     assert len(found) <= limit
     assert len({one[:2] for one in found}) == len(found)
+    assert keyboard.candidates_nine(groups, 400)[:limit] == found
     for one in found:
         assert 0 < one.keys <= len(letters)
         spelled = one.code.replace("'", "")[: one.keys]

@@ -74,10 +74,12 @@ class Nine:
         if not ends:
             return []
         scores: dict[Found, float] = {}
-        for end in ends:
-            self._add_words(digits, fixed, end, limit, scores)
-        self._add_unfinished(digits, fixed, limit, scores)
+        self._add_unfinished(digits, fixed, scores)
         self._add_sentence(digits[: ends[0]], fixed, scores)
+        for end in ends:
+            if len({one[:2] for one in scores if one.keys > end}) >= limit:
+                break  # what takes in fewer keys comes after all of these
+            self._add_words(digits, fixed, end, scores)
         best: dict[tuple[str, int], Found] = {}
         for one in sorted(scores, key=lambda one: (-one.keys, -scores[one], one.text)):
             best.setdefault((one.text, one.keys), one)
@@ -85,15 +87,15 @@ class Nine:
 
     # ── words ──────────────────────────────────────────────────────────────────────────────
 
-    def _add_words(self, digits: str, fixed: Sequence[str], end: int, limit: int, scores: dict[Found, float]) -> None:
+    def _add_words(self, digits: str, fixed: Sequence[str], end: int, scores: dict[Found, float]) -> None:
         words = 0
         for word in self._look_up(digits[:end], fixed, ALL):
             if len(word.text) > 1:
                 words += 1
-            if len(word.text) == 1 or words <= min(limit, WORDS_A_LENGTH):
-                _note(scores, Found(word.text, end, word.code), word.weight * (WORD_BONUS if len(word.text) > 1 else 1))
+            if len(word.text) == 1 or words <= WORDS_A_LENGTH:
+                _note(scores, Found(word.text, end, word.code), _score(word))
 
-    def _add_unfinished(self, digits: str, fixed: Sequence[str], limit: int, scores: dict[Found, float]) -> None:
+    def _add_unfinished(self, digits: str, fixed: Sequence[str], scores: dict[Found, float]) -> None:
         """Add what the row begins, where only the last syllable is not finished."""
         if len(digits) <= 2:
             found: Iterable[_Word] = (
@@ -102,9 +104,8 @@ class Nine:
         else:
             found = self._begun(digits)
         fitting = [word for word in found if _fits(word.code, fixed) and _is_last_unfinished(word.code, len(digits))]
-        for word in sorted(fitting, key=lambda word: -word.weight)[: min(limit, WORDS_A_LENGTH)]:
-            bonus = WORD_BONUS if len(word.text) > 1 else 1
-            _note(scores, Found(word.text, len(digits), word.code), word.weight * UNFINISHED * bonus)
+        for word in sorted(fitting, key=_score, reverse=True)[:WORDS_A_LENGTH]:
+            _note(scores, Found(word.text, len(digits), word.code), _score(word) * UNFINISHED)
 
     def _begun(self, digits: str) -> list[_Word]:
         query = "SELECT text, weight, code FROM words WHERE digits > ? AND digits < ? AND length(digits) < ?"
@@ -170,6 +171,10 @@ class Nine:
 
 def _note(scores: dict[Found, float], found: Found, score: float) -> None:
     scores[found] = max(scores.get(found, 0.0), score)
+
+
+def _score(word: _Word) -> float:
+    return word.weight * (WORD_BONUS if len(word.text) > 1 else 1)
 
 
 def _unit(text: str) -> int:
