@@ -14,7 +14,7 @@ from benchmarks import frames
 from benchmarks.frames import Frame
 from devices.imaging import dewarp, quality
 from devices.imaging.cut import runs_out
-from devices.imaging.fields import shrink_factor
+from devices.imaging.fields import darkest, shrink_factor
 from devices.imaging.glare import glare_percent
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import overlap
@@ -227,8 +227,9 @@ def _preview_cost(picture: Picture, quad: npt.NDArray[np.float64]) -> tuple[floa
     limits = Limits()
 
     def gates() -> None:
-        quality.judge_light(page, limits)
-        quality.judge_ink(page, limits.ink_percent)
+        dark = darkest(page)
+        quality.judge_light(page, limits, dark)
+        quality.judge_ink(page, limits.ink_percent, dark)
         quality.judge_preview_sharp(small, half)
 
     def whole() -> None:

@@ -23,10 +23,12 @@ REACH = 41  # px of the coarse page, a third of its length: no reflection is as 
 WRITING = 7  # px of the coarse page that are bridged, a line of writing or a printed bar
 
 
-def glare_percent(page: Picture) -> float:
-    """Return the largest highlight's share of a page (h×w×3 BGR), percent."""
+def glare_percent(page: Picture, dark: Picture | None = None) -> float:
+    """Return the largest highlight's share of a page (h×w×3 BGR), percent; `dark`: its darkest channel, where it is
+    known and the page no longer than is looked at.
+    """
     small = fit_long(page, LONG_PX)
-    dark = darkest(small)
+    dark = darkest(small) if dark is None else dark
     if dark.max() < PALE:  # a page in its usual light: nothing shines
         return 0.0
     size = (max(1, small.shape[1] // COARSE), max(1, small.shape[0] // COARSE))

@@ -14,7 +14,7 @@ from devices.api import Corners, Verdict
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header
 from devices.imaging.direction import find_direction
-from devices.imaging.fields import Picture, fit_long, shrink, shrink_factor
+from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
 from devices.imaging.quads import clockwise
@@ -246,9 +246,10 @@ def _preview_gate(
     scale = min(1.0, JUDGED_PX / max(wide, high))
     page = dewarp.straighten(frame, quad, (max(8, int(wide * scale)), max(8, int(high * scale))))
     verdicts += quality.judge_format(dewarp.true_ratio(quad, (width, height)), request.accepts, limits)
-    verdicts += quality.judge_light(page, limits)
+    dark = darkest(page)  # looked at by two gates
+    verdicts += quality.judge_light(page, limits, dark)
     if request.track.stable_frames + 1 >= limits.stable_frames:  # before that `still` speaks
-        verdicts += (quality.judge_ink(page, quality.PREVIEW_INK * limits.ink_percent),)
+        verdicts += (quality.judge_ink(page, quality.PREVIEW_INK * limits.ink_percent, dark),)
         verdicts += (quality.judge_preview_sharp(frame, quad),)
     return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
 

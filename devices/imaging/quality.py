@@ -89,11 +89,13 @@ def judge_flatness(flat: Flat, limits: Limits) -> tuple[Verdict, ...]:
     return (Verdict("flat", apart, limits.flat_percent, apart <= limits.flat_percent),)
 
 
-def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
-    """Return the verdicts dark, bright and glare of a page (h×w×3 BGR)."""
+def judge_light(page: Picture, limits: Limits, dark: Picture | None = None) -> tuple[Verdict, ...]:
+    """Return the verdicts dark, bright and glare of a page (h×w×3 BGR); `dark`: its darkest channel, where it is known
+    and the page at most glare.LONG_PX long.
+    """
     levels = lightest(np.ascontiguousarray(page[::4, ::4])).ravel()
     middle = float(np.partition(levels, len(levels) // 2)[len(levels) // 2])
-    shine = glare_percent(page)
+    shine = glare_percent(page, dark)
     return (
         Verdict("dark", middle, limits.dark_v, middle >= limits.dark_v),
         Verdict("bright", middle, limits.bright_v, middle <= limits.bright_v),
@@ -101,18 +103,19 @@ def judge_light(page: Picture, limits: Limits) -> tuple[Verdict, ...]:
     )
 
 
-def judge_ink(page: Picture, least_percent: float) -> Verdict:
-    """Return the verdict `blank` of a page (h×w×3 BGR)."""
-    ink = ink_percent(page)
+def judge_ink(page: Picture, least_percent: float, dark: Picture | None = None) -> Verdict:
+    """Return the verdict `blank` of a page (h×w×3 BGR); `dark`: its darkest channel, where it is known and the page at
+    most INK_PX long.
+    """
+    ink = ink_percent(page, dark)
     return Verdict("blank", ink, least_percent, ink >= least_percent)
 
 
-def ink_percent(page: Picture) -> float:
+def ink_percent(page: Picture, dark: Picture | None = None) -> float:
     """Return the share of ink inside a 4 % margin, in percent: clearly darker than its surroundings, or on a dark
     paper lighter. What lies across the page's edge is a hand or a shadow, and no ink."""
-    small = fit_long(page, INK_PX)
-    height, width = small.shape[:2]
-    tone = darkest(small)  # red ink is dark in green and blue
+    tone = darkest(fit_long(page, INK_PX)) if dark is None else dark  # red ink is dark in green and blue
+    height, width = tone.shape
     around = cv2.blur(tone, (INK_REACH, INK_REACH), borderType=cv2.BORDER_REFLECT)
     ink = cv2.inRange(cv2.subtract(around, tone), INK_STEP, 255)
     is_dark = cv2.inRange(around, 0, DARK_PAPER)
@@ -148,10 +151,10 @@ def _twice(mask: Picture) -> Picture:
 
 def _on_rim(ink: Picture) -> npt.NDArray[np.intp]:
     """Return row and column (n×2) of the ink within RIM_PX of the page's edge."""
-    height, width = ink.shape
-    strips = (ink[:RIM_PX], ink[-RIM_PX:], ink[:, :RIM_PX], ink[:, -RIM_PX:])
-    starts = ((0, 0), (height - RIM_PX, 0), (0, 0), (0, width - RIM_PX))
-    return np.concatenate([np.argwhere(strip) + start for strip, start in zip(strips, starts, strict=True)])
+    rim = ink.copy()
+    rim[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX] = 0
+    found = cv2.findNonZero(rim)
+    return np.empty((0, 2), np.intp) if found is None else found.reshape(-1, 2)[:, ::-1].astype(np.intp)
 
 
 def skin_across(frame: Picture, corners: npt.NDArray[np.float64]) -> float:
