@@ -21,7 +21,7 @@ from kiosk.central.pieces import PIECE_MIN
 from offline_queue.api import PartUpload, QueueError
 from tests.chaos.faults import close, drop_reply, reset_up, say
 from tests.chaos.proxy import ChaosProxy, Fault
-from tests.fixtures.central import TRANSIENT, Pki, issue_device
+from tests.fixtures.central import PATIENT, Pki, issue_device
 
 pytestmark = pytest.mark.xdist_group("tus peer")
 SOURCE = Path(__file__).parent / "tus"
@@ -115,7 +115,7 @@ def link(proxy, pki, clock, signer, device_key, tmp_path) -> Iterator[Link]:
         url=proxy.url,
         ca_path=pki.ca_path,
         version="0.1.0",
-        timeouts=TRANSIENT,
+        timeouts=PATIENT,
     )
     yield made
     made.close()

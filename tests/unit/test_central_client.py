@@ -11,7 +11,7 @@ from kiosk.central.bounded import Lines
 from kiosk.central.client import PlatformClient, Timeouts
 from kiosk.station.errors import ConfigError
 from offline_queue.api import PauseReason, Unreachable
-from tests.fixtures.central import TRANSIENT, ManualClock, Say, answer
+from tests.fixtures.central import PATIENT, ManualClock, Say, answer
 
 
 def test_a_request_carries_its_id_and_our_name_and_no_cookie(client, server):
@@ -74,7 +74,7 @@ def test_an_answer_that_is_no_answer_is_unreachable(pki, clock, server, says, co
 )
 def test_a_certificate_tells_a_wrong_clock_from_a_stranger(start_server, pki, clock, certificate, code, pause):
     server = start_server(certificate)
-    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", TRANSIENT)
+    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", PATIENT)
     with pytest.raises(Unreachable) as caught:
         client.exchange("GET", client.url("/time"))
     client.close()
@@ -86,7 +86,7 @@ def test_the_environment_replaces_neither_trust_nor_way(start_server, pki, clock
     server = start_server("stranger")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.folder / "stranger.pem"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", TRANSIENT)
+    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", PATIENT)
     with pytest.raises(Unreachable) as caught:
         client.exchange("GET", client.url("/time"))
     client.close()
@@ -96,7 +96,7 @@ def test_the_environment_replaces_neither_trust_nor_way(start_server, pki, clock
 def test_nobody_listening_is_unreachable(start_server, pki, clock):
     server = start_server("good")
     url = server.url
-    client = PlatformClient(url, pki.ca_path, clock, "0.1.0", TRANSIENT)
+    client = PlatformClient(url, pki.ca_path, clock, "0.1.0", PATIENT)
     client.exchange("GET", client.url("/time"))
     client.close()
     server.close()
@@ -170,7 +170,7 @@ def test_an_old_protocol_is_not_spoken(pki, signer, clock):
         thread = threading.Thread(target=serve)
         thread.start()
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        client = PlatformClient(url, pki.ca_path, clock, "0.1.0", TRANSIENT)
+        client = PlatformClient(url, pki.ca_path, clock, "0.1.0", PATIENT)
         with pytest.raises(Unreachable) as caught:
             client.exchange("GET", client.url("/time"))
         thread.join()

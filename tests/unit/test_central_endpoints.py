@@ -14,7 +14,7 @@ from kiosk.central.heartbeat import Heartbeat
 from kiosk.central.link import Link, open_link
 from kiosk.central.pieces import PIECE_START
 from offline_queue.api import Busy, PartUpload, PauseReason, Unreachable
-from tests.fixtures.central import SID, TRANSIENT, Say, answer, html, issue_device, problem
+from tests.fixtures.central import PATIENT, SID, Say, answer, html, issue_device, problem
 from tests.unit.test_central_delivery import PULSE, Progress, TusFarEnd, consignment
 
 __all__ = ["consignment"]
@@ -40,7 +40,7 @@ def link(servers, pki, clock, signer, device_key, tmp_path) -> Iterator[Link]:
         others=(second.url,),
         ca_path=pki.ca_path,
         version="0.1.0",
-        timeouts=TRANSIENT,
+        timeouts=PATIENT,
         pace=PACE,
     )
     yield made

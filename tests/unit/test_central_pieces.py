@@ -10,7 +10,7 @@ import pytest
 from kiosk.central.client import PlatformClient
 from kiosk.central.pieces import PIECE_MAX, PIECE_MIN, PIECE_START, Limiter, Pieces
 from offline_queue.api import PartUpload, QueueError, Unreachable
-from tests.fixtures.central import NOW_S, SID, TRANSIENT, ManualClock, Say
+from tests.fixtures.central import NOW_S, PATIENT, SID, ManualClock, Say
 from tests.unit.test_central_delivery import Progress, part, resumed, tus
 
 __all__ = ["part", "tus"]
@@ -145,7 +145,7 @@ class WaitedClock(ManualClock):
 
 def test_a_body_leaves_no_faster_than_the_limit(server, pki, tus):
     clock = WaitedClock()
-    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", TRANSIENT, Limiter(20_000, clock, clock.wait))
+    client = PlatformClient(server.url, pki.ca_path, clock, "0.1.0", PATIENT, Limiter(20_000, clock, clock.wait))
     body = (bytes(range(251)) * 400)[:100_000]
     started = clock.mono_s()
     client.exchange("PATCH", client.url("/uploads/u1"), {"Upload-Offset": "0"}, body)
