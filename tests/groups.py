@@ -13,13 +13,14 @@ import pytest
 from _pytest.nodeid import NodeId
 
 HERE = Path(__file__).parent
+WAITING = ("chaos", "contract", "e2e", "peers")  # tests that wait for other processes much of the time
 IS_LONG = bool(os.environ.get("JINBAN_CHAOS"))  # then nearly all of a test is waiting
 BY_FILE = () if IS_LONG else ("contract", "flow", "fuzz", "peers", "test_", "ui", "unit", "wire")
 """Where a file's tests stay together, for what they draw, parse and load. Elsewhere most wait, best side by side."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave the files in their order: those that wait for other processes come first."""
+    """Leave the tests in our order."""
     config.option.loadscopereorder = False
 
 
@@ -32,6 +33,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = group_of(item)
         if group and not item.nodeid.endswith(f"@{group}"):
             item._id = NodeId(path=item.id.path, names=(f"{item.id.rest}@{group}",))
+    if not IS_LONG:
+        items[:] = evenly(
+            [item for item in items if place_of(item.path).startswith(WAITING)],
+            [item for item in items if not place_of(item.path).startswith(WAITING)],
+        )
+
+
+def evenly(some: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
+    """Return both, each in its order and spread over the whole: while some wait, others use the processor."""
+    placed = [(at / len(tests), which, at) for which, tests in enumerate((some, others)) for at in range(len(tests))]
+    return [(some, others)[which][at] for _, which, at in sorted(placed)]
 
 
 def group_of(item: pytest.Item) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.groups import group_of
+from tests.groups import evenly, group_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SOME = """
@@ -64,3 +64,9 @@ def test_a_group_goes_to_one_worker(tmp_path):
     ours = [line for line in passed if "@mine" in line]
     assert len(ours) == 8
     assert len({line.split("]")[0] for line in ours}) == 1
+
+
+def test_tests_that_wait_are_spread_evenly_among_those_that_do_not():
+    assert evenly([], list("abc")) == list("abc")
+    assert evenly(list("AB"), []) == list("AB")
+    assert "".join(evenly(list("ABC"), list("abcdef"))) == "AabBcdCef"
