@@ -40,7 +40,7 @@ from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import KioskError
 from kiosk.station.health import Station
-from kiosk.station.texts import ASSETS, Texts, own_texts
+from kiosk.station.texts import ASSETS, Texts
 from kiosk.station.work import WorkLane
 from kiosk.trust.backends import KeyPlace, key_place
 from kiosk.trust.identity import Device, load_device
@@ -75,11 +75,6 @@ class Ready(msgspec.Struct, frozen=True):
     link: Link
     log: AuditLog
     store: QueueStore
-
-
-def load_texts() -> Texts:
-    """Return every sentence. Raises: ConfigError."""
-    return own_texts()
 
 
 def catalogue_folder(config: Config) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from app.build import Kiosk, load_texts, prepare
+from app.build import Kiosk, prepare
 from app.canary import search
 from app.eyesight import eye_limits
 from app.hands import Hands
@@ -25,6 +25,7 @@ from devices.registry import driver_for
 from kiosk.services.catalogue import own_catalogue
 from kiosk.session.flow.route import can_apply
 from kiosk.session.view import View
+from kiosk.station.texts import own_texts
 from offline_queue.api import State as QueueState
 from ui.app import Terminal
 
@@ -79,7 +80,7 @@ class Visit:
         self._undo.callback(terminal.close)
         terminal.show(waking_view(config))
         until(lambda: terminal.first_frame_ms >= 0, 10)
-        ready = prepare(config, load_texts())
+        ready = prepare(config, own_texts())
         views: list[View] = []
 
         def show(view: View) -> None:

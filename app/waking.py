@@ -76,10 +76,11 @@ class Waking:
 
         Raises: KioskError, QueueError, RuntimeError, OSError.
         """
-        from app.build import load_texts, prepare
+        from app.build import prepare
         from app.eyesight import eye_limits
         from app.setting import check_setting
         from devices.imaging.eye import Eye
+        from kiosk.station.texts import own_texts
 
         config = self.config
         check_setting(config)
@@ -97,7 +98,7 @@ class Waking:
             if stage.announced is not None:
                 enrol_if_blank(config, stage.announced)
         self.config = config
-        return prepare(config, load_texts()), Eye(eye_limits(config))
+        return prepare(config, own_texts()), Eye(eye_limits(config))
 
     def take(self, ready: Ready, eye: Eye, terminal: Any, frames: LateFrames, stuck: Callable[[], None]) -> None:
         """Begin to work, on the main thread."""

@@ -82,13 +82,14 @@ def _figure(value: float, unit: str, beside: str, goal: str = "", holds: bool = 
 
 def _preview(thread: MainThread, seconds: float, stills: list[Span]) -> float:
     """Play the visit; add when each still was taken, and return what the eye used, ms of processor a second."""
-    from app.build import Kiosk, load_texts, prepare
+    from app.build import Kiosk, prepare
     from app.player import until
     from app.setting import enrol_if_blank, for_visit, load_setting, on_stage
     from app.stage import Stage
     from app.waking import LateFrames, waking_view
     from devices.imaging.eye import Eye
     from kiosk.session.view import View
+    from kiosk.station.texts import own_texts
     from ui.app import Terminal
 
     with ExitStack() as undo:
@@ -113,7 +114,7 @@ def _preview(thread: MainThread, seconds: float, stills: list[Span]) -> float:
             views[:] = [view]
             terminal.show(view)
 
-        kiosk = Kiosk(prepare(config, load_texts()), terminal, show, eye, lambda: None)
+        kiosk = Kiosk(prepare(config, own_texts()), terminal, show, eye, lambda: None)
         box.append(kiosk)
         kiosk.start()
         undo.callback(kiosk.stop)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import VERSION
-from app.build import MB, TRUST, catalogue_folder, load_texts, place_of
+from app.build import MB, TRUST, catalogue_folder, place_of
 from app.commands.doctor_devices import DeviceDoctor
 from app.commands.queue import queue_facts
 from app.findings import MARKS, Finding
@@ -25,7 +25,7 @@ from kiosk.services.catalogue import load_catalogue
 from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config
 from kiosk.station.errors import CatalogueError, ConfigError, KioskError
-from kiosk.station.texts import Texts
+from kiosk.station.texts import Texts, own_texts
 from kiosk.trust.backends import key_place
 from kiosk.trust.identity import load_device
 from kiosk.trust.ring import KeyRing, load_pinned
@@ -49,7 +49,7 @@ def run_doctor(config: Path | None, as_json: bool, tests: tuple[str, ...] = (), 
     try:
         setting = load_setting(config)
         check_setting(setting)
-        texts = load_texts()
+        texts = own_texts()
         with ExitStack() as undo:
             setting, is_held = _prepared(setting, undo, bool(tests))
             doctor = Doctor(setting, texts, is_held)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.build import Kiosk, load_texts, prepare
+from app.build import Kiosk, prepare
 from devices.api import Page, Private
 from devices.imaging.eye import Eye
 from devices.sim.people import people
@@ -25,6 +25,7 @@ from kiosk.session import events as evt
 from kiosk.session.loop import PlainLoop
 from kiosk.session.session import Session, State
 from kiosk.station.config import Config
+from kiosk.station.texts import own_texts
 from offline_queue.api import Change
 from offline_queue.api import State as QueueState
 from tests.fixtures.kiosk import ANSWERS, SIGNATURE
@@ -51,7 +52,7 @@ class Headless:
 
     def __init__(self, config: Config) -> None:
         self.loop = PlainLoop()
-        ready = prepare(config, load_texts())
+        ready = prepare(config, own_texts())
         self.kiosk = Telling(ready, self.loop, lambda view: None, Eye(), lambda: say("stuck"))
         self._told = ""
         self.kiosk.runner.listeners.append(self._look)
@@ -132,7 +133,7 @@ def main() -> None:
     """Fork a terminal an order."""
     config = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Config)
     jpeg = Path(sys.argv[2]).read_bytes()
-    load_texts()
+    own_texts()
     own_catalogue()  # once for all that are forked
     say("ready", os.getpid())
     for line in sys.stdin:

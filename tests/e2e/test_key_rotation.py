@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from app.build import load_texts, prepare
+from app.build import prepare
 from app.commands.audit import audit_verify
 from app.commands.doctor import run_doctor
 from app.commands.enrol import EMPTY_QUEUE, enrol_configured, enrol_terminal
@@ -22,6 +22,7 @@ from kiosk.central.rotating import KeyRotation
 from kiosk.services.submission import uuid7
 from kiosk.station.audit_format import Head
 from kiosk.station.config import load_config
+from kiosk.station.texts import own_texts
 from kiosk.trust.backends import KeyPlace
 from kiosk.trust.identity import Device, certificate_spki, load_device
 from kiosk.trust.rotation import RotationFault, is_due, load_candidate
@@ -143,7 +144,7 @@ def test_a_production_terminal_enrols_starts_and_seals_with_a_key_that_is_kept(
     more = f'key_backend = "{backend}"\ntpm = "{tpm.tcti}"'
     config = write_config(tmp_path / "state", platform, more, 'profile = "production"')
     assert enrol_configured(platform.create_code(), config, True) == 0
-    ready = prepare(load_config(config), load_texts())
+    ready = prepare(load_config(config), own_texts())
     try:
         assert (ready.config.profile, ready.keys.backend) == ("production", backend)
         facts = EnvelopeFacts(Kind.RATING, "SIM-YB-0001", "1", "0.1.0", NOW_S, True)

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from app.build import NotEnrolled, load_texts, prepare
+from app.build import NotEnrolled, prepare
 from app.commands.doctor import run_doctor
 from app.commands.queue import run_queue
 from app.stage import ROOT
 from kiosk.session.session import State
 from kiosk.station.config import DevicesConfig
+from kiosk.station.texts import own_texts
 from offline_queue.api import StoreBusy
 from tests.fixtures.kiosk import CUT_WHILE_GREETING, Terminal
 
@@ -26,12 +27,13 @@ SECOND = """
 import sys
 from pathlib import Path
 import msgspec
-from app.build import load_texts, prepare
+from app.build import prepare
+from kiosk.station.texts import own_texts
 from app.opening import refuse
 from kiosk.station.config import Config
 from offline_queue.api import QueueError
 try:
-    prepare(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Config), load_texts())
+    prepare(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Config), own_texts())
 except QueueError as error:
     sys.exit(refuse(error))
 """
@@ -57,7 +59,7 @@ def test_a_second_process_at_the_same_store_is_refused_and_harms_nothing(
     terminal: Terminal, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.raises(StoreBusy):
-        prepare(terminal.config, load_texts())
+        prepare(terminal.config, own_texts())
     path = tmp_path / "config.json"
     path.write_bytes(msgspec.json.encode(replace(terminal.config, devices=DevicesConfig())))
     other = subprocess.run(
@@ -129,7 +131,7 @@ def test_a_blank_terminal_says_so(blank_terminal: Terminal, capsys: pytest.Captu
     config = blank_terminal.config
     blank_terminal.config = replace(config, state=replace(config.state, folder=str(tmp_path / "blank")))
     with pytest.raises(NotEnrolled):
-        prepare(blank_terminal.config, load_texts())
+        prepare(blank_terminal.config, own_texts())
     assert run_queue("stats", blank_terminal.write_config(), False) == 2
     assert capsys.readouterr().err.startswith("no queue yet")
 
