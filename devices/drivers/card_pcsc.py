@@ -172,7 +172,9 @@ class PcscCardReader:
                 deadline.wait(LOOK_S)
                 is_new = self._is_new(self._look(deadline))
             except TimedOut as error:
-                raise TimedOut("no_card") if error.code == "deadline" else error from error
+                if error.code != "deadline":
+                    raise
+                raise TimedOut("no_card") from error
 
     def _is_new(self, slot: Slot) -> bool:
         """Whether a card lies there that was not read yet. Raises: UserFault for one that does not speak."""
