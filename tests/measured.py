@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -21,28 +24,41 @@ def is_measured(item: pytest.Item) -> bool:
     Nor where examples are drawn: a branch that must be taken is taken by a test that takes it every time.
     """
     is_drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    return not (is_drawn or place_of(item.path).startswith(UNMEASURED))
+    is_told = item.get_closest_marker("unmeasured") is not None
+    return not (is_drawn or is_told or place_of(item.path).startswith(UNMEASURED))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "unmeasured: what the test proves is measured by other tests, one by one")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
     """Measure nothing of a test that is not measured, not what is made for it either."""
-    control = getattr(item.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
-    if control is None or is_measured(item):
+    with nullcontext() if is_measured(item) else unmeasured():
         return (yield)
-    control.pause()
-    try:
-        return (yield)
-    finally:
-        control.resume()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem():
     """Make a module's tests unmeasured; the module itself was loaded by then."""
-    trace = sys.gettrace()
-    sys.settrace(None)
-    try:
+    with unmeasured():
         return (yield)
+
+
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Measure nothing of this thread, nor of the threads it starts.
+
+    Coverage's own pause and resume give this thread the tracers of all others, asleep or at work: two threads would
+    then write into one, and an error of that ends the thread it meets.
+    """
+    here, there = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        yield
     finally:
-        sys.settrace(trace)
+        sys.settrace(here)
+        threading.settrace(there)

@@ -143,7 +143,7 @@ def test_the_journeys_pass_every_place(places):
     assert {session.state for session in places} == set(State) == set(PLACES)
 
 
-@pytest.mark.no_cover  # thousands of steps that the journeys measure one by one
+@pytest.mark.unmeasured  # thousands of steps that the journeys measure one by one
 def test_every_event_everywhere_leads_to_a_place_with_effects_of_its_turn(places):
     values = ("", "item:SIM-MZ-0008", "search:", "situation:self", "materials", "form:0", "M-HUKOU", HASH, "x")
     for session in places:
@@ -159,7 +159,7 @@ def test_a_reply_of_a_former_turn_changes_nothing_anywhere(places):
                 assert step(session, event) == (session, ())
 
 
-@pytest.mark.no_cover  # thousands of steps that the journeys measure one by one
+@pytest.mark.unmeasured  # thousands of steps that the journeys measure one by one
 def test_a_hostile_value_changes_nothing_but_the_count_of_strays(places):
     for session in places:
         for event in intents(VALUED, HOSTILE):
