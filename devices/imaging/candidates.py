@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, OutlineParameters, Picture, Quads
-from devices.imaging.quads import clockwise
 
 Hull = npt.NDArray[np.int32]
 NONE: Quads = np.empty((0, 4, 2), np.float64)
@@ -46,7 +45,7 @@ def from_segments(fields: Fields, parameters: OutlineParameters = PARAMETERS) ->
 
 
 def _joined(found: list[Quads]) -> Quads:
-    return clockwise(np.concatenate(found)) if found else NONE
+    return np.concatenate(found) if found else NONE
 
 
 def _from_mask(mask: Picture, count: int, box_share: float) -> list[Quads]:
@@ -81,8 +80,8 @@ def _distance_to_border(half: npt.NDArray[np.float32], p: OutlineParameters) -> 
     )
     cv2.setRNGSeed(1)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
-    _, labels, middles = cv2.kmeans(border, 3, None, stop, 1, cv2.KMEANS_PP_CENTERS)
-    shares = np.bincount(labels.ravel(), minlength=3) / len(border)
+    _, labels, middles = cv2.kmeans(np.ascontiguousarray(border[::2]), 3, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+    shares = np.bincount(labels.ravel(), minlength=3) / len(labels)
     nearest: npt.NDArray[np.float32] | None = None
     weights = np.array([[0.6, 2 / p.chroma_weight, 2 / p.chroma_weight]], np.float32)
     for middle in middles[shares >= 0.08]:

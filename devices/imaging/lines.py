@@ -25,10 +25,13 @@ CROWD_PX = 9  # around a pixel; a lone line crosses it once
 TURNS = 360 // BIN_DEG  # directions of the gradient, signed
 FIT_BINS = 18  # 36° to either side
 SQUARE_BINS = 2  # by which a corner may miss a right angle, beyond those over which a vote is spread
+NEARLY = (np.arange(TURNS)[:, None] + np.arange(-SQUARE_BINS, SQUARE_BINS + 1)) % TURNS
+QUARTERS = (np.arange(TURNS)[:, None] + np.arange(4) * TURNS // 4) % TURNS
 SAME_COS, SAME_PX = float(np.cos(np.deg2rad(1.5))), 1.5
 TWIN_PX = 4.0
 REACH_PX = 4  # of the small picture, by which a corner may lie outside
 LEAST_VOTES = 40
+THINNED, THINNED_LEAST = 3, 0.75  # one vote in three shows where far fewer stand square than are asked for
 STRAIGHT_PX = 1.5  # a pixel of the picture so near belongs to the line
 
 
@@ -134,18 +137,24 @@ def straight(votes: Votes, size: tuple[int, int], cancel: float, count: int, p: 
     if len(votes.x) < LEAST_VOTES:
         return np.empty((0, 3))
     half = int(np.ceil(np.hypot(width, height) / 2)) + 2
+    if not cancel:
+        some = Votes(*(values[::THINNED] for values in votes))
+        if THINNED * _square(_unsigned(_ballot(some, half, p)))[0] < THINNED_LEAST * p.ridge_four:
+            return np.empty((0, 3))
     room = _ballot(votes, half, p)
     found: list[Floats] = []
     if cancel:
         clear = room - cancel * _opposite(room)
         if _square(clear)[1] < p.line_three or _square(room)[0] < p.line_four:
             return np.empty((0, 3))
-        _peaks(votes.again(360), clear, half, 3 * count // 5, found)
+        again = votes.again(360)
+        _peaks(again, clear, half, 3 * count // 5, found)
     else:
-        room += np.roll(room, TURNS // 2, axis=0)[:, ::-1]
+        room = _unsigned(room)
         if _square(room)[0] < p.ridge_four:
             return np.empty((0, 3))
-    _peaks(votes.again(360 if cancel else 180), room, half, count, found)
+        again = votes.again(180)
+    _peaks(again, room, half, count, found)
     lines = np.array(found).reshape(-1, 3)
     lines[:, 2] += lines[:, 0] * (width - 1) / 2 + lines[:, 1] * (height - 1) / 2
     return lines
@@ -171,26 +180,33 @@ def _voters(gx: Gradient, gy: Gradient, tau: float, p: OutlineParameters) -> Vot
 def _ballot(votes: Votes, half: int, p: OutlineParameters) -> Room:
     """Return the votes by direction (TURNS rows) and distance (2 half + 1 columns)."""
     wide = 2 * half + 1
-    cos, sin, rows = _spread(p.line_spread)
+    cos, sin, base = _spread(p.line_spread, wide)
     turn = np.rint(votes.turn / BIN_DEG).astype(np.intp) % TURNS
     at, down = np.take(cos, turn, axis=0), np.take(sin, turn, axis=0)
     at *= votes.x.astype(np.float32)[:, None]
     down *= votes.y.astype(np.float32)[:, None]
     at += down
-    at += half + 0.5
-    place = at.astype(np.int32)  # never below 0: cutting rounds
-    place += wide * np.take(rows, turn, axis=0)
-    count = np.bincount(place.ravel(), np.repeat(votes.weight, rows.shape[1]), minlength=TURNS * wide)
+    at += np.take(base, turn, axis=0)
+    place = at.astype(np.intp)  # never below 0: cutting rounds
+    count = np.bincount(place.ravel(), np.repeat(votes.weight, base.shape[1]), minlength=TURNS * wide)
     room = cv2.blur(count.reshape(TURNS, wide).astype(np.float32), (3, 1), borderType=cv2.BORDER_CONSTANT) * 3
     return np.asarray(room, dtype=np.float32)
 
 
 @cache
-def _spread(bins: int) -> tuple[Room, Room, npt.NDArray[np.int32]]:
-    """Return cosine, sine and number of the directions within so many bins of each, TURNS × (2 bins + 1)."""
+def _spread(bins: int, wide: int) -> tuple[Room, Room, Room]:
+    """Return cosine and sine of the directions within so many bins of each, and where in a ballot of so many columns
+    the middle of their row lies, and half a column more, TURNS × (2 bins + 1).
+    """
     turn = (np.arange(TURNS)[:, None] + np.arange(-bins, bins + 1)) % TURNS
     angle = np.deg2rad(turn * BIN_DEG)
-    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32), turn.astype(np.int32)
+    base = (turn * wide + wide / 2).astype(np.float32)
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32), base
+
+
+def _unsigned(room: Room) -> Room:
+    """Return the votes for each line, whichever side of it is brighter."""
+    return room + np.roll(room, TURNS // 2, axis=0)[:, ::-1]
 
 
 def _opposite(room: Room) -> Room:
@@ -203,10 +219,8 @@ def _square(room: Room) -> Room:
     """Return the most votes that the weakest, the second, the third and the strongest of four lines have that stand
     square on each other, or nearly.
     """
-    most = room.max(axis=1)
-    most = np.max([np.roll(most, turn) for turn in range(-SQUARE_BINS, SQUARE_BINS + 1)], axis=0)
-    four = np.sort([np.roll(most, quarter * TURNS // 4) for quarter in range(4)], axis=0)
-    return np.asarray(four.max(axis=1))
+    most = room.max(axis=1)[NEARLY].max(axis=1)  # of each direction and those beside it
+    return np.asarray(np.sort(most[QUARTERS], axis=1).max(axis=0))
 
 
 def _peaks(votes: Votes, room: Room, half: int, count: int, found: list[Floats]) -> None:

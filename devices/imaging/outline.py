@@ -12,7 +12,7 @@ from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_side
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import Lined, find_lined, from_lines
-from devices.imaging.quads import apart, areas, clockwise, common_area, fits, likely, moved, normals_of
+from devices.imaging.quads import NEXT, apart, areas, clockwise, common_area, fits, likely, moved, normals_of
 from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
@@ -62,8 +62,8 @@ def find_outline(
         return bool(is_likely and not on_its_like(fields, quads[best], parameters).all())
 
     def may_be_printed() -> bool:
-        """What is nearly certain is darker than what is around: a picture or a table on a page as light as its desk."""
-        return is_sure() and bool(darkens(fields, quads[scores.argmax()], parameters).any())
+        """The best is darker than what is around: a picture or a table on a page as light as its desk."""
+        return bool(darkens(fields, quads[scores.argmax()], parameters).any())
 
     if changed is not None:
         judge(from_difference(changed))
@@ -73,7 +73,7 @@ def find_outline(
     if not sure:
         judge(from_segments(fields, parameters))
         sure = is_sure()
-        if may_be_printed():
+        if sure and may_be_printed():
             judge(grown(fields, quads[scores.argmax()], parameters), 3)
     if not sure or may_be_printed():
         judge(from_contours(fields, parameters.faint, parameters))
@@ -82,9 +82,9 @@ def find_outline(
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
     if not sure and not _reaches(scores, parameters.good_score):
-        ridged = find_ridges(fields, parameters)
-        if ridged.lined is not None or _reaches(scores, parameters.doubtful_score):
-            judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
+        ridged = find_ridges(fields, parameters, _reaches(scores, parameters.doubtful_score))
+    if ridged is not None:
+        judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
         judge(from_ridges(fields, ridged, parameters))
         if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
             three, anywhere = completed(fields, lined, parameters)
@@ -191,14 +191,17 @@ def _outermost(fields: Fields, quads: Quads, scores: Scores, least: float, p: Ou
     """
     winner = int(np.argmax(scores))
     sizes = areas(quads)
+    larger = np.flatnonzero(
+        (sizes > OUTERMOST_AREA * sizes[winner]) & (scores > max(least, p.outermost_along * scores[winner]))
+    )
+    if not len(larger):
+        return winner
     normals = normals_of(quads)
-    middles = (quads + np.roll(quads, -1, 1)) / 2
+    middles = (quads + quads.take(NEXT, axis=1)) / 2
     alike: npt.NDArray[np.bool_] | None = None
-    for other in np.argsort(-sizes, kind="stable"):
-        if sizes[other] <= OUTERMOST_AREA * sizes[winner]:
-            break
+    for other in larger[np.argsort(-sizes[larger], kind="stable")]:
         is_along = bool(((normals[other] * normals[winner]).sum(axis=1) > ALONG_COS).all())
-        if scores[other] <= max(least, (p.outermost_along if is_along else p.outermost) * scores[winner]):
+        if not is_along and scores[other] <= p.outermost * scores[winner]:
             continue
         if common_area(quads[winner], quads[other]) <= OUTERMOST_COVER * sizes[winner]:
             continue

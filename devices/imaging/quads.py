@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,17 +10,25 @@ from devices.imaging.fields import OutlineParameters, Quads
 Floats = npt.NDArray[np.float64]
 FOCAL_SHARE = 0.9  # of the frame's long side: usual lenses have 0.7 to 1.2, and it matters little
 Lines = npt.NDArray[np.float64]  # n×3: nx, ny, d with n·p = d
+Complex = npt.NDArray[np.complex128]
 NEXT, BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])  # corners; np.roll takes five times as long
+FROM = (np.arange(4)[:, None] + np.arange(4)) % 4  # corners, beginning with each
+
+
+def flat(quads: Quads) -> Complex:
+    """Return the corners (…×2 px) as complex numbers: half as many calls, and what they cost is what few quadrilaterals
+    cost.
+    """
+    return np.asarray(np.ascontiguousarray(quads, np.float64).view(np.complex128)[..., 0])
 
 
 def clockwise(quads: Quads) -> Quads:
     """Return each quadrilateral's corners clockwise on screen, the top left (least x + y) first."""
-    middle = quads.mean(axis=1, keepdims=True)
-    angle = np.arctan2(quads[:, :, 1] - middle[:, :, 1], quads[:, :, 0] - middle[:, :, 0])
-    turned = np.take_along_axis(quads, np.argsort(angle, axis=1)[:, :, None], axis=1)
-    first = np.argmin(turned.sum(axis=2), axis=1)
-    order = (first[:, None] + np.arange(4)) % 4
-    return np.asarray(np.take_along_axis(turned, order[:, :, None], axis=1))
+    each = np.arange(len(quads))[:, None]
+    away = quads - quads.sum(axis=1, keepdims=True) / 4
+    order = np.arctan2(away[..., 1], away[..., 0]).argsort(axis=1)
+    first = away.sum(axis=2)[each, order].argmin(axis=1)
+    return np.asarray(quads[each, order[each, FROM[first]]])
 
 
 def areas(quads: Quads) -> Floats:
@@ -34,13 +40,14 @@ def areas(quads: Quads) -> Floats:
 
 def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
     """Return the numbers of those that differ from all before them by more than so much at a corner."""
-    near = np.ones((len(quads), len(quads)), np.bool_)
-    for places in quads.reshape(len(quads), 8).T:
-        near &= np.abs(places[:, None] - places) <= least_px
+    places = np.ascontiguousarray(quads.reshape(len(quads), 8).T)
+    far = np.abs(places[:, :, None] - places[:, None]).max(axis=0) > least_px
+    left = np.ones(len(quads), np.bool_)
     kept: list[int] = []
     for number in range(len(quads)):
-        if not near[number, kept].any():
+        if left[number]:
             kept.append(number)
+            left &= far[number]
     return np.array(kept, np.intp)
 
 
@@ -55,47 +62,56 @@ def fits(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArr
     camera makes of them in space: half the work of `plausible`.
     """
     width, height = size
-    sides = np.take(quads, NEXT, axis=1) - quads
-    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1]) + 1e-9
-    units = sides / lengths[:, :, None]
-    before = np.take(units, BEFORE, axis=1)
-    cosine = (units * before).sum(axis=2)
-    turn = before[:, :, 0] * units[:, :, 1] - before[:, :, 1] * units[:, :, 0]
-    share = areas(quads) / (width * height)
-    opposite = np.abs(lengths[:, :2] - lengths[:, 2:]) / np.maximum(lengths[:, :2], lengths[:, 2:])
-    inside = (quads >= -3).all(axis=(1, 2)) & (quads <= np.array([width + 2, height + 2])).all(axis=(1, 2))
+    spots = flat(quads)
+    after = spots.take(NEXT, axis=1)
+    sides = after - spots
+    lengths = np.abs(sides) + 1e-9
+    units = sides / lengths
+    turns = units * units.take(BEFORE, axis=1).conj()
+    share = (spots.conj() * after).imag.sum(axis=1) / (2 * width * height)
+    shortest, longest = lengths.min(axis=1), lengths.max(axis=1)
+    one, two = lengths[:, :2], lengths[:, 2:]
+    alike = np.minimum(one, two) > (1 - p.side_difference) * np.maximum(one, two)
+    x, y = spots.real, spots.imag
     return np.asarray(
-        (turn > 0).all(axis=1)
-        & inside
+        (turns.imag.min(axis=1) > 0)
+        & (np.abs(turns.real).max(axis=1) < p.corner_cos)
+        & (np.minimum(x, y).min(axis=1) >= -3)
+        & (x.max(axis=1) <= width + 2)
+        & (y.max(axis=1) <= height + 2)
         & (share > p.area_share[0])
         & (share < p.area_share[1])
-        & (lengths.min(axis=1) > p.shortest_side_share * min(width, height))
-        & (lengths.max(axis=1) < p.longest * lengths.min(axis=1))
-        & (np.abs(cosine) < p.corner_cos).all(axis=1)
-        & (opposite < p.side_difference).all(axis=1)
+        & (shortest > p.shortest_side_share * min(width, height))
+        & (longest < p.longest * shortest)
+        & alike.all(axis=1)
     )
 
 
 def skew_and_tilt(quads: Quads, size: tuple[int, int]) -> tuple[Floats, Floats]:
     """Return how far each quadrilateral is from any rectangle seen by a camera in the middle of a frame of `size`: the
     cosine between its sides in space, n, and by how many degrees it would be turned away from the camera, n.
+
+    How far away the corners lie follows from the triangles that they make on screen (Zhang and He, Whiteboard Scanning
+    and Image Enhancement, 2003): as a parallelogram's, one and its two neighbours give the fourth.
     """
-    focal = FOCAL_SHARE * max(size)
-    x, y = ((quads[:, :, axis] - (size[axis] - 1) / 2) / focal for axis in (0, 1))
-    after_x, after_y = np.roll(x, -1, 1), np.roll(y, -1, 1)
-    planes = (y - after_y, after_x - x, x * after_y - y * after_x)  # through the camera and each side
-    one, two = (
-        _across_both([plane[:, side] for plane in planes], [plane[:, side + 2] for plane in planes]) for side in (0, 1)
-    )
-    normal = _across_both(one, two)
-    sizes = [np.sqrt(sum(part * part for part in way)) + 1e-12 for way in (one, two, normal)]
-    cosine = np.abs(sum(a * b for a, b in zip(one, two, strict=True))) / (sizes[0] * sizes[1])
-    return np.asarray(cosine), np.rad2deg(np.arccos(np.minimum(1, np.abs(normal[2]) / sizes[2])))
+    spots = flat(quads) - complex(size[0] - 1, size[1] - 1) / 2
+    spots = spots / (FOCAL_SHARE * max(size))
+    away = spots[:, :3] - spots[:, 2:3]  # from the corner that lies across from the first
+    beyond = spots[:, 3] - spots[:, 2]
+    whole = _cross(away[:, 1], beyond)
+    whole = np.where(np.abs(whole) < 1e-12, 1e-12, whole)
+    far = np.stack([_cross(away[:, 0], beyond), -_cross(away[:, 0], away[:, 1])], axis=1) / whole[:, None]
+    ways = far * spots[:, 1::2] - spots[:, :1]  # in space, and how much nearer:
+    depth = far - 1
+    lengths = np.sqrt(ways.real**2 + ways.imag**2 + depth * depth).prod(axis=1) + 1e-12
+    both = ways[:, 0].conj() * ways[:, 1]
+    cosine = np.minimum(1, np.abs(both.real + depth[:, 0] * depth[:, 1]) / lengths)
+    facing = np.abs(both.imag) / (lengths * np.sqrt(1 - cosine * cosine) + 1e-12)
+    return np.asarray(cosine), np.rad2deg(np.arccos(np.minimum(1, facing)))
 
 
-def _across_both(a: Sequence[Floats], b: Sequence[Floats]) -> list[Floats]:
-    """Return the vectors square to both, component by component."""
-    return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+def _cross(a: Complex, b: Complex) -> Floats:
+    return np.asarray((a.conj() * b).imag)
 
 
 def likely(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
@@ -111,20 +127,32 @@ def likely(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
 
 def normals_of(quads: Quads) -> Quads:
     """Return the inward unit normals of all sides, n×4×2."""
-    sides = np.take(quads, NEXT, axis=1) - quads
-    lengths = np.hypot(sides[:, :, 0], sides[:, :, 1])[:, :, None] + 1e-9
-    return np.asarray(np.stack([-sides[:, :, 1], sides[:, :, 0]], axis=2) / lengths)
+    spots = flat(quads)
+    return pairs(_normals(spots.take(NEXT, axis=1) - spots))
+
+
+def _normals(sides: Complex) -> Complex:
+    return np.asarray(sides * 1j / (np.abs(sides) + 1e-9))
+
+
+def pairs(spots: Complex) -> Quads:
+    """Return complex numbers as pairs, …×2."""
+    return spots.view(np.float64).reshape(*spots.shape, 2)
 
 
 def moved(quads: Quads, inward: Floats) -> Quads:
     """Return the quadrilaterals with the two ends of their sides moved inward by n×4×2 px."""
-    normals = normals_of(quads)
-    start = quads + normals * inward[:, :, :1]
-    step = np.take(quads, NEXT, axis=1) + normals * inward[:, :, 1:] - start
-    length = np.hypot(step[:, :, 0], step[:, :, 1]) + 1e-9
-    x, y = -step[:, :, 1] / length, step[:, :, 0] / length
-    lines = np.stack([x, y, x * start[:, :, 0] + y * start[:, :, 1]], axis=2)
-    return crossings(np.take(lines, BEFORE, axis=1).reshape(-1, 3), lines.reshape(-1, 3)).reshape(quads.shape)
+    spots = flat(quads)
+    after = spots.take(NEXT, axis=1)
+    normals = _normals(after - spots)
+    start = spots + normals * inward[:, :, 0]
+    step = after + normals * inward[:, :, 1] - start
+    before = step.take(BEFORE, axis=1)
+    sine = _cross(before, step)
+    least = 1e-6 * np.abs(before * step) + 1e-12
+    sine = np.where(np.abs(sine) < least, least, sine)
+    along = _cross(before, start.take(BEFORE, axis=1) - start) / sine
+    return pairs(start + along * step)
 
 
 def crossings(a: Lines, b: Lines) -> Floats:

@@ -38,15 +38,6 @@ Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
 
 
-class Ridged(NamedTuple):
-    """The straight dark lines with what lies along them (None: too few for a page), and where it is darkest: a picture
-    (h×w) whose bits tell the ways across.
-    """
-
-    lined: Lined | None
-    ways: Picture
-
-
 class Crests(NamedTuple):
     """The px that are darker than both their sides: rows, columns, the way across (degrees 0 to 180), how sharply."""
 
@@ -56,15 +47,27 @@ class Crests(NamedTuple):
     curve: Levels
 
 
-def find_ridges(fields: Fields, parameters: OutlineParameters = PARAMETERS) -> Ridged:
-    """Return the dark lines of a picture."""
+class Ridged(NamedTuple):
+    """The straight dark lines with what lies along them (None: too few for a page), and where it is darkest: a picture
+    (h×w) whose bits tell the ways across.
+    """
+
+    lined: Lined | None
+    ways: Picture
+
+
+def find_ridges(fields: Fields, parameters: OutlineParameters = PARAMETERS, helps_others: bool = True) -> Ridged | None:
+    """Return the dark lines of a picture, or None where they are too few for a page and not `helps_others`: there are
+    no other candidates that they might speak for.
+    """
     p = parameters
     soft = cv2.GaussianBlur(fields.planes[0].astype(np.float32), (0, 0), SIGMA_PX, borderType=cv2.BORDER_REPLICATE)
     curve, apart_, mixed = _curves(soft)
     tau = p.ridge_tau * _median(curve[::MEDIAN_STRIDE, ::MEDIAN_STRIDE]) + LEAST_CURVE
     crests = _crests(soft, curve, apart_, mixed, p.ridge_floor * tau)
     lines = straight(_voters(crests, fields.size, tau, p), fields.size, 0.0, p.ridges, p)
-    return Ridged(lined_of(fields, lines, p), _ways(crests, fields.size))
+    lined = lined_of(fields, lines, p)
+    return Ridged(lined, _ways(crests, fields.size)) if lined is not None or helps_others else None
 
 
 def from_ridges(fields: Fields, ridged: Ridged, parameters: OutlineParameters = PARAMETERS) -> Quads:
