@@ -12,7 +12,7 @@ from devices.imaging.evidence import along, of_sides
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Quads
 from devices.imaging.grow import ACROSS, leaning, seen_across, speaks
 from devices.imaging.lines import Lined
-from devices.imaging.quads import apart, clockwise, crossings, moved, plausible
+from devices.imaging.quads import apart, clockwise, crossings, moved, plausible, usual
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
@@ -129,6 +129,10 @@ def _with_fourth(fields: Fields, lined: Lined, threes: Threes, p: OutlineParamet
     share_of_frame = np.linalg.norm(side, axis=1)[:, None] * lengths / (fields.size[0] * fields.size[1])
     marks = of_sides(four.reshape(-1, 4)).reshape(fourth.shape)
     marks = marks * (0.8 + 0.2 * np.sqrt(np.minimum(share_of_frame / 0.25, 1)))
+    far = corners[:, ::-1, None] + ways[:, ::-1, None] * lengths[:, None]
+    near = np.broadcast_to(corners[:, :, None], far.shape)
+    shapes = np.concatenate([near, far], axis=1).swapaxes(1, 2).reshape(-1, 4, 2)
+    marks *= 1 + p.shape_sought * usual(shapes, fields.size, p).reshape(marks.shape)
     quads, best = [], []
     for number, row in enumerate(marks):
         for _ in range(p.complete_peaks):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from devices.imaging.evidence import along, of_sides
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, OutlineParameters, Quads
-from devices.imaging.quads import areas, moved
+from devices.imaging.quads import areas, moved, usual
 
 Floats = npt.NDArray[np.float64]
 ACROSS = 3  # px to either side that make a step or a seam
@@ -39,6 +39,7 @@ def grown(fields: Fields, quad: npt.NDArray[np.float64], parameters: OutlinePara
     wider = moved(np.repeat(quad[None], len(chosen), axis=0), np.repeat(shifts[:, :, None], 2, axis=2))
     share = np.clip(areas(wider) / (fields.size[0] * fields.size[1]), 0, 1)
     rated = of_sides(strength[np.arange(4), chosen]) * (0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1)))
+    rated *= 1 + p.shape_sought * usual(wider, fields.size, p)
     return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.grow_keep]])
 
 
@@ -62,6 +63,7 @@ def outward(fields: Fields, quad: Floats, parameters: OutlineParameters = PARAME
     inside = (wider > -3).all(axis=(1, 2)) & (wider < np.array(fields.size) + 2).all(axis=(1, 2))
     share_of_frame = np.clip(areas(wider) / (fields.size[0] * fields.size[1]), 0, 1)
     rated = of_sides(np.minimum(strength[np.arange(4), chosen], p.outward_most)) * share_of_frame**0.25 * inside
+    rated *= 1 + p.shape_sought * usual(wider, fields.size, p)
     return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.outward_keep]])
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from devices.imaging.evidence import of_sides
 from devices.imaging.fields import Fields, OutlineParameters, Quads
 from devices.imaging.grow import ACROSS, LEVEL, step_and_seam
-from devices.imaging.quads import NEXT, areas
+from devices.imaging.quads import NEXT, areas, usual
 
 Floats = npt.NDArray[np.float64]
 Sides = npt.NDArray[np.intp]  # n×4 numbers of lines
@@ -70,6 +70,7 @@ def rate(
     share = np.clip(areas(quads) / (fields.size[0] * fields.size[1]), 0, 1)
     rated = of_sides(strength) * (1 - p.beyond * np.minimum(1, beyond / p.beyond_ends))
     rated *= 0.8 + 0.2 * np.sqrt(np.minimum(share / 0.25, 1))
+    rated *= 1 + p.shape_sought * usual(quads, fields.size, p)
     middle = quads.mean(axis=1)[:, None]
     inward = np.sign(((middle - base) * lines[sides, :2]).sum(axis=2))
     return rated, (best - float(reach)) * inward

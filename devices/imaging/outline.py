@@ -12,7 +12,7 @@ from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_side
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import Lined, find_lined, from_lines
-from devices.imaging.quads import NEXT, apart, areas, clockwise, common_area, fits, likely, moved, normals_of
+from devices.imaging.quads import NEXT, apart, areas, clockwise, common_area, fits, likely, moved, normals_of, usual
 from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
@@ -98,7 +98,10 @@ def find_outline(
             least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
     if _reaches(scores, parameters.good_score) and on_its_like(fields, quads[scores.argmax()], parameters).all():
         judge(outward(fields, quads[scores.argmax()], parameters), 3)
-    winner = _winner(fields, quads, scores, least, parameters)
+    marks = np.where(scores < least, 0, scores)
+    if not sure and len(marks):
+        marks *= 1 + parameters.shape_more * usual(quads, fields.size, parameters)
+    winner = _winner(fields, quads, marks, parameters)
     if winner is None:
         return None
     full = (quads[winner] + 0.5) * fields.factor - 0.5
@@ -128,15 +131,15 @@ def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
     return quads[found]
 
 
-def _winner(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int | None:
-    """Return the number of the paper, or None where none reaches `least`: round things are none."""
-    if not len(scores) or scores.max() < least:
+def _winner(fields: Fields, quads: Quads, marks: Scores, p: OutlineParameters) -> int | None:
+    """Return the number of the paper, or None where no mark is above 0: round things are none."""
+    if not len(marks) or marks.max() <= 0:
         return None
-    winner = _outermost(fields, quads, scores, least, p)
-    if scores[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
+    winner = _outermost(fields, quads, marks, p)
+    if marks[winner] > p.good_score or not bows(fields, quads[winner : winner + 1], p)[0]:
         return winner
-    straight = np.where(bows(fields, quads, p), 0, scores)
-    return None if straight.max() < least else _outermost(fields, quads, straight, least, p)
+    straight = np.where(bows(fields, quads, p), 0, marks)
+    return None if straight.max() <= 0 else _outermost(fields, quads, straight, p)
 
 
 def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
@@ -183,7 +186,7 @@ def score_quads(
     return quads, np.where(fits(quads, fields.size, p), score, 0)
 
 
-def _outermost(fields: Fields, quads: Quads, scores: Scores, least: float, p: OutlineParameters) -> int:
+def _outermost(fields: Fields, quads: Quads, scores: Scores, p: OutlineParameters) -> int:
     """Return the winner, or a clearly larger candidate around it that scores nearly as well: a frame printed inside.
 
     Where all sides run along the winner's, as a paper's do along what is printed on it, less will do, and least where
@@ -191,9 +194,7 @@ def _outermost(fields: Fields, quads: Quads, scores: Scores, least: float, p: Ou
     """
     winner = int(np.argmax(scores))
     sizes = areas(quads)
-    larger = np.flatnonzero(
-        (sizes > OUTERMOST_AREA * sizes[winner]) & (scores > max(least, p.outermost_along * scores[winner]))
-    )
+    larger = np.flatnonzero((sizes > OUTERMOST_AREA * sizes[winner]) & (scores > p.outermost_along * scores[winner]))
     if not len(larger):
         return winner
     normals = normals_of(quads)

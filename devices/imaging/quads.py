@@ -11,6 +11,7 @@ Floats = npt.NDArray[np.float64]
 FOCAL_SHARE = 0.9  # of the frame's long side: usual lenses have 0.7 to 1.2, and it matters little
 Lines = npt.NDArray[np.float64]  # n×3: nx, ny, d with n·p = d
 Complex = npt.NDArray[np.complex128]
+SHAPES = (2**0.5, 85.6 / 53.98)  # × as long as wide: A4, A5 and, nearly, passports; cards (ISO/IEC 7810)
 NEXT, BEFORE = np.array([1, 2, 3, 0]), np.array([3, 0, 1, 2])  # corners; np.roll takes five times as long
 FROM = (np.arange(4)[:, None] + np.arange(4)) % 4  # corners, beginning with each
 
@@ -53,7 +54,7 @@ def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:
 
 def plausible(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArray[np.bool_]:
     """Return which quadrilaterals (clockwise on screen) can be a paper seen in a frame of `size` (w, h)."""
-    skew, tilt = skew_and_tilt(quads, size)
+    skew, tilt, _ = in_space(quads, size)
     return np.asarray(fits(quads, size, p) & (skew < p.skew[1]) & (tilt < p.tilt_deg[1]))
 
 
@@ -87,9 +88,10 @@ def fits(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> npt.NDArr
     )
 
 
-def skew_and_tilt(quads: Quads, size: tuple[int, int]) -> tuple[Floats, Floats]:
+def in_space(quads: Quads, size: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
     """Return how far each quadrilateral is from any rectangle seen by a camera in the middle of a frame of `size`: the
-    cosine between its sides in space, n, and by how many degrees it would be turned away from the camera, n.
+    cosine between its sides in space, by how many degrees it would be turned away from the camera, and how many times
+    as long as wide it would be, n each.
 
     How far away the corners lie follows from the triangles that they make on screen (Zhang and He, Whiteboard Scanning
     and Image Enhancement, 2003): as a parallelogram's, one and its two neighbours give the fourth.
@@ -103,11 +105,13 @@ def skew_and_tilt(quads: Quads, size: tuple[int, int]) -> tuple[Floats, Floats]:
     far = np.stack([_cross(away[:, 0], beyond), -_cross(away[:, 0], away[:, 1])], axis=1) / whole[:, None]
     ways = far * spots[:, 1::2] - spots[:, :1]  # in space, and how much nearer:
     depth = far - 1
-    lengths = np.sqrt(ways.real**2 + ways.imag**2 + depth * depth).prod(axis=1) + 1e-12
+    lengths = np.sqrt(ways.real**2 + ways.imag**2 + depth * depth) + 1e-12
+    whole = lengths.prod(axis=1)
     both = ways[:, 0].conj() * ways[:, 1]
-    cosine = np.minimum(1, np.abs(both.real + depth[:, 0] * depth[:, 1]) / lengths)
-    facing = np.abs(both.imag) / (lengths * np.sqrt(1 - cosine * cosine) + 1e-12)
-    return np.asarray(cosine), np.rad2deg(np.arccos(np.minimum(1, facing)))
+    cosine = np.minimum(1, np.abs(both.real + depth[:, 0] * depth[:, 1]) / whole)
+    facing = np.abs(both.imag) / (whole * np.sqrt(1 - cosine * cosine) + 1e-12)
+    tilt = np.rad2deg(np.arccos(np.minimum(1, facing)))
+    return np.asarray(cosine), tilt, lengths.max(axis=1) / lengths.min(axis=1)
 
 
 def _cross(a: Complex, b: Complex) -> Floats:
@@ -119,10 +123,17 @@ def likely(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
     where no camera would see one so.
     """
     left = np.ones(len(quads))
-    for value, (least, most) in zip(skew_and_tilt(quads, size), (p.skew, p.tilt_deg), strict=True):
+    for value, (least, most) in zip(in_space(quads, size)[:2], (p.skew, p.tilt_deg), strict=True):
         odd = (value - least) / (most - least)
         left *= np.where(odd < 1, 1 - p.odd_shape * np.maximum(odd, 0), 0)
     return left
+
+
+def usual(quads: Quads, size: tuple[int, int], p: OutlineParameters) -> Floats:
+    """Return how near each quadrilateral's shape in space is to one that papers have, 0 to 1 (n)."""
+    long = np.log(in_space(quads, size)[2])
+    off = np.min([np.abs(long - np.log(shape)) for shape in SHAPES], axis=0)
+    return np.asarray(np.exp(-0.5 * (off / p.shape_spread) ** 2))
 
 
 def normals_of(quads: Quads) -> Quads:

@@ -17,7 +17,7 @@ from devices.imaging.evidence import along, look
 from devices.imaging.fields import PARAMETERS, UNIT, Fields, Gradient, OutlineParameters, Picture, Quads
 from devices.imaging.line_table import STEP_PX
 from devices.imaging.lines import CROWD_PX, Lined, Votes, lined_of, quads_of, straight
-from devices.imaging.quads import NEXT, apart, areas
+from devices.imaging.quads import NEXT, apart, areas, usual
 
 SIGMA_PX = 1.3
 BORDER_PX = 4  # a line along the frame's end is none
@@ -81,7 +81,7 @@ def from_ridges(fields: Fields, ridged: Ridged, parameters: OutlineParameters = 
     if not len(quads):
         return quads
     rated = _covered_lines(ridged.lined, ridged.ways, quads, sides).min(axis=1)
-    rated *= np.maximum(areas(quads), 0) ** p.ridge_area
+    rated *= np.maximum(areas(quads), 0) ** p.ridge_area * (1 + p.shape_sought * usual(quads, fields.size, p))
     quads = quads[np.argsort(-rated, kind="stable")[: 5 * p.line_quads]]
     return quads[apart(quads, TWIN_PX)[: p.line_quads]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from devices.imaging.fields import PARAMETERS, prepare
 from devices.imaging.outline import find_outline
-from devices.imaging.quads import FOCAL_SHARE, likely, plausible, skew_and_tilt
+from devices.imaging.quads import FOCAL_SHARE, in_space, likely, plausible, usual
 from devices.imaging.ridges import covered, find_ridges
 from devices.sim import desk
 
@@ -18,10 +18,10 @@ Quad = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
 
 
-def tilted(about_x_deg: float, about_y_deg: float, turn_deg: float = 20.0) -> Quad:
-    """Return a sheet of 1 × 1.4 as a camera in the middle of the frame sees it, 4×2 px."""
+def tilted(about_x_deg: float, about_y_deg: float, turn_deg: float = 20.0, long: float = 1.4) -> Quad:
+    """Return a sheet of 1 × `long` as a camera in the middle of the frame sees it, 4×2 px."""
     turn, ax, ay = np.deg2rad([turn_deg, about_x_deg, about_y_deg])
-    sheet = np.array([[-0.5, -0.7, 0], [0.5, -0.7, 0], [0.5, 0.7, 0], [-0.5, 0.7, 0]])
+    sheet = np.array([[-1, -long, 0], [1, -long, 0], [1, long, 0], [-1, long, 0]]) / 2
     spin = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, np.cos(ax), -np.sin(ax)], [0, np.sin(ax), np.cos(ax)]])
     about_y = np.array([[np.cos(ay), 0, np.sin(ay)], [0, 1, 0], [-np.sin(ay), 0, np.cos(ay)]])
@@ -32,11 +32,24 @@ def tilted(about_x_deg: float, about_y_deg: float, turn_deg: float = 20.0) -> Qu
 @pytest.mark.parametrize(("about_x", "about_y", "tilt"), [(0, 0, 0), (12, 0, 12), (0, -25, 25), (30, 0, 30)])
 def test_a_rectangle_in_perspective_is_known_for_one(about_x: float, about_y: float, tilt: float) -> None:
     quad = tilted(about_x, about_y)[None]
-    skew, seen = skew_and_tilt(quad, SIZE)
+    skew, seen, long = in_space(quad, SIZE)
     assert skew[0] == pytest.approx(0, abs=1e-6)
     assert seen[0] == pytest.approx(tilt, abs=0.01)
+    assert long[0] == pytest.approx(1.4, abs=1e-6)
     assert plausible(quad, SIZE, PARAMETERS)[0]
     assert likely(quad, SIZE, PARAMETERS)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("long", "least", "most"),
+    [(2**0.5, 0.99, 1), (85.6 / 53.98, 0.99, 1), (1.5, 0, 0.5), (1.0, 0, 0.01), (2.5, 0, 0.01)],
+)
+@pytest.mark.parametrize("about_x", [0, 25])
+def test_pages_and_cards_have_usual_shapes_however_they_lie(
+    long: float, least: float, most: float, about_x: float
+) -> None:
+    shape = usual(tilted(about_x, -10, long=long)[None], SIZE, PARAMETERS)[0]
+    assert least <= shape <= most
 
 
 def test_four_corners_of_no_rectangle_are_no_paper() -> None:
