@@ -61,9 +61,9 @@ def find_outline(
         is_likely = scores[best] > parameters.sure_score * _for_size(fields, quads[best : best + 1])[0]
         return bool(is_likely and not on_its_like(fields, quads[best], parameters).all())
 
-    def may_be_printed() -> bool:
-        """The best is darker than what is around: a picture or a table on a page as light as its desk."""
-        return bool(darkens(fields, quads[scores.argmax()], parameters).any())
+    def dark_sides() -> int:
+        """How many sides of the best are darker within: a picture's or a table's on a page as light as its desk."""
+        return int(darkens(fields, quads[scores.argmax()], parameters).sum())
 
     if changed is not None:
         judge(from_difference(changed))
@@ -73,11 +73,13 @@ def find_outline(
     if not sure:
         judge(from_segments(fields, parameters))
         sure = is_sure()
-        if sure and may_be_printed():
+        if sure and dark_sides():
             judge(grown(fields, quads[scores.argmax()], parameters), 3)
-    if not sure or may_be_printed():
+    if not sure or dark_sides():
         judge(from_contours(fields, parameters.faint, parameters))
         sure = is_sure()
+        if sure and dark_sides() == 4:
+            judge(grown(fields, quads[scores.argmax()], parameters), 3)
     if not sure:
         lined = find_lined(fields, parameters)
         judge(from_lines(fields, lined, parameters), parameters.line_reach)
@@ -98,9 +100,7 @@ def find_outline(
             least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
     if _reaches(scores, parameters.good_score) and on_its_like(fields, quads[scores.argmax()], parameters).all():
         judge(outward(fields, quads[scores.argmax()], parameters), 3)
-    marks = np.where(scores < least, 0, scores)
-    if not sure and len(marks):
-        marks *= 1 + parameters.shape_more * usual(quads, fields.size, parameters)
+    marks = _marks(fields, quads, scores, least, 0 if sure else parameters.shape_more, parameters)
     winner = _winner(fields, quads, marks, parameters)
     if winner is None:
         return None
@@ -129,6 +129,12 @@ def _best_apart(quads: Quads, scores: Scores, count: int) -> Quads:
         if all(np.abs(quads[number] - quads[one]).max() > APART_PX for one in found):
             found.append(int(number))
     return quads[found]
+
+
+def _marks(fields: Fields, quads: Quads, scores: Scores, least: float, more: float, p: OutlineParameters) -> Scores:
+    """Return the scores, 0 where one is below `least`, and up to `more` times its own more for a paper's shape."""
+    marks = np.where(scores < least, 0, scores)
+    return np.asarray(marks * (1 + more * usual(quads, fields.size, p))) if more and marks.any() else marks
 
 
 def _winner(fields: Fields, quads: Quads, marks: Scores, p: OutlineParameters) -> int | None:

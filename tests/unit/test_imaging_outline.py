@@ -85,6 +85,23 @@ def test_what_is_certain_ends_the_search_only_where_it_is_the_paper(index: int, 
     assert overlap(quad, seen.outline) > 0.97, what
 
 
+def test_a_photograph_on_a_white_page_leads_to_the_page() -> None:
+    """Of a series that was looked at: the photograph is certain, and no contour is the page's."""
+    seen = frames.frame(3319, 41)
+    quad = found(seen.picture)
+    assert quad is not None
+    assert overlap(quad, seen.outline) > 0.97
+
+
+@pytest.mark.parametrize(("index", "what"), [(178, "a card on boards"), (570, "a card under a finger")])
+def test_a_side_on_something_else_loses_to_a_cards_shape(index: int, what: str) -> None:
+    """Of the same series: with bare scores a board's edge wins, and the finger's."""
+    seen = frames.frame(6133, index)
+    quad = found(seen.picture)
+    assert quad is not None, what
+    assert overlap(quad, seen.outline) > 0.97, what
+
+
 def test_levels_are_finer_than_the_pictures() -> None:
     """A step of one level in green is two thirds of one in lightness; grey has no colour."""
     picture = np.full((270, 480, 3), 200, np.uint8)
