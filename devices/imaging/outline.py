@@ -9,7 +9,7 @@ from devices.imaging.candidates import from_contours, from_segments
 from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
 from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_sides, on_its_like, steadiness
-from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare
+from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare, shrink_factor
 from devices.imaging.grow import grown, outward
 from devices.imaging.lines import Lined, find_lined, from_lines
 from devices.imaging.quads import NEXT, apart, areas, clockwise, common_area, fits, likely, moved, normals_of, usual
@@ -17,6 +17,7 @@ from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
+LEAST_SMALL_PX = 24  # the same at the search's size: a strip that is twenty times as long as wide holds none
 APART_PX = 12
 OTHERS_COVER = 0.05
 OUTERMOST_AREA = 1.08
@@ -37,7 +38,7 @@ def find_outline(
     adds or takes a little, so that a paper that it holds for desk is still found. `small`: the frame shrunk by its
     factor, where it is known. Source: reference/imaging.md §2.
     """
-    if min(frame.shape[:2]) < LEAST_SIDE_PX:
+    if _is_too_thin(frame, parameters):
         return None
     fields = prepare(frame, parameters, small)
     quads = np.empty((0, 4, 2), np.float64)
@@ -108,6 +109,11 @@ def find_outline(
     points = [(float(x), float(y)) for x, y in full]
     others = _others(quads, scores, winner, fields, parameters)
     return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(scores[winner])), others)
+
+
+def _is_too_thin(frame: Picture, p: OutlineParameters) -> bool:
+    height, width = frame.shape[:2]
+    return bool(min(height, width) < max(LEAST_SIDE_PX, LEAST_SMALL_PX * shrink_factor(width, height, p)))
 
 
 def _reaches(scores: Scores, score: float) -> bool:

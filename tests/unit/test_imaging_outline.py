@@ -268,8 +268,8 @@ def test_moving_sides_inward_moves_the_corners_between_them() -> None:
     assert bottom_left == pytest.approx([0, 10])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 50), (200, 2), (16, 16)])
-def test_a_tiny_picture_holds_no_page(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (200, 2), (16, 16), (48, 20_000), (50, 3000), (4000, 49)])
+def test_a_tiny_or_thin_picture_holds_no_page(size: tuple[int, int]) -> None:
     assert find_outline(np.full((*size, 3), 128, np.uint8)) is None
 
 
