@@ -20,10 +20,10 @@ from PIL import Image
 
 from benchmarks.legibility import read_signs
 from devices.imaging import cleanup, decode, dewarp, output, pipeline
-from devices.imaging.candidates import clockwise
 from devices.imaging.fields import shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
+from devices.imaging.quads import clockwise
 from devices.imaging.refine import refine_outline
 from devices.imaging.values import Limits, TakeRequest
 from devices.sim import desk, proofs, sheets

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from devices.imaging import cleanup, dewarp
-from devices.imaging.candidates import clockwise
+from devices.imaging.quads import clockwise
 from devices.sim import desk, proofs, sheets
 
 SIZE = (1240, 1754)  # A4 at 150 dpi: coarse is harder
