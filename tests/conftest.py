@@ -102,5 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a shell: our children are asked
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    compile_for_workers(config)
     zygote.install()
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        zygote.prepare_for_workers()
+    compile_for_workers(config)
