@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -96,6 +97,12 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_addoption() -> None:
+    """Begin what the workers will be forked from, if there will be any: it imports while we load our plugins."""
+    if "-n" in sys.argv:
+        zygote.prepare_for_workers()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
@@ -103,6 +110,4 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a shell: our children are asked
         signal.signal(signal.SIGINT, signal.default_int_handler)
     zygote.install()
-    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        zygote.prepare_for_workers()
     compile_for_workers(config)
