@@ -40,6 +40,7 @@ from kiosk.station.clock import SystemClock
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import KioskError
 from kiosk.station.health import Station
+from kiosk.station.structs import know_structs
 from kiosk.station.texts import ASSETS, Texts
 from kiosk.station.work import WorkLane
 from kiosk.trust.backends import KeyPlace, key_place
@@ -92,6 +93,7 @@ def prepare(config: Config, texts: Texts, free_bytes: Callable[[Path], int] = fr
 
     Raises: NotEnrolled, ConfigError, CatalogueError, StoreBusy, StoreTooNew, StoreCorrupt.
     """
+    know_structs()
     state = config.state_folder
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = state / TRUST

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -96,11 +97,17 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_addoption() -> None:
+    """Begin what the workers will be forked from, if there will be any: it imports while we load our plugins."""
+    if "-n" in sys.argv:
+        zygote.prepare_for_workers()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare our markers; have processes ready."""
     config.addinivalue_line("markers", "expected_log(*texts): log warnings that this test brings about on purpose")
     config.addinivalue_line("markers", "cold_start: each program is started by an interpreter of its own")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a shell: our children are asked
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    compile_for_workers(config)
     zygote.install()
+    compile_for_workers(config)

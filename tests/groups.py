@@ -14,6 +14,11 @@ from _pytest.nodeid import NodeId
 
 HERE = Path(__file__).parent
 WAITING = ("chaos", "contract", "e2e", "peers")  # tests that wait for other processes much of the time
+# what takes a worker half a minute and more: begun last, the others would wait for it
+LONGEST = (
+    *("contract/test_hotplug", "contract/test_reader", "contract/test_travel_document"),
+    *("e2e/test_console_", "e2e/test_demo", "e2e/test_kill_", "e2e/test_sandbox_postgres", "e2e/test_whole_"),
+)
 IS_LONG = bool(os.environ.get("JINBAN_CHAOS"))  # then nearly all of a test is waiting
 BY_FILE = () if IS_LONG else ("contract", "flow", "fuzz", "peers", "test_", "ui", "unit", "wire")
 """Where a file's tests stay together, for what they draw, parse and load. Elsewhere most wait, best side by side."""
@@ -34,16 +39,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if group and not item.nodeid.endswith(f"@{group}"):
             item._id = NodeId(path=item.id.path, names=(f"{item.id.rest}@{group}",))
     if not IS_LONG:
-        items[:] = evenly(
-            [item for item in items if place_of(item.path).startswith(WAITING)],
-            [item for item in items if not place_of(item.path).startswith(WAITING)],
-        )
+        kinds: dict[str, list[pytest.Item]] = {}
+        for item in sorted(items, key=lambda item: not place_of(item.path).startswith(LONGEST)):
+            folder = place_of(item.path).partition("/")[0]
+            kinds.setdefault(folder if folder in WAITING else "", []).append(item)
+        items[:] = evenly(*kinds.values())
 
 
-def evenly(some: list[pytest.Item], others: list[pytest.Item]) -> list[pytest.Item]:
-    """Return both, each in its order and spread over the whole: while some wait, others use the processor."""
-    placed = [(at / len(tests), which, at) for which, tests in enumerate((some, others)) for at in range(len(tests))]
-    return [(some, others)[which][at] for _, which, at in sorted(placed)]
+def evenly(*kinds: list[pytest.Item]) -> list[pytest.Item]:
+    """Return all, each kind in its order and spread over the whole: while some wait, others use the processor."""
+    placed = [(at / len(tests), kind, at) for kind, tests in enumerate(kinds) for at in range(len(tests))]
+    return [kinds[kind][at] for _, kind, at in sorted(placed)]
 
 
 def group_of(item: pytest.Item) -> str:

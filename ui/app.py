@@ -150,6 +150,8 @@ class Terminal:
         self._keyboard.focus(next((field for field in view.fields if field.is_focused), None))
         if view.screen == "attract" and self._bridge.view.screen != "attract":
             self._app.clipboard().clear()
+        if view.scan.is_live and view.scan.outline != self._bridge.view.scan.outline:
+            self._bridge.set_eye_number(self._eye.poll())  # an outline is drawn on the picture it was found in
         self._bridge.show(view)
         if view.screen == "attract":
             self._pages.forget()

@@ -43,13 +43,12 @@ class _Line:
 
     def send(self, data: bytes) -> int:
         """Send bytes and return how many went; nobody listening is how a real scanner loses a code."""
-        client = self._client
         if self._listener is not None:
-            if client is None:
-                return 0
+            client = self._client
             with contextlib.suppress(OSError):
-                client.sendall(data)
-                return len(data)
+                if client is not None and not _has_left(client):
+                    client.sendall(data)
+                    return len(data)
             return 0
         with contextlib.suppress(BlockingIOError):
             return os.write(self._master, data)
@@ -57,7 +56,8 @@ class _Line:
 
     def has_listener(self) -> bool:
         """Whether a TCP client is connected; a pty cannot tell."""
-        return self._listener is None or self._client is not None
+        client = self._client
+        return self._listener is None or (client is not None and not _has_left(client))
 
     def close(self) -> None:
         """Let go of the line."""
@@ -78,6 +78,16 @@ class _Line:
                 former, self._client = self._client, newcomer
                 if former is not None:
                     former.close()
+
+
+def _has_left(client: socket.socket) -> bool:
+    """Whether a client has closed the line; nobody says so unasked."""
+    try:
+        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:  # reset, or closed for a newer one
+        return True
 
 
 class _Scanner:

@@ -177,5 +177,5 @@ def _seal_end(error: QueueError | None) -> str:
     if isinstance(error, DiskFull):
         return "disk_full"
     if isinstance(error, SealFault):
-        return "no_key"
+        return "no_key" if error.code in {"no_key", "bad_key"} else "refused"
     return "signer" if error.code == "signer_unavailable" else "store"

@@ -18,6 +18,7 @@ from sandbox.api.contract import Endpoint
 from sandbox.console.record import open_book, prepare_record
 from sandbox.platform import Platform
 from sandbox.problems import Problem
+from sandbox.structs import know_structs
 
 SERVED: tuple[Endpoint, ...] = (*public.ENDPOINTS, *persons.ENDPOINTS, *cases.ENDPOINTS, *errands.ENDPOINTS)
 CONSOLE = "/console"
@@ -28,6 +29,7 @@ def build_app(platform: Platform) -> Starlette:
     """Return the application that serves `platform`."""
     from sandbox.console.mount import mount_console  # it reads bodies as we do: neither could be loaded first
 
+    know_structs()
     prepare_record(open_book(platform.store, platform.keys))
     app = Starlette(
         routes=[

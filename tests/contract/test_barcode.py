@@ -209,6 +209,15 @@ def test_a_pulled_plug_is_told_once_and_the_next_one_is_found(driver: str, tmp_p
             assert lane.stop()
 
 
+def test_a_scanner_whose_line_was_left_has_no_listener_and_loses_the_code(counter: Counter) -> None:
+    counter.reader.open(Deadline(45))
+    wait_until(lambda: counter.sim.control.call("state")["has_listener"], "the line")
+    counter.reader.close()
+    is_serial = counter.sim.link.startswith("serial:")  # a pty cannot tell
+    assert counter.sim.control.call("state")["has_listener"] is is_serial
+    assert (counter.sim.control.call("show", text=SLIP) > 0) is is_serial
+
+
 def test_a_line_that_is_not_there_is_no_device(tmp_path: Path) -> None:
     reader = make_device(DeviceKind.BARCODE, "", f"serial:{tmp_path / 'nowhere'}")
     with pytest.raises(NotReady):

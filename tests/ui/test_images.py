@@ -11,6 +11,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QImage
 
@@ -126,6 +127,20 @@ def test_the_live_desk_is_asked_for_while_it_is_live_and_forgotten_after(open_sc
     screen.show(views("zh")["review"])
     asked = desk.number
     qtbot.wait(120)
+    assert desk.number == asked
+
+
+def test_an_outline_is_drawn_on_the_picture_it_was_found_in(open_screen):
+    desk = Desk()
+    screen = open_screen((1080, 1920), frames=desk)
+    view = views("zh")["scan"]
+    assert view.scan.outline
+    screen.show(replace(view, scan=replace(view.scan, outline=())))
+    screen.terminal.show(view)  # no turn of the loop between: the timer has not asked
+    drawn = {item.property("source").toString() for item in probe.items(screen.window) if item.property("source")}
+    assert f"image://eye/{desk.number}" in drawn
+    asked = desk.number
+    screen.terminal.show(replace(view, title="also"))
     assert desk.number == asked
 
 

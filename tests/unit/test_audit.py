@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.commands.audit import audit_export, audit_verify, signature_check
+from kiosk.session.journal import AuditJournal
 from kiosk.station.audit import AuditLog
 from kiosk.station.audit_events import AuditFault, Event, compose_page, load_events
 from kiosk.station.audit_format import Head, encode_line, genesis_hash, lines, read_lines, segments
 from kiosk.station.audit_verify import AuditReport, verify
 from kiosk.station.errors import ConfigError
 from kiosk.trust.identity import Device, DeviceSigner, store_device
-from offline_queue.api import QueueError, SignedObject
+from offline_queue.api import DiskFull, QueueError, SealFault, SignedObject, StoreCorrupt
 from tests.fixtures.central import SID, ManualClock, issue_device
 
 SESS = "0123456789abcdef" * 2
@@ -350,6 +351,26 @@ def test_segments_are_one_chain(open_log, check, tmp_path):
     middle = segments(tmp_path / "audit")[1]
     middle.unlink()
     assert {finding.word for finding in check().findings} >= {"number", "chain"}
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (None, "ok"),
+        (DiskFull("free_floor"), "disk_full"),
+        (SealFault("no_key"), "no_key"),
+        (SealFault("bad_key", "K1"), "no_key"),
+        (SealFault("too_many_parts"), "refused"),
+        (QueueError("signer_unavailable"), "signer"),
+        (StoreCorrupt("io_error"), "store"),
+    ],
+)
+def test_the_end_of_a_sealing_is_told_in_one_word(open_log, tmp_path, error, word):
+    log = open_log()
+    AuditJournal(log).seal_ended(SID, error)
+    log.close()
+    (told,) = [line["a"] for line in read_lines(tmp_path / "audit") if line["e"] == Event.SEAL_COMPLETE]
+    assert told == {"sid": SID, "disposition": word}
 
 
 # ── tampering ──────────────────────────────────────────────────────────────────────────────

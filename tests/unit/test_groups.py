@@ -70,3 +70,4 @@ def test_tests_that_wait_are_spread_evenly_among_those_that_do_not():
     assert evenly([], list("abc")) == list("abc")
     assert evenly(list("AB"), []) == list("AB")
     assert "".join(evenly(list("ABC"), list("abcdef"))) == "AabBcdCef"
+    assert "".join(evenly(list("12"), list("ABCD"), list("abcd"))) == "1AaBb2CcDd"

@@ -98,3 +98,16 @@ def test_a_test_about_the_start_gets_a_start(line: SimProcess) -> None:
 def test_a_program_of_somebody_else_is_started_as_ever(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", "print(__name__)"], capture_output=True, text=True, check=True)
     assert done.stdout == "__main__\n"
+
+
+def test_a_worker_of_pytest_has_what_it_imports_but_nothing_that_is_measured() -> None:
+    told = """
+import json, sys
+from tests.fixtures import zygote
+ours = [name for name in sys.modules if name.partition(".")[0] in ("kiosk", "devices", "offline_queue", "sandbox")]
+print(json.dumps([__name__, sys.argv, ours, "numpy" in sys.modules, len(zygote._zygotes), zygote._is_heir]))
+"""
+    worker = [sys.executable, *zygote.WORKER]
+    asked = f"{told!r}\n"
+    done = subprocess.run(worker, input=asked, capture_output=True, text=True, cwd=zygote.ROOT, check=True)
+    assert json.loads(done.stdout) == ["__main__", ["-c"], [], True, 1, False]

@@ -9,6 +9,11 @@ QtObject {
         return isEnglish ? en : zh;
     }
 
+    // No single character in the last line: a word joiner keeps the last two together.
+    function joined(text: string): string {
+        return /[\u4e00-\u9fff]{2}$/.test(text) ? text.slice(0, -1) + "\u2060" + text.slice(-1) : text;
+    }
+
     readonly property string otherLocale: say("English", "中文") // each language is offered in its own words
     readonly property string elder: say("长辈版", "Large")
     readonly property string standard: say("标准版", "Standard")

@@ -21,8 +21,7 @@ Item {
     }
     // Chinese breaks anywhere: of four characters two stand in each line.
     readonly property real slack: Words.isEnglish ? size * 3 : Math.min(size * 1.2, natural.advanceWidth / lines * 0.4)
-    // A word joiner keeps the last two characters together.
-    readonly property string joined: lines > 1 && /[\u4e00-\u9fff]{2}$/.test(text) ? text.slice(0, -1) + "\u2060" + text.slice(-1) : text
+    readonly property string joined: lines > 1 ? Words.joined(text) : text
     // Numbers and Latin words stay whole: their characters are at most this wide.
     readonly property real longest: (text.match(/[!-~]+/g) || []).reduce((most, word) => Math.max(most, word.length), 0) * size * 0.65
     readonly property real evened: comma > 0 ? width : Math.min(width, Math.max(longest, Math.ceil(natural.advanceWidth / lines + (lines > 1 ? slack : 4))))

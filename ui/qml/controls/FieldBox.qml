@@ -40,9 +40,10 @@ Item {
 
         Hugging {
             limit: field.labelWidth - (mark.visible ? mark.width + Theme.unit : 0)
-            text: field.label
+            text: Words.joined(field.label)
             font.bold: true
             lineHeight: field.isCramped ? Theme.tightLine : Theme.lineHeight
+            Accessible.name: field.label
             Accessible.ignored: field.isBox
         }
 

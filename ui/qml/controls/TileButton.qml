@@ -59,17 +59,17 @@ Tap {
         width: tile.isStack ? tile.width - 2 * x : tile.width - x - (tile.isRow ? tile.tailWidth + Theme.pad + Theme.gap : Theme.unit)
         height: name.implicitHeight + (note.text.length > 0 ? note.implicitHeight : 0)
 
-        Line {
+        Balanced {
             id: name
 
             width: parent.width
             text: tile.label
-            color: tile.front
-            font.bold: true
-            font.pixelSize: tile.isRow || (!tile.isStack && tile.width > Theme.px(Theme.isElder ? 480 : 400)) ? Theme.leadSize : Theme.body
-            horizontalAlignment: tile.isStack ? Text.AlignHCenter : Text.AlignLeft
+            tint: tile.front
+            isBold: true
+            size: tile.isRow || (!tile.isStack && tile.width > Theme.px(Theme.isElder ? 480 : 400)) ? Theme.leadSize : Theme.body
+            alignment: tile.isStack ? Text.AlignHCenter : Text.AlignLeft
             lineHeight: Theme.tightLine
-            Accessible.ignored: true
+            isSilent: true
         }
 
         Line {
@@ -81,7 +81,7 @@ Tap {
             text: tile.isEnabled ? tile.caption : tile.reason
             color: tile.isSelected ? Theme.lakeFront : tile.isEnabled ? Theme.inkSoft : Theme.care
             font.pixelSize: Theme.smallest
-            horizontalAlignment: name.horizontalAlignment
+            horizontalAlignment: name.alignment
             lineHeight: 0.92
             Accessible.ignored: true
         }
