@@ -24,7 +24,7 @@ demo: setup
 test chaos: export PYTHONDONTWRITEBYTECODE =
 
 test: setup-tests
-	@$(PY) -m pytest -n 5 --dist loadgroup --cov --cov-report= $(ARGS)
+	@$(PY) -m pytest -n 6 --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(if $(ARGS),,$(PY) -m app.commands.coverage)
 
 chaos: setup-tests

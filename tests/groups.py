@@ -1,4 +1,4 @@
-"""Which tests go to one worker (`-n 5 --dist loadgroup`): what they make for their module is made once, not five times.
+"""Which tests go to one worker (`-n 6 --dist loadgroup`): what they make for their module is made once, not six times.
 
 The groups are written into the names of the tests, for a scheduler knows nothing else of them.
 """

@@ -6,7 +6,6 @@ A further bus is one module here and one line in PROBES.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -65,6 +64,8 @@ LONGEST_S = 25.0  # SANE asks the network too; everything else is far quicker
 
 def find_devices(scope: Scope) -> tuple[Sight, ...]:
     """Return everything that was seen, bus by bus. All buses are asked at once; one that hangs is named and left."""
+    from devices.discovery import spoolers  # it needs what stands below
+
     names = ("serial",) if scope.is_alone else tuple(PROBES)
     found: dict[str, tuple[Sight, ...]] = {}
 
@@ -82,15 +83,10 @@ def find_devices(scope: Scope) -> tuple[Sight, ...]:
         for thread in threads.values():
             thread.join(LONGEST_S * scope.patience)
     finally:  # also when somebody interrupts us
-        _end_programs()
+        spoolers.end_programs()
+    spoolers.allow_programs()  # whoever looks next; after an interruption nobody does
     late = (Sight("", Seen.HANGS, "did not answer in time"),)
     return tuple(sight for name in names for sight in found.get(name, (msgspec.structs.replace(late[0], where=name),)))
-
-
-def _end_programs() -> None:
-    spoolers = sys.modules.get("devices.discovery.spoolers")
-    if spoolers is not None:
-        spoolers.end_programs()
 
 
 def found_as(kind: DeviceKind, link: str, where: str, why: str, identifier: str = "") -> Sight:

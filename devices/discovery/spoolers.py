@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 
 from devices.api import DeviceKind
 from devices.discovery import Scope, Seen, Sight, found_as
@@ -45,14 +46,17 @@ def _said(command: tuple[str, ...], seconds: float) -> tuple[str, str]:
     """Return what a program prints, and why it printed nothing useful."""
     if shutil.which(command[0]) is None:
         return "", f"{command[0]} is not installed"
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    _running.append(process)
+    with _starting:
+        if _over.is_set():
+            return "", "nobody waits any longer"
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        _running.append(process)
     with process:
         try:
             said, _ = process.communicate(timeout=seconds)
@@ -64,10 +68,19 @@ def _said(command: tuple[str, ...], seconds: float) -> tuple[str, str]:
     return said.decode("utf-8", "replace"), ""
 
 
+def allow_programs() -> None:
+    """From now on programs may be started, until they are ended again."""
+    _over.clear()
+
+
 def end_programs() -> None:
-    """End the programs that were asked and still run: whoever looked is gone, or waits no longer."""
-    while _running:
-        _running.pop().kill()
+    """End the programs that were asked and still run, start no more: whoever looked is gone, or waits no longer."""
+    with _starting:  # one that is being started is not known before it runs
+        _over.set()
+        while _running:
+            _running.pop().kill()
 
 
 _running: list[subprocess.Popen[bytes]] = []
+_starting = threading.Lock()
+_over = threading.Event()

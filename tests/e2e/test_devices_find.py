@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from app.proposing import propose, write_proposal
 from app.setting import DEFAULT_CONFIG
 from devices.api import DeviceKind
-from devices.discovery import Scope, Seen, Sight, find_devices
+from devices.discovery import Scope, Seen, Sight, find_devices, spoolers
 from devices.discovery.serial_ports import crc16, find_serial, look_at_port
 from devices.discovery.spoolers import find_sane
 from devices.discovery.usb import find_usb
@@ -318,6 +318,23 @@ def test_a_program_that_is_asked_ends_with_us(tmp_path, number):
     assert process.returncode == (1 if number == signal.SIGINT else 143)
     pid = int(told.read_text())
     wait_until(lambda: not is_running(pid), "the program's end")
+
+
+def test_no_program_is_started_once_nobody_waits(tmp_path, monkeypatch):
+    program = tmp_path / "lpstat"
+    program.write_text(f"#!/bin/sh\necho asked >> {tmp_path / 'asked'}\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    spoolers.end_programs()
+    try:
+        (sight,) = spoolers.find_cups(Scope())
+        assert (sight.seen, sight.why) == (Seen.ABSENT, "nobody waits any longer")
+        assert not (tmp_path / "asked").exists()
+    finally:
+        spoolers.allow_programs()
+    (sight,) = spoolers.find_cups(Scope())
+    assert sight.why == "no queue"
+    assert (tmp_path / "asked").read_text() == "asked\n"
 
 
 def is_running(pid: int) -> bool:
