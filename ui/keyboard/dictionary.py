@@ -21,6 +21,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -146,7 +147,7 @@ class _Lexicon:
             self._alone[word] += frequency
         elif sounds and frequency >= LEAST_FREQUENCY and len(word) <= LONGEST_WORD:
             # jieba's list holds traditional spellings among the simplified ones; people here write the latter
-            weight = frequency if all(_is_gb2312(character) for character in word) else 1
+            weight = frequency if all(map(_is_gb2312, word)) else 1
             self._words[word, sounds] = max(self._words[word, sounds], weight)
 
     def _share(self, character: str, sounds: Sounds, sound: str) -> float:
@@ -246,6 +247,7 @@ def _rarity(character: str) -> int:
     return 1
 
 
+@cache
 def _is_gb2312(character: str) -> bool:
     try:
         character.encode("gb2312")
