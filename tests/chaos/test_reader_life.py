@@ -95,7 +95,8 @@ def test_a_reader_pulled_and_plugged_again_is_lost_and_found_once_each(tmp_path:
             wait_until(lambda: states[-1] is DeviceState.ONLINE, "the return")
             assert states == [DeviceState.ONLINE, *(DeviceState.NO_DEVICE, DeviceState.ONLINE) * round_]
         assert lane.stop()
-        assert (threading.active_count(), open_files()) == (threads, files)
+        assert threading.active_count() <= threads  # what another test left may have ended meanwhile
+        assert open_files() <= files
     report(f"chaos reader {(wire or ('serial',))[0]}: {PULLS} pulls, each told once, none left behind")
 
 
