@@ -35,8 +35,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Measure nothing of a test that is not measured, not what is made for it either."""
-    with nullcontext() if is_measured(item) else unmeasured():
+    """Measure nothing of a test that is not measured, not what is made for it either. A debugger's trace stays."""
+    is_covered = getattr(item.config.pluginmanager.get_plugin("_cov"), "cov_controller", None) is not None
+    with unmeasured() if is_covered and not is_measured(item) else nullcontext():
         return (yield)
 
 
