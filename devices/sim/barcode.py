@@ -44,11 +44,12 @@ class _Line:
     def send(self, data: bytes) -> int:
         """Send bytes and return how many went; nobody listening is how a real scanner loses a code."""
         if self._listener is not None:
-            client = self._client
+            client = self._present_client()
+            if client is None:
+                return 0
             with contextlib.suppress(OSError):
-                if client is not None and not _has_left(client):
-                    client.sendall(data)
-                    return len(data)
+                client.sendall(data)
+                return len(data)
             return 0
         with contextlib.suppress(BlockingIOError):
             return os.write(self._master, data)
@@ -56,8 +57,18 @@ class _Line:
 
     def has_listener(self) -> bool:
         """Whether a TCP client is connected; a pty cannot tell."""
+        return self._listener is None or self._present_client() is not None
+
+    def _present_client(self) -> socket.socket | None:
+        """Return the TCP client, None where there is none or it has closed the line: nobody says so unasked."""
         client = self._client
-        return self._listener is None or (client is not None and not _has_left(client))
+        try:
+            is_gone = client is None or not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            is_gone = False
+        except OSError:  # reset, or closed for a newer one
+            is_gone = True
+        return None if is_gone else client
 
     def close(self) -> None:
         """Let go of the line."""
@@ -78,16 +89,6 @@ class _Line:
                 former, self._client = self._client, newcomer
                 if former is not None:
                     former.close()
-
-
-def _has_left(client: socket.socket) -> bool:
-    """Whether a client has closed the line; nobody says so unasked."""
-    try:
-        return not client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:  # reset, or closed for a newer one
-        return True
 
 
 class _Scanner:
