@@ -15,6 +15,7 @@ from devices.imaging.quads import NEXT
 from devices.imaging.sharpness import preview_sharpness, sharpness
 from devices.imaging.values import GATES, Limits, Outline
 
+FAR = "far"  # speaks instead of `sharp`
 PREVIEW_SHARP = 0.36  # of a preview 960 px wide: blurred by 1.4 of its px; a sharp card with round corners has 0.43
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 INK_PX = 1000  # long side on which ink is looked for
@@ -26,13 +27,16 @@ FINGER_SHARE = 0.2  # of the page's short side
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 
 
-def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = ()) -> str:
+def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = (), *, is_far: bool = False) -> str:
     """Return the gate that speaks: the first failed one in the order of GATES, "" where all pass.
 
     A gate in `warned` speaks never: its limit is not to be trusted with this camera, its verdict stays on the page.
+    For `sharp` speaks FAR where the page has too few pixels (`is_far`), whatever its sharpness is.
     """
     failed = {v.gate for v in verdicts if not v.ok and v.gate not in warned}
-    return next((gate for gate in GATES if gate in failed), "")
+    failed |= {"sharp"} if is_far else set()
+    gate = next((gate for gate in GATES if gate in failed), "")
+    return FAR if is_far and gate == "sharp" else gate
 
 
 def judge_outline(outline: Outline | None, frame: Picture, limits: Limits) -> tuple[Verdict, ...]:
@@ -75,6 +79,14 @@ def judge_sharp(frame: Picture, quad: npt.NDArray[np.float64], page: Picture, dp
     """Return the verdict `sharp` on the page (h×w×3 BGR, at `dpi`) inside `quad` (4×2 px of the frame)."""
     score = sharpness(frame, quad, page, dpi)
     return Verdict("sharp", score, least, score >= least)
+
+
+def coarse(sharp: Verdict, dpi: float, least_dpi: float) -> Verdict:
+    """Return the verdict `sharp` of a page of `dpi`: below `least_dpi` it fails, and its score is at most that share of
+    its limit that its dpi has of theirs."""
+    if dpi >= least_dpi:
+        return sharp
+    return Verdict("sharp", min(sharp.value, sharp.limit * dpi / least_dpi), sharp.limit, False)
 
 
 def judge_preview_sharp(frame: Picture, quad: npt.NDArray[np.float64]) -> Verdict:

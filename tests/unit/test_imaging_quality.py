@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks.gate_pictures import ACCEPTS
 from benchmarks.gate_pictures import FOLDER as PICTURES
 from devices.imaging import quality
-from devices.imaging.dewarp import Flat
+from devices.imaging.dewarp import Flat, measure
 from devices.imaging.direction import find_direction
 from devices.imaging.glare import glare_percent
 from devices.imaging.pipeline import take
@@ -87,6 +87,28 @@ def test_a_page_that_is_not_flat_is_told_by_its_ratio() -> None:
     (plane,) = quality.judge_flatness(Flat(page, "a4", 100, 100.0, 102.0, 1.414 * 1.02), Limits())
     (free,) = quality.judge_flatness(Flat(page, "free", 100, 100.0, 107.0, 2.5), Limits())
     assert (curled.ok, plane.ok, free.ok) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "refused"), [("text", 400.0, "far"), ("card", 300.0, "far"), ("text", 150.0, "")]
+)
+def test_a_page_of_too_few_pixels_fails_by_its_own_gate_in_its_own_words(
+    desk_still: Still, kind: str, least: float, refused: str
+) -> None:
+    answer = take(desk_still(kind), TakeRequest(Limits(least_dpi=least)))[0]
+    (sharp,) = (v for v in answer.verdicts if v.gate == "sharp")
+    assert (answer.refused, sharp.ok, sharp.value >= sharp.limit) == (refused, not refused, not refused)
+
+
+def test_a_paper_whose_size_nobody_knows_is_too_far_away_only_where_the_narrowest_would_be() -> None:
+    receipt = np.array([[0, 0], [300, 0], [300, 710], [0, 710]], np.float64)  # 80 mm wide: 95 dpi
+    tiny = receipt / 3
+    seen = [measure(quad, (1920, 1080)) for quad in (receipt, tiny)]
+    assert [one.format for one in seen] == ["free", "free"]
+    assert seen[0].most_dpi > Limits().least_dpi > seen[1].most_dpi
+    a4 = np.array([[0, 0], [298, 0], [298, 421], [0, 421]], np.float64)
+    assert measure(a4, (1920, 1080)).most_dpi == pytest.approx(36, abs=0.5)
+    assert measure(a4, (1920, 1080), "any", 298 / 105).most_dpi == pytest.approx(72, abs=0.5)
 
 
 def test_the_first_gate_in_order_speaks_alone(desk_still: Still) -> None:
@@ -305,7 +327,8 @@ def test_two_faint_edges_that_go_on_together_are_a_page_that_is_cut() -> None:
 
 @pytest.mark.parametrize("file", sorted(PICTURES.glob("*.jpg")), ids=lambda file: file.stem)
 def test_every_picture_of_the_docs_triggers_the_gate_it_is_named_after(file: Path) -> None:
-    answer, _ = take(file.read_bytes(), TakeRequest(Limits(), ACCEPTS.get(file.stem, "any")))
+    limits = Limits(least_dpi=10.0)  # they are shown small
+    answer, _ = take(file.read_bytes(), TakeRequest(limits, ACCEPTS.get(file.stem, "any")))
     gate = "" if file.stem == "good" else file.stem
     assert answer.refused == gate
     also = {"flat"} if gate == "format" else set()  # a card is no flat A4 either
