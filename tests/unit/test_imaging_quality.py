@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from benchmarks import direction_pages
+from benchmarks.direction_pages import SCRIPTS
 from benchmarks.gate_pictures import ACCEPTS
 from benchmarks.gate_pictures import FOLDER as PICTURES
 from devices.imaging import quality
@@ -22,7 +24,7 @@ from devices.imaging.pipeline import take
 from devices.imaging.sameness import find_twin, is_same_page
 from devices.imaging.sharpness import UNSEEN, blur_of, edge_blur, ratio_of, sharpness
 from devices.imaging.values import GATES, Limits, Outline, TakeAnswer, TakeRequest
-from devices.sim import desk
+from devices.sim import desk, proofs
 from devices.sim.scene import Scene
 from devices.sim.sheets import draw_sheet
 from tests.fixtures.camera import encoded
@@ -249,14 +251,38 @@ def test_light_writing_on_a_dark_card_and_faint_writing_on_paper_are_ink(written
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-@pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
+@pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5", "birth", "register"])
 def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
     paper = draw_sheet(kind, 3, 5.0).picture
     found = find_direction(np.ascontiguousarray(np.rot90(paper, turn // 90)))
     assert found == (turn, True)
 
 
-@pytest.mark.parametrize("kind", ["blank", "card", "birth"])
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("hans", "NotoSansCJK-Bold-2"),
+        ("hant", "NotoSansCJK-Regular-3"),
+        ("mixed", "NotoSerifCJK-Bold-2"),
+        ("latin", "NotoSansCJK-Regular-2"),
+        ("latin", "hershey-1"),
+        ("digits", "hershey-4"),
+    ],
+)
+def test_every_face_says_which_way_up_it_lies(script: str, name: str) -> None:
+    face = next(one for one in direction_pages.faces(script, is_held_out=True) if one.name == name)
+    page = direction_pages.draw_page(5, SCRIPTS.index(script), is_held_out=True, dpi=118, face=face)
+    assert (page.script, page.face) == (script, name)
+    for turn in (0, 180):
+        assert find_direction(np.ascontiguousarray(np.rot90(page.picture, turn // 90))) == (turn, True)
+
+
+def test_a_photograph_says_nothing() -> None:
+    for seed in range(3):
+        assert not find_direction(proofs.draw_photograph(5.0, seed).picture).is_known
+
+
+@pytest.mark.parametrize("kind", ["blank", "card"])
 def test_a_page_whose_lines_do_not_say_is_left_as_it_lies(kind: str) -> None:
     paper = draw_sheet(kind, 3, 5.0).picture
     for turn in range(4):
