@@ -126,8 +126,31 @@ def text_lines(ink: Picture) -> list[Floats]:
     """Return lines of writing of a page (h×w, ink 0 to 255) as ROWS × w, ink 0 to 1: their bodies scaled to CORE rows,
     what is above and below them with them, as far as half the way to the next line. Of a full page every n-th one.
     """
-    found: list[tuple[Picture, int, int, float, float]] = []
-    columns_in_all = 0.0
+    found = _cut_lines(ink)
+    columns = sum(one.part.shape[1] * CORE / (one.stop - one.start) for one in found)
+    every = max(1, round(columns / ENOUGH_PX))
+    return [_scaled(*line) for line in found[::every]]
+
+
+def letter_px(ink: Picture) -> float:
+    """Return how high letters are in the lower of the lines of a page (h×w, ink 0 to 255), all but a tenth of them
+    being higher: a Chinese sign, or a Latin letter without what it has above and below. 0.0 where there are none."""
+    heights = [one.stop - one.start for one in _cut_lines(ink)]
+    return float(np.percentile(heights, 10)) if heights else 0.0
+
+
+class _Line(NamedTuple):
+    """A line in its strip (h×w): the rows of its body, and how many are free above and below it."""
+
+    part: Picture
+    start: int
+    stop: int
+    above: float
+    below: float
+
+
+def _cut_lines(ink: Picture) -> list[_Line]:
+    found = []
     for part in _strips(ink):
         level = cv2.blur(part.mean(axis=1, dtype=np.float32).reshape(-1, 1), (1, 3)).ravel()
         is_ink = level > max(3.0, 0.25 * float(np.percentile(level, 90)))
@@ -142,10 +165,8 @@ def text_lines(ink: Picture) -> list[Floats]:
                 continue
             line = part[:, columns[0] : columns[-1] + 1]
             above, below = (start - int(bounds[at - 1])) / 2, (int(bounds[at + 2]) - stop) / 2
-            found.append((line, start, stop, above, below))
-            columns_in_all += line.shape[1] * CORE / (stop - start)
-    every = max(1, round(columns_in_all / ENOUGH_PX))
-    return [_scaled(*line) for line in found[::every]]
+            found.append(_Line(line, start, stop, above, below))
+    return found
 
 
 def _scaled(part: Picture, start: int, stop: int, above: float, below: float) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from devices.imaging.direction import letter_px
 from devices.imaging.fields import Picture, shrink
 from devices.imaging.ink import Kept, boxes_of, find_ink, find_kept, ink_colour, small_by
 from devices.imaging.layers import Box, Layers, Patch
@@ -25,6 +26,7 @@ LEAST_PX = 400  # a smaller page gains nothing
 LEAST_DPI = (
     108  # of 9-point signs 983 in 1000 are read at 130 (of the page itself 987), at 109 966 (970), at 99 934 (954)
 )
+LEAST_LETTER_PX = 12.5  # a 9-point sign at 110 dpi: so large ones are read whatever dpi a guessed format makes of them
 LEAST_INK = 0.0005  # of a page: with less on it, whatever faint thing there is stays in one picture
 MISSING = 40  # levels by which the layers may differ from the page, seen at half its size
 MISSING_SHARE = 26  # of 255: a place is lost where a tenth of it differs
@@ -41,13 +43,15 @@ class Split(NamedTuple):
 def split_page(page: Picture, dpi: int) -> Split | None:
     """Return a clean page (h×w×3 BGR) in layers, None where it is a picture rather than writing."""
     height, width = page.shape[:2]
-    if min(height, width) < LEAST_PX or dpi < LEAST_DPI:
+    if min(height, width) < LEAST_PX:
         return None
     kept = find_kept(page, dpi)
     boxes = (*kept.tones, *kept.colours)
     if _area(boxes) > MOST_PATCHED * width * height:
         return None
     mask = find_ink(page, kept, dpi)
+    if dpi < LEAST_DPI and letter_px(mask) < LEAST_LETTER_PX:
+        return None
     if not boxes and cv2.countNonZero(mask) < LEAST_INK * width * height:
         return None
     colour = ink_colour(page, mask)

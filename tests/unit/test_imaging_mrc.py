@@ -106,9 +106,15 @@ def test_a_photograph_stays_one_jpeg_and_a_speckless_page_too() -> None:
 
 def test_a_page_too_coarse_for_a_stencil_stays_one_jpeg() -> None:
     size = (827, 1169)  # A4 at 100 dpi: strokes of small print are one pixel, and a stencil would choose for them
-    page = photographed(sheets.draw_sheet("text", 1, 6.0), size)
+    page = photographed(proofs.draw_proof(7, 6.0, lines=30).sheet, size)
     assert output.encode_page(page, capture_of((), 100, "a4", size)).picture_bytes == 0
     assert output.encode_page(page, capture_of((), 120, "a4", size)).picture_bytes > 0
+
+
+def test_an_a5_that_counts_as_an_a4_is_judged_by_its_letters() -> None:
+    size = (688, 976)  # 118 dpi; as an A4 84
+    page = photographed(sheets.draw_sheet("a5", 1, 6.0), size)
+    assert output.encode_page(page, capture_of((), 84, "a4", size)).picture_bytes > 0
 
 
 def test_an_a4_of_a_full_hd_camera_is_as_small_and_keeps_its_signs_and_its_portrait() -> None:
