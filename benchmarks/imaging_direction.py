@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 import cv2
 import numpy as np
 
-from benchmarks.direction_pages import Page, draw_page
+from benchmarks.direction_pages import SCRIPTS, Page, draw_page, faces
 from devices.imaging.direction import LONG_PX, find_direction
 from devices.imaging.fields import fit_long
 
@@ -52,6 +52,23 @@ def run(seed: int = REPORTING_SEED) -> dict[str, dict[str, object]]:
     return figures
 
 
+def every_face(seed: int = REPORTING_SEED + 1, each: int = 4) -> dict[str, Counter[str]]:
+    """Return what is told of `each` upright pages in every face installed, of texts that nothing was learned on."""
+    known = {
+        face for script in SCRIPTS for is_held_out in (True, False) for face in faces(script, is_held_out=is_held_out)
+    }
+    found: dict[str, Counter[str]] = {}
+    for face in sorted(known):
+        script = ("hant" if face.index in (3, 4, 8) else "hans") if face.is_chinese else "latin"
+        first = SCRIPTS.index(script)
+        pages = (draw_page(seed, first + at * len(SCRIPTS), is_held_out=True, face=face) for at in range(each))
+        told = (find_direction(fit_long(page.picture, LONG_PX)) for page in pages)
+        found[face.name] = Counter(
+            "right" if one == (0, True) else "wrong" if one.is_known else "unknown" for one in told
+        )
+    return found
+
+
 def names_of(page: Page) -> tuple[str, str, str]:
     """Return the rows that a page is counted in."""
     if page.face.startswith("hershey"):
@@ -64,3 +81,8 @@ def names_of(page: Page) -> tuple[str, str, str]:
 def _figure(unit: str, ours: float, goal: str = "", holds: bool = True, theirs: str = "") -> dict[str, object]:
     mine = round(ours, 4)
     return {"value": mine, "unit": unit, "ours": mine, "theirs": theirs, "peer": "", "goal": goal, "holds": holds}
+
+
+if __name__ == "__main__":
+    for name, count in every_face().items():
+        print(f"{name:40}{count['right']} right, {count['unknown']} not known, {count['wrong']} wrong")
