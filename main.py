@@ -168,7 +168,12 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 @click.option("--dpi", default=300, show_default=True)
 @JSON
 def scan(**options: Any) -> None:
-    """Run the imaging pipeline on picture files, or scan papers into one PDF."""
+    """Run the imaging pipeline on picture files, or scan papers into one PDF.
+
+    FILE… are JPEG or PNG files, folders of them, patterns; a file named twice is read once. Each page is written as
+    its picture's NAME.pdf. Nothing is written over: a page that is there already is not written again, another one
+    becomes NAME-2.pdf.
+    """
     files, link, is_card = options.pop("files"), options.pop("link"), options.pop("id_card")
     paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
     if bool(files) == bool(link):

@@ -13,7 +13,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from app.commands.scan import Bar, find_pictures, scan
+from app.commands.scan import Bar, scan
+from app.commands.scan_files import find_pictures
+from app.outputs import text_of
 from devices.imaging.eye import Eye
 from devices.imaging.values import GATES
 from devices.sim import desk
@@ -120,12 +122,63 @@ def test_no_output_overwrites_another_or_a_picture(ran: Ran, tmp_path: Path) -> 
     )
 
 
+def of_colour(file: Path, colour: str) -> str:
+    """Write a picture of one colour and return its name."""
+    file.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (40, 30), colour).save(file)
+    return str(file)
+
+
+def test_another_run_writes_over_nothing_and_the_same_page_once(ran: Ran, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    colours = {"a": "red", "b": "blue", "c": "red"}
+    names = [of_colour(tmp_path / folder / "p.png", colour) for folder, colour in colours.items()]
+
+    def outputs(*asked: str) -> list[str]:
+        found = [ran([name], out, no_gates=True)[1] for name in asked]
+        return [Path(one["output"]).name for one in found if isinstance(one, dict)]
+
+    assert outputs(*names) == ["p.pdf", "p-2.pdf", "p.pdf"], "a page that is there already is not written again"
+    before = {file.name: (file.read_bytes(), file.stat().st_ino) for file in out.iterdir()}
+    assert outputs(*reversed(names)) == ["p.pdf", "p-2.pdf", "p.pdf"]
+    (out / "q.pdf").mkdir()
+    (out / "q-2.pdf").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(out / "q-3.pdf")  # opened it would wait for ever
+    assert outputs(of_colour(tmp_path / "q.png", "green")) == ["q-4.pdf"]
+    assert {name: ((out / name).read_bytes(), (out / name).stat().st_ino) for name in before} == before
+    assert {file.name for file in out.iterdir()} == {*before, "q.pdf", "q-2.pdf", "q-3.pdf", "q-4.pdf"}
+
+
+def test_each_picture_of_a_run_has_a_page_of_its_own_in_every_run(ran: Ran, tmp_path: Path) -> None:
+    names = [str(picture(tmp_path / folder / "p.png")) for folder in ("a", "b")]
+    for _ in range(2):
+        _, found = ran(names, tmp_path / "out", no_gates=True)
+        assert isinstance(found, list)
+        assert [Path(one["output"]).name for one in found] == ["p.pdf", "p-2.pdf"]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_page_that_stands_where_a_picture_is_refused_is_told(ran: Ran, camera_eye: Eye, tmp_path: Path) -> None:
+    file, out = picture(tmp_path / "p.png"), tmp_path / "out"
+    _, first = ran([str(file)], out)
+    assert isinstance(first, dict)
+    assert (first["refused"], first["stands"]) == ("page", "")
+    ran([str(file)], out, no_gates=True)
+    _, found = ran([str(file)], out)
+    assert isinstance(found, dict)
+    assert (found["refused"], found["output"], found["stands"]) == ("page", "", str(out / "p.pdf"))
+    lines: list[str] = []
+    scan([str(file)], out, lang="en", write=lines.append, eye=camera_eye)
+    assert "p.pdf was there before and is not of this picture" in lines[0]
+
+
 def test_files_of_a_folder_or_pattern_come_in_natural_order_and_once(tmp_path: Path) -> None:
     for name in ("10.png", "2.png", "1.PNG", "b/3.jpeg", "note.txt"):
         picture(tmp_path / name)
-    folder = [file.name for file in find_pictures([str(tmp_path)])]
+    folder = [file.name for file in find_pictures([str(tmp_path)]).files]
     assert folder == ["1.PNG", "2.png", "10.png"]
-    pattern = [file.name for file in find_pictures([str(tmp_path / "10.png"), str(tmp_path / "**" / "*.[pj]*")])]
+    named = [str(tmp_path / "10.png"), str(tmp_path / "**" / "*.[pj]*"), str(tmp_path / "10.png")]
+    pattern = [file.name for file in find_pictures(named).files]
     assert pattern == ["10.png", "2.png", "3.jpeg"]
 
 
@@ -196,12 +249,10 @@ PLACES: tuple[Callable[[float, float, float, float], tuple[float, float]], ...] 
 
 
 def test_a_page_that_cannot_be_written_is_said_and_leaves_nothing_half(ran: Ran, tmp_path: Path) -> None:
-    (tmp_path / "out" / "p.pdf").mkdir(parents=True)
-    code, found = ran([str(picture(tmp_path / "p.png"))], tmp_path / "out", no_gates=True)
+    code, found = ran([str(picture(tmp_path / "p.png"))], Path("/proc/self"), no_gates=True)  # nothing is made there
     assert code == 1
     assert isinstance(found, dict)
-    assert (found["refused"], found["output"]) == ("not_written", "")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["p.pdf"]
+    assert (found["refused"], found["output"], found["bytes"]) == ("not_written", "", 0)
     (tmp_path / "file").touch()
     assert ran([str(tmp_path / "p.png")], tmp_path / "file")[0] == 2
 
@@ -213,9 +264,44 @@ def test_a_name_that_is_no_text_and_one_that_steers_a_terminal_do_no_harm(
     code, found = ran([str(name) for name in names], tmp_path / "out", no_gates=True)
     assert code == 0
     assert isinstance(found, list)
+    assert [Path(one["file"]).name for one in found] == ["\\xff.png", "\x1b[2Jq.png"]
     lines: list[str] = []
     scan([str(name) for name in names], tmp_path / "out", no_gates=True, write=lines.append, eye=camera_eye)
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_name_as_long_as_a_name_may_be_is_written(ran: Ran, tmp_path: Path) -> None:
+    longest = ("a" * 255, "近" * 85, "bb" + "近" * 84, "a" * 254 + "c", "d" * 251 + ".png")
+    names = [picture(tmp_path / "x" / name) for name in longest]
+    code, found = ran([str(name) for name in names], tmp_path / "out", no_gates=True)
+    assert code == 0
+    assert isinstance(found, list)
+    stems = [Path(one["output"]).name.removesuffix(".pdf") for one in found]
+    assert stems == ["a" * 251, "近" * 83, "bb" + "近" * 83, "a" * 249 + "-2", "d" * 251]
+
+
+def test_every_path_has_a_text_of_its_own() -> None:
+    names = [b"a.jpg", b"\xff.jpg", rb"\xff.jpg", rb"\\xff.jpg", b"\\\xff.jpg", rb"c:\a.jpg", "近.jpg".encode()]
+    told = [text_of(Path(os.fsdecode(name))) for name in names]
+    assert told[:2] == ["a.jpg", "\\xff.jpg"]
+    assert told[-2:] == ["c:\\a.jpg", "近.jpg"]
+    assert len(set(told)) == len(names)
+
+
+def test_what_lies_in_a_folder_and_is_not_read_is_told_by_type(tmp_path: Path) -> None:
+    for name in ("a.PNG", "b.jpg", "c.tif", "d.TIF", "e", "f.heic", "g/h.bmp"):
+        picture(tmp_path / name)
+    (tmp_path / "i.jpg").symlink_to("nowhere")
+    out = tmp_path.parent / f"{tmp_path.name}-out"
+    done = CliRunner().invoke(cli, ["scan", str(tmp_path), "--out", str(out), "--no-gates", "--json"])
+    assert done.exit_code == 0
+    assert len(json.loads(done.stdout)) == 2
+    assert done.stderr.startswith(f"scan: {str(tmp_path)!r}: 5 passed over: 2 × .tif, ")
+    for other in ("1 × no type", "1 × .heic", "1 × no file"):
+        assert other in done.stderr
+    done = CliRunner().invoke(cli, ["scan", str(tmp_path / "g"), "--out", str(out)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "1 × .bmp" in done.stderr
 
 
 class _Screen(io.StringIO):
