@@ -19,6 +19,8 @@ MAX_HELD_PIXELS = 16_000_000  # several scans, interlaced, 16 bits: the decoder 
 MAX_SCANS = 100  # encoders write 1 to 20
 MAX_WORK = 320_000_000  # pixels × scans: each scan passes over the whole picture; 10 scans of 16 MP, twice
 MAX_PARTS = 20_000  # segments or chunks: a PNG of 20 MB in pieces of 1 kB
+LEAST_SIDE_PX = 16  # one line of the smallest writing
+MOST_LONG = 200  # times as long as wide: an A4's length is then 1.5 mm wide, and no reader of PDF takes a third of that
 ALLOWED = (
     "JPEG or PNG, at most 20 MB, 40 megapixels and 20000 px a side; 16 megapixels where progressive, interlaced or "
     "of 16 bits"
@@ -32,6 +34,11 @@ class Header(NamedTuple):
     width_px: int
     height_px: int
     orientation: int
+
+
+def least_side(header: Header) -> int:
+    """Return how many px a side a picture of that length must have for a page to be made of it."""
+    return max(LEAST_SIDE_PX, -(-max(header.width_px, header.height_px) // MOST_LONG))
 
 
 class Container(NamedTuple):

@@ -91,6 +91,32 @@ def test_no_gates_always_gives_an_output_for_a_picture(ran: Ran, tmp_path: Path,
     assert found[1]["found"] is False
 
 
+TOO_SMALL = {(1, 1): 16, (8, 8): 16, (300, 1): 16, (1, 5000): 25, (20000, 3): 100, (15, 900): 16, (10, 10000): 50}
+THIN = ((16, 16), (20, 2000), (3200, 16), (17, 3383), (100, 4000), (20000, 100))
+"""Width and height; of those too small the least number of px a side."""
+
+
+def test_a_picture_of_few_px_is_a_picture_without_a_page(ran: Ran, tmp_path: Path) -> None:
+    for size in (*TOO_SMALL, *THIN):
+        Image.new("L", size, 255).save(tmp_path / f"{size[0]}x{size[1]}.png")
+    names = [str(tmp_path / f"{width}x{height}.png") for width, height in (*TOO_SMALL, *THIN)]
+    code, found = ran(names, tmp_path / "out")
+    assert code == 1
+    assert isinstance(found, list)
+    assert [(one["refused"], one["width"], one["height"], one["found"]) for one in found] == [
+        ("page", *size, False) for size in (*TOO_SMALL, *THIN)
+    ]
+    code, found = ran(names, tmp_path / "out", no_gates=True)
+    assert code == 1
+    assert isinstance(found, list)
+    told = [(one["refused"], one["reason"], one["detail"]) for one in found[: len(TOO_SMALL)]]
+    assert told == [
+        ("too_small", "图片太小", f"{width}×{height} px; at least {least} px a side")
+        for (width, height), least in TOO_SMALL.items()
+    ]
+    assert all(Path(one["output"]).read_bytes().startswith(b"%PDF") for one in found[len(TOO_SMALL) :])
+
+
 @pytest.mark.parametrize("names", [[], ["/nowhere/at-all.jpg"]])
 def test_a_name_that_is_nothing_is_said_in_one_line(
     ran: Ran, names: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
