@@ -13,7 +13,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header, least_side
-from devices.imaging.direction import find_direction
+from devices.imaging.direction import Direction, find_direction
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
@@ -167,6 +167,8 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         picture_bytes=picture_bytes,
         side=seen.side.value,
         thumbnail_bytes=len(thumbnail),
+        is_turn_known=seen.is_known,
+        is_scale_known=scale > 0 or flat.format == "card",
     )
     return answer, body + thumbnail
 
@@ -193,14 +195,11 @@ def _too_small(header: Header, request: TakeRequest, laps: dict[str, float]) -> 
     )
 
 
-def _turn(flat: dewarp.Flat) -> int:
-    """Return how far the page must be turned to be read; a wide A4 whose lines do not say is stood up."""
+def _turn(flat: dewarp.Flat) -> Direction:
+    """Return how far the page must be turned to be read; a wide A4 whose lines do not say is stood up, by a guess."""
     found = find_direction(flat.picture)
-    if found.is_known:
-        return found.turn_deg
-    return (
-        dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
-    )
+    is_wide = flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0]
+    return Direction(dewarp.text_turn(flat.picture), False) if is_wide and not found.is_known else found
 
 
 def _scale(limits: Limits, width_px: int, height_px: int) -> float:
@@ -221,7 +220,7 @@ def _way_up(still: Picture, corners: Corners, accepts: str, px_per_mm: float) ->
     small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor)
     if small.format == "card":
         return sides.tell_side(small.picture)
-    return sides.Seen(sides.Side.NEITHER, _turn(small))
+    return sides.Seen(sides.Side.NEITHER, *_turn(small))
 
 
 class _StopWatch:

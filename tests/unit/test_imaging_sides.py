@@ -38,7 +38,7 @@ def test_a_side_is_told_whichever_way_up_it_lies(seed: int) -> None:
     for side in (Side.FRONT, Side.BACK):
         card = seen_card(draw_id_card(side.value, seed, 8.0).picture, seed)
         for quarters in range(4):
-            assert tell_side(np.ascontiguousarray(np.rot90(card, quarters))) == Seen(side, 90 * quarters)
+            assert tell_side(np.ascontiguousarray(np.rot90(card, quarters))) == Seen(side, 90 * quarters, True)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,8 +61,9 @@ def on_desk(side: str, turn_deg: float) -> bytes:
 def test_a_card_upside_down_becomes_a_page_that_can_be_read() -> None:
     answer, body = take(on_desk("back", 183.0), TakeRequest(Limits(), "card"))
     assert (answer.refused, answer.side, answer.turn_deg) == ("", "back", 180)
+    assert (answer.is_turn_known, answer.is_scale_known) == (True, True)
     page = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
-    assert tell_side(page) == Seen(Side.BACK, 0)
+    assert tell_side(page) == Seen(Side.BACK, 0, True)
 
 
 def test_two_pictures_in_any_order_make_one_page_in_true_size(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_two_pictures_in_any_order_make_one_page_in_true_size(tmp_path: Path) ->
     k = said["dpi"] / 25.4
     for top, side in ((70.0, Side.FRONT), (154.0, Side.BACK)):
         rows, columns = (slice(round(a * k), round((a + b) * k)) for a, b in ((top, 53.98), (62.2, 85.6)))
-        assert tell_side(picture[rows, columns]) == Seen(side, 0)
+        assert tell_side(picture[rows, columns]) == Seen(side, 0, True)
 
 
 def test_one_side_twice_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
