@@ -51,9 +51,12 @@ class Scanned(msgspec.Struct, frozen=True):
     found: bool = False
     corners: Corners | None = None
     turn: int = 0  # degrees clockwise to upright
+    turn_known: bool = False  # or it stays as it lies
     confidence: float = 0.0
     gates: Mapping[str, Gate] = msgspec.field(default_factory=_no_gates)
-    dpi: int = 0
+    dpi: int | None = None  # null where no paper was found
+    dpi_known: bool = False  # or it is that of an A4, or of a paper as long as one
+    others: int = 0  # more papers that were seen beside it
     output: str = ""  # the page, "" where there is none
     bytes: int = 0
     ms: Mapping[str, float] = msgspec.field(default_factory=_no_time)  # 0 where a stage was not reached
@@ -140,6 +143,11 @@ def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, 
     return msgspec.structs.replace(found, output=text_of(output), bytes=len(examined.output))
 
 
+def _rounded(corners: Corners) -> Corners:
+    a, b, c, d = ((round(x, 3), round(y, 3)) for x, y in corners)
+    return a, b, c, d
+
+
 class Words(NamedTuple):
     """The sentences of one language."""
 
@@ -149,7 +157,11 @@ class Words(NamedTuple):
     def why(self, code: str) -> str:
         """Return why a picture was refused: a file's own sentence, else the one that is spoken at the counter."""
         keys = (f"picture.{code}", f"gate.{code}", "picture.eye_died")
-        return self.texts(next(key for key in keys if self.texts.has(key)), self.lang)
+        return self.say(next(key for key in keys if self.texts.has(key)))
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a sentence."""
+        return self.texts(key, self.lang, **values)
 
 
 class Bar:
@@ -191,23 +203,30 @@ def _described(file: Path, answer: TakeAnswer) -> Scanned:
         width=answer.width_px,
         height=answer.height_px,
         found=outline is not None,
-        corners=None if outline is None else outline.corners,
+        corners=None if outline is None else _rounded(outline.corners),
         turn=answer.turn_deg,
+        turn_known=answer.is_turn_known,
         confidence=0.0 if outline is None else round(outline.score, 4),
         gates=gates,
-        dpi=answer.dpi,
+        dpi=None if outline is None else answer.dpi,
+        dpi_known=outline is not None and answer.is_scale_known,
+        others=0 if outline is None else outline.others,
         ms=_no_time() | answer.ms,
     )
 
 
 def _line(result: Scanned, words: Words) -> str:
     name = _printable(result.file)
+    others = words.say("picture.others", count=result.others) if result.others else ""
     if result.refused:
         why = result.detail.partition(";")[0]  # what is allowed stands in the sentence
-        stands = words.texts("picture.stands", words.lang, file=_printable(result.stands)) if result.stands else ""
-        return f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''}){stands and f'; {stands}'}"
+        stands = words.say("picture.stands", file=_printable(result.stands)) if result.stands else ""
+        told = f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''})"
+        return "; ".join(filter(None, (told, others, stands)))
+    dpi = f"{'' if result.dpi_known else '≈ '}{result.dpi} dpi" if result.found else words.say("picture.nothing_found")
     kept = ", ".join(gate for gate, answer in result.gates.items() if answer.ok is False)
-    return f"{name} → {_printable(result.output)} {result.dpi} dpi, {result.bytes} B" + (f" ({kept})" if kept else "")
+    told = f"{name} → {_printable(result.output)} {dpi}, {result.bytes} B{f' ({kept})' if kept else ''}"
+    return f"{told}; {others}" if others else told
 
 
 def _printable(name: str) -> str:

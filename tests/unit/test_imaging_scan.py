@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -19,6 +21,7 @@ from app.outputs import text_of
 from devices.imaging.eye import Eye
 from devices.imaging.values import GATES
 from devices.sim import desk
+from devices.sim.id_cards import draw_id_card
 from devices.sim.scene import Scene
 from main import cli
 from tests.fixtures.camera import encoded
@@ -56,6 +59,8 @@ def test_a_good_picture_gives_a_pdf_and_every_key(ran: Ran, tmp_path: Path, desk
     assert found["gates"]["sharp"]["ok"] is True
     assert (found["width"], found["height"], found["found"], found["turn"]) == (3264, 2448, True, 0)
     assert set(found["ms"]) >= {"outline", "refine", "dewarp", "clean", "encode"}
+    assert all(value == round(value, 3) for corner in found["corners"] for value in corner)
+    assert (found["turn_known"], found["dpi_known"], found["others"]) == (True, False, 0), "an A5 has an A4's shape"
     data = Path(found["output"]).read_bytes()
     assert data.startswith(b"%PDF")
     assert len(data) == found["bytes"]
@@ -89,6 +94,33 @@ def test_no_gates_always_gives_an_output_for_a_picture(ran: Ran, tmp_path: Path,
     assert isinstance(found, list)
     assert [Path(f["output"]).exists() for f in found] == [True, True]
     assert found[1]["found"] is False
+    assert (found[1]["dpi"], found[1]["dpi_known"], found[1]["turn_known"]) == (None, False, False)
+    assert isinstance(found[0]["dpi"], int)
+
+
+def two_cards() -> bytes:
+    """Return a 2 MP picture of both sides of an ID card beside each other."""
+    picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
+    for side, across_mm in (("front", -60.0), ("back", 60.0)):
+        sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
+        desk.put_sheet(picture, sheet, desk.matrix_of(desk.View(1728, 1296, 6.0), desk.Pose(across_mm, 0, 3), sheet))
+    return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 0.6), 2, 5), 92))
+
+
+def test_what_was_not_found_is_told_and_what_was_left_too(ran: Ran, camera_eye: Eye, tmp_path: Path) -> None:
+    file = tmp_path / "two.jpg"
+    file.write_bytes(two_cards())
+    code, found = ran([str(file)], tmp_path / "out")
+    assert code == 0
+    assert isinstance(found, dict)
+    assert (found["others"], found["turn_known"], found["dpi_known"]) == (1, True, True)
+    lines: list[str] = []
+    names = [str(file), str(picture(tmp_path / "p.png"))]
+    scan(names, tmp_path / "out", lang="en", no_gates=True, write=lines.append, eye=camera_eye)
+    assert f"two.pdf {found['dpi']} dpi, " in lines[0]
+    assert lines[0].endswith("; papers beside it, not taken: 1")
+    assert "no paper found" in lines[1]
+    assert "dpi" not in lines[1]
 
 
 TOO_SMALL = {(1, 1): 16, (8, 8): 16, (300, 1): 16, (1, 5000): 25, (20000, 3): 100, (15, 900): 16, (10, 10000): 50}
