@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -121,7 +122,7 @@ def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, 
     def refused(code: str, detail: str = "", known: Scanned | None = None) -> Scanned:
         answer = known or Scanned(file=text_of(file))
         page = out / numbered(out, name)
-        stands = text_of(page) if page.is_file() else ""
+        stands = text_of(page) if os.path.isfile(page) else ""  # noqa: PTH113  never raises
         return msgspec.structs.replace(answer, refused=code, reason=words.why(code), detail=detail, stands=stands)
 
     try:

@@ -60,7 +60,7 @@ def open_picture(data: bytes) -> Container:
         return _open_png(data)
     if data[:3] == b"\xff\xd8\xff":
         return _open_jpeg(data)
-    raise _no_picture("another type of file")
+    raise _no_picture("another type of file" if data else "an empty file")
 
 
 # ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────
