@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from app.commands.calibrate_told import Outcome, PassedOver, Words, tell
-from app.commands.scan_files import SUFFIXES
+from app.commands.scan_files import SUFFIXES, read_picture
 from app.eyesight import FILE, camera_name
 from app.outputs import text_of
 from devices.api import Camera, Deadline, DeviceError, DeviceKind, HardwareFault, Page, WireFault
@@ -28,7 +27,6 @@ from devices.imaging.calibration import (
     build_sample,
     keep_calibration,
 )
-from devices.imaging.container import MAX_BYTES
 from devices.imaging.eye import Eye
 from devices.imaging.values import TakeAnswer
 from devices.registry import make_device
@@ -247,7 +245,7 @@ def _from_folder(
             passed_over.append(words.passed_over(file, "other_name"))
             continue
         try:
-            answer = eye.examine(_read(file), Deadline(CAPTURE_S)).answer
+            answer = eye.examine(read_picture(file), Deadline(CAPTURE_S)).answer
         except (WireFault, HardwareFault) as fault:
             passed_over.append(words.passed_over(file, fault.code, fault.detail))
             continue
@@ -262,11 +260,3 @@ def _from_folder(
         except CalibrationFault as fault:
             raise CalibrationFault(fault.code, f"{text_of(file)}: {fault.detail}") from fault
     return sharp, spoilt
-
-
-def _read(file: Path) -> bytes:
-    """Return a file's bytes, one more than a picture may have at most. Raises: OSError."""
-    if not file.is_file():
-        raise FileNotFoundError(errno.ENOENT, "no file")  # a link that leads nowhere; a pipe would be waited for
-    with file.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)

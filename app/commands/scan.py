@@ -11,10 +11,9 @@ from typing import NamedTuple, TextIO
 
 import msgspec
 
-from app.commands.scan_files import NothingToScan, find_pictures
+from app.commands.scan_files import NothingToScan, find_pictures, read_picture
 from app.outputs import make_folder, numbered, text_of, write_once
 from devices.api import Corners, Deadline, DeviceError, HardwareFault, WireFault
-from devices.imaging.container import MAX_BYTES
 from devices.imaging.eye import Eye
 from devices.imaging.values import GATES, TakeAnswer
 from kiosk.station.texts import ASSETS, Texts
@@ -126,7 +125,7 @@ def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, 
         return msgspec.structs.replace(answer, refused=code, reason=words.why(code), detail=detail, stands=stands)
 
     try:
-        examined = eye.examine(_read(file), Deadline(PICTURE_S), keep=no_gates, as_pdf=True)
+        examined = eye.examine(read_picture(file), Deadline(PICTURE_S), keep=no_gates, as_pdf=True)
     except (WireFault, HardwareFault) as fault:
         return refused(fault.code, fault.detail)
     except DeviceError as error:
@@ -177,7 +176,7 @@ class Bar:
         if self._is_live:
             full = BAR_SIGNS * done // self._count
             bar = "█" * full + "░" * (BAR_SIGNS - full)
-            self._stream.write(f"\r\x1b[K{bar} {done}/{self._count} {_printable(name)[:40]}")
+            self._stream.write(f"\r\x1b[K{bar} {done}/{self._count} {printable(name)[:40]}")
             self._stream.flush()
 
     def clear(self) -> None:
@@ -185,12 +184,6 @@ class Bar:
         if self._is_live:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
-
-
-def _read(file: Path) -> bytes:
-    """Return a file's bytes, one more than allowed at most. Raises: OSError."""
-    with file.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
 
 
 def _described(file: Path, answer: TakeAnswer) -> Scanned:
@@ -217,19 +210,21 @@ def _described(file: Path, answer: TakeAnswer) -> Scanned:
 
 
 def _line(result: Scanned, words: Words) -> str:
-    name = _printable(result.file)
+    name = printable(result.file)
     others = words.say("picture.others", count=result.others) if result.others else ""
     if result.refused:
-        why = result.detail.partition(";")[0]  # what is allowed stands in the sentence
-        stands = words.say("picture.stands", file=_printable(result.stands)) if result.stands else ""
+        why = result.detail
+        if result.refused == "not_a_picture":
+            why = why.partition(";")[0]  # what is allowed stands in the sentence
+        stands = words.say("picture.stands", file=printable(result.stands)) if result.stands else ""
         told = f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''})"
         return "; ".join(filter(None, (told, others, stands)))
     dpi = f"{'' if result.dpi_known else '≈ '}{result.dpi} dpi" if result.found else words.say("picture.nothing_found")
     kept = ", ".join(gate for gate, answer in result.gates.items() if answer.ok is False)
-    told = f"{name} → {_printable(result.output)} {dpi}, {result.bytes} B{f' ({kept})' if kept else ''}"
+    told = f"{name} → {printable(result.output)} {dpi}, {result.bytes} B{f' ({kept})' if kept else ''}"
     return f"{told}; {others}" if others else told
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return a file's name without what would steer a terminal."""
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in name)

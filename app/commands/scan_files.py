@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+from devices.imaging.container import BYTES, MAX_BYTES, too_large
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MOST_TYPES = 8  # named in one line
@@ -52,6 +55,16 @@ def find_pictures(names: Iterable[str]) -> Pictures:
     if not found:
         raise NothingToScan("scan: name at least one picture file, folder or pattern")
     return Pictures(tuple(found.values()), tuple(passed_over))
+
+
+def read_picture(file: Path) -> bytes:
+    """Return a picture file's bytes. Raises: WireFault where they are more than a picture may have, OSError."""
+    if not file.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no file")  # a link that leads nowhere; a pipe would be waited for
+    if (size := file.stat().st_size) > MAX_BYTES:
+        raise too_large(f"{size / 1e6:.1f} MB", BYTES)
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _in_folder(folder: Path) -> tuple[list[Path], str]:

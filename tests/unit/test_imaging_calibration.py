@@ -195,7 +195,7 @@ def test_pictures_in_a_folder_make_a_calibration(
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "on", as_json=False) == 1
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 5), "each with its file, and the end"
-    assert f"{folder / 'a4-1.jpg'}: 这个文件不是图片" in said.err
+    assert f"{folder / 'a4-1.jpg'}: 这个文件不是能用的图片" in said.err
     for number in range(1, 12):
         (folder / f"card-{number}.jpg").write_bytes(desk_still("card"))
     for number in range(8):

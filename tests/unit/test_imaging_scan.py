@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from app.commands.scan import Bar, scan
+from app.commands.scan import Bar, Words, scan
 from app.commands.scan_files import find_pictures
 from app.outputs import text_of
 from devices.imaging.eye import Eye
@@ -23,9 +23,10 @@ from devices.imaging.values import GATES
 from devices.sim import desk
 from devices.sim.id_cards import draw_id_card
 from devices.sim.scene import Scene
+from kiosk.station.texts import own_texts
 from main import cli
 from tests.fixtures.camera import encoded
-from tests.fixtures.pictures import RED_TOP_LEFT
+from tests.fixtures.pictures import PROGRESSIVE, RED_TOP_LEFT, TRANSPARENT, grey_jpeg, png
 from tests.unit.test_imaging_decode import BOMBS
 
 Still = Callable[..., bytes]
@@ -98,13 +99,13 @@ def test_no_gates_always_gives_an_output_for_a_picture(ran: Ran, tmp_path: Path,
     assert isinstance(found[0]["dpi"], int)
 
 
-def two_cards() -> bytes:
+def two_cards(blur_px: float = 0.6) -> bytes:
     """Return a 2 MP picture of both sides of an ID card beside each other."""
     picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
     for side, across_mm in (("front", -60.0), ("back", 60.0)):
         sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
         desk.put_sheet(picture, sheet, desk.matrix_of(desk.View(1728, 1296, 6.0), desk.Pose(across_mm, 0, 3), sheet))
-    return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 0.6), 2, 5), 92))
+    return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), blur_px), 2, 5), 92))
 
 
 def test_what_was_not_found_is_told_and_what_was_left_too(ran: Ran, camera_eye: Eye, tmp_path: Path) -> None:
@@ -260,6 +261,43 @@ def test_hostile_files_are_a_line_each_and_the_rest_goes_on(camera_eye: Eye, tmp
     assert "The picture is too large" in told["one scan too many"]
     assert "→" in told["zz"]
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["zz.pdf"]
+
+
+def test_a_limit_is_told_as_it_is(camera_eye: Eye, tmp_path: Path) -> None:
+    pictures = {
+        "progressive.jpg": grey_jpeg(PROGRESSIVE, 6000, 6600),
+        "wide.png": png(30_000, 2),
+        "deep.png": png(6000, 6000, depth=16, colour=TRANSPARENT, interlace=1),
+        "scans.jpg": grey_jpeg(PROGRESSIVE, 160, 160, 101),
+    }
+    for name, data in pictures.items():
+        (tmp_path / name).write_bytes(data)
+    with (tmp_path / "z.jpg").open("wb") as file:
+        file.truncate(20_500_001)
+    lines: list[str] = []
+    scan([str(tmp_path)], tmp_path / "out", lang="en", write=lines.append, eye=camera_eye)
+    told = [line.split("(picture_too_large: ")[1].rstrip(")") for line in lines]
+    held = "allowed is at most 16 megapixels where progressive, in several scans, interlaced or of 16 bits"
+    assert told == [
+        f"6000×6000 px (36.0 megapixels), interlaced and of 16 bits; {held}",
+        f"6000×6600 px (39.6 megapixels), progressive; {held}",
+        "101 scans or more of 160×160 px (0.0 megapixels); allowed is at most 100 scans, and 320 megapixels in all of "
+        "them together",
+        "30000×2 px (0.1 megapixels); allowed is at most 40 megapixels and 20000 px a side",
+        "20.5 MB; allowed is at most 20 MB",
+    ]
+
+
+def test_a_file_is_not_told_to_wait(ran: Ran, tmp_path: Path) -> None:
+    (tmp_path / "p.jpg").write_bytes(two_cards(blur_px=5.0))
+    _, found = ran([str(tmp_path / "p.jpg")], tmp_path / "out")
+    assert isinstance(found, dict)
+    assert (found["refused"], found["reason"]) == ("sharp", "照片不清楚，请拿稳、对好焦重拍")
+    words = Words(own_texts(), "zh")
+    promises = [gate for gate in GATES if "稍等" in own_texts()(f"gate.{gate}", "zh")]
+    assert promises == ["bright", "sharp"]
+    assert not any("稍等" in words.why(gate) for gate in GATES)
+    assert [gate for gate in GATES if words.why(gate) != own_texts()(f"gate.{gate}", "zh")] == promises
 
 
 def test_corners_lie_in_the_picture_as_stored_however_it_is_turned(ran: Ran, tmp_path: Path) -> None:
