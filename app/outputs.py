@@ -69,6 +69,11 @@ def text_of(path: Path) -> str:
     return raw.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
+def printable(name: str) -> str:
+    """Return a file's name without what would steer a terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in name)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for what is written. Raises: ValueError telling in one sentence why it cannot be."""
     try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.outputs import text_of
+from app.outputs import printable, text_of
 from devices.imaging.calibration import Calibration
 from kiosk.station.texts import Texts
 
@@ -73,9 +73,14 @@ def tell(outcome: Outcome, as_json: bool) -> None:
         sys.stdout.write(f"{outcome.as_json()}\n")
         return
     for one in outcome.passed_over:
-        sys.stderr.write(f"{one.file}: {one.reason} ({one.refused}{f': {one.detail}' if one.detail else ''})\n")
+        sys.stderr.write(
+            f"{printable(one.file)}: {one.reason} ({one.refused}{f': {one.detail}' if one.detail else ''})\n"
+        )
     if outcome.calibration is not None:
         sys.stdout.write(f"{outcome.reason}\n")
     else:
-        detail = f": {outcome.detail}" if outcome.detail else ""
-        sys.stderr.write(f"{outcome.reason} ({outcome.refused}{detail})\n")
+        sys.stderr.write(f"{outcome.reason} ({_why(outcome)})\n")
+
+
+def _why(told: Outcome | PassedOver) -> str:
+    return f"{told.refused}: {printable(told.detail)}" if told.detail else told.refused

@@ -12,7 +12,7 @@ from typing import NamedTuple, TextIO
 import msgspec
 
 from app.commands.scan_files import NothingToScan, find_pictures, read_picture
-from app.outputs import make_folder, numbered, text_of, write_once
+from app.outputs import make_folder, numbered, printable, text_of, write_once
 from devices.api import Corners, Deadline, DeviceError, HardwareFault, WireFault
 from devices.imaging.eye import Eye
 from devices.imaging.values import GATES, TakeAnswer
@@ -223,8 +223,3 @@ def _line(result: Scanned, words: Words) -> str:
     kept = ", ".join(gate for gate, answer in result.gates.items() if answer.ok is False)
     told = f"{name} → {printable(result.output)} {dpi}, {result.bytes} B{f' ({kept})' if kept else ''}"
     return f"{told}; {others}" if others else told
-
-
-def printable(name: str) -> str:
-    """Return a file's name without what would steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in name)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from app.commands.scan import PICTURE_S, Words, printable
+from app.commands.scan import PICTURE_S, Words
 from app.commands.scan_files import read_picture
-from app.outputs import make_folder, text_of, write_once
+from app.outputs import make_folder, printable, text_of, write_once
 from devices.api import Deadline, DeviceError, HardwareFault, WireFault
 from devices.imaging.eye import Examined, Eye
 from devices.imaging.pdf import capture_of, join_card
