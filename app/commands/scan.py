@@ -134,13 +134,19 @@ def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, 
         return refused("not_readable", error.strerror or "")
     found = _described(file, examined.answer)
     if gate := examined.answer.refused:
-        return refused(gate, known=found)
+        return refused(gate, _measured(found, gate), found)
     try:
         output = write_once(out, name, examined.output, taken)
     except OSError as error:
         return refused("not_written", error.strerror or "", found)
     taken.add(output.name.casefold())
     return msgspec.structs.replace(found, output=text_of(output), bytes=len(examined.output))
+
+
+def _measured(found: Scanned, gate: str) -> str:
+    """Return what the gate that speaks measured, beside its limit; of `page` what was searched in vain."""
+    answer = found.gates[gate]
+    return f"{found.width}×{found.height} px" if gate == "page" else f"{answer.value:g}, limit {answer.limit:g}"
 
 
 def _rounded(corners: Corners) -> Corners:

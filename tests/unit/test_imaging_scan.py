@@ -142,8 +142,8 @@ def test_a_picture_of_few_px_is_a_picture_without_a_page(ran: Ran, tmp_path: Pat
     code, found = ran(names, tmp_path / "out")
     assert code == 1
     assert isinstance(found, list)
-    assert [(one["refused"], one["width"], one["height"], one["found"]) for one in found] == [
-        ("page", *size, False) for size in (*TOO_SMALL, *THIN)
+    assert [(one["refused"], one["width"], one["height"], one["found"], one["detail"]) for one in found] == [
+        ("page", *size, False, f"{size[0]}×{size[1]} px") for size in (*TOO_SMALL, *THIN)
     ]
     code, found = ran(names, tmp_path / "out", no_gates=True)
     assert code == 1
@@ -299,6 +299,7 @@ def test_a_file_is_not_told_to_wait(ran: Ran, tmp_path: Path) -> None:
     _, found = ran([str(tmp_path / "p.jpg")], tmp_path / "out")
     assert isinstance(found, dict)
     assert (found["refused"], found["reason"]) == ("sharp", "照片不清楚，请拿稳、对好焦重拍")
+    assert found["detail"] == f"{found['gates']['sharp']['value']:g}, limit 0.345"
     words = Words(own_texts(), "zh")
     promises = [gate for gate in GATES if "稍等" in own_texts()(f"gate.{gate}", "zh")]
     assert promises == ["bright", "sharp"]
