@@ -586,7 +586,7 @@ def _papers(say: Say) -> dict[str, View]:
         ),
         "scan": View(
             screen="scan",
-            title=say("放上银行卡", "Lay down the bank card"),
+            title=say("放上本人银行卡/社保卡", "Lay down the bank card"),
             lead=say("正面朝上，四角都放进框里", "Face up, all corners inside the frame"),
             steps=_steps("materials", say),
             picture="paper",
