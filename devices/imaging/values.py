@@ -191,6 +191,8 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     picture_bytes: int = 0
     side: str = ""  # front or back of a resident ID card, "" for any other paper
     thumbnail_bytes: int = 0  # so many bytes at the end of what follows are a small JPEG of the page
+    is_turn_known: bool = False  # its writing, or its side of an ID card, says which way is up; a guess does not
+    is_scale_known: bool = False  # a calibrated desk, a card's shape or a scanner says the size; an A4's shape does not
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

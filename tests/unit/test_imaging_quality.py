@@ -246,6 +246,17 @@ def test_a_page_laid_upside_down_comes_out_upright(desk_still: Still) -> None:
     picture = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
     turned, _ = take(bytes(desk.encode(cv2.rotate(picture, cv2.ROTATE_180), 90)), TakeRequest(Limits()))
     assert (upright.turn_deg, turned.turn_deg) == (0, 180)
+    assert (upright.is_turn_known, turned.is_turn_known) == (True, True)
+
+
+def test_an_answer_tells_an_upright_page_from_one_that_does_not_say_and_a_guessed_size_from_a_known_one(
+    desk_still: Still,
+) -> None:
+    silent = judged(desk_still("blank"))
+    assert (silent.turn_deg, silent.is_turn_known, silent.is_scale_known) == (0, False, False)
+    wide, high = silent.width_px, silent.height_px
+    calibrated = Limits(px_per_mm=8.0, camera_px=(wide, high))
+    assert take(desk_still("blank"), TakeRequest(calibrated))[0].is_scale_known
 
 
 @pytest.mark.parametrize("side", range(4))
