@@ -19,6 +19,7 @@ from devices.imaging.fields import Picture, fit_long, lightest, shrink
 Floats = npt.NDArray[np.float32]
 
 LONG_PX = 1250  # 107 dpi of an A4: a sign of 9 points is 13 px high; at 1500 no more is told
+LEAST_PX = 60  # short side: three lines of letters of 5 px
 CORE, BESIDE = 16, 6  # rows to which a line's body is scaled, and those seen above and below it: ascenders, descenders
 ROWS = CORE + 2 * BESIDE
 ROWS_PER_BAND = 2
@@ -61,6 +62,8 @@ class Said(NamedTuple):
 
 def find_direction(page: Picture) -> Direction:
     """Return how a straightened page (h×w×3 BGR) must be turned; `is_known` False where its lines do not say."""
+    if min(page.shape[:2]) < LEAST_PX:
+        return Direction(0, False)
     ink = find_strokes(page)
     across, down = (find_shapes(text_lines(seen)) for seen in (ink, _turned(ink)))
     levels = [lines.weigh(LEVEL, LEVEL_BIAS).mean for lines in (across, down)]

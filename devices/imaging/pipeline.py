@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from devices.api import Corners, Verdict
+from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
-from devices.imaging.container import Header
+from devices.imaging.container import Header, least_side
 from devices.imaging.direction import LONG_PX, Direction, find_direction
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
@@ -34,6 +34,7 @@ from devices.imaging.values import (
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
+STRIP = 50  # times as long as wide: no card
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
 
@@ -89,13 +90,15 @@ def _see(frame: Picture, shrunk: Picture, request: LookRequest) -> track.Sight:
 def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     """Return the verdicts on one still (JPEG or PNG bytes) and the page as JPEG or PDF, empty where a gate refused.
 
-    Raises: WireFault where it is no picture.
+    Raises: WireFault where it is no picture, or is to be kept and so small that no page can be made of it.
     """
     watch = _StopWatch()
     still, header = decode.decode_picture(data)
     watch.lap("decode")
+    if min(header.width_px, header.height_px) < least_side(header):
+        return _too_small(header, request, watch.laps), b""
     factor = shrink_factor(still.shape[1], still.shape[0])
-    small = shrink(still, factor)
+    small = shrink(still, min(factor, *still.shape[:2]))
     outline = find_outline(still, small=small)
     watch.lap("outline")
     if outline is not None:
@@ -105,10 +108,12 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     verdicts = quality.judge_outline(outline, still, request.limits)
     corners = _whole(width, height) if outline is None else outline.corners
     scale = _scale(request.limits, width, height)
-    seen = _way_up(still, corners, request.accepts, scale)
+    is_strip = outline is None and max(width, height) > STRIP * min(width, height)
+    accepts = "any" if is_strip else request.accepts  # it would be drawn as thin as nothing
+    seen = _way_up(still, corners, accepts, scale)
     a, b, c, d = (corners[(at - seen.turn_deg // 90) % 4] for at in range(4))
     corners = (a, b, c, d)
-    flat = dewarp.dewarp(still, corners, request.accepts, scale)
+    flat = dewarp.dewarp(still, corners, accepts, scale)
     watch.lap("dewarp")
     is_far = False
     if outline is not None:
@@ -168,6 +173,28 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         is_scale_known=scale > 0 or flat.format == "card",
     )
     return answer, body + thumbnail
+
+
+def _too_small(header: Header, request: TakeRequest, laps: dict[str, float]) -> TakeAnswer:
+    """Return the answer that no page lies there. Raises: WireFault where one is asked for all the same."""
+    if request.keep:
+        found = f"{header.width_px}×{header.height_px} px"
+        raise WireFault("too_small", f"{found}; at least {least_side(header)} px a side")
+    return TakeAnswer(
+        width_px=header.width_px,
+        height_px=header.height_px,
+        outline=None,
+        turn_deg=decode.TURN_OF_ORIENTATION[header.orientation],
+        verdicts=quality.judge_outline(None, np.empty((0, 0, 3), np.uint8), request.limits),
+        refused="page",
+        is_kept_despite=False,
+        page_width_px=0,
+        page_height_px=0,
+        dpi=0,
+        format="free",
+        fingerprint=b"",
+        ms=laps,
+    )
 
 
 def _turn(flat: dewarp.Flat) -> Direction:

@@ -13,9 +13,8 @@ from devices.imaging.fields import Picture, darkest, fit_long, lightest
 from devices.imaging.glare import glare_percent
 from devices.imaging.quads import NEXT
 from devices.imaging.sharpness import preview_sharpness, sharpness
-from devices.imaging.values import GATES, Limits, Outline
+from devices.imaging.values import FAR, GATES, Limits, Outline
 
-FAR = "far"  # speaks instead of `sharp`
 PREVIEW_SHARP = 0.36  # of a preview 960 px wide: blurred by 1.4 of its px; a sharp card with round corners has 0.43
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
 INK_PX = 1000  # long side on which ink is looked for

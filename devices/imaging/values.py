@@ -23,6 +23,9 @@ GATES = (
 )  # reference/imaging.md §5, in the order in which they speak
 
 
+FAR = "far"  # speaks instead of `sharp` where the page has too few pixels
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What the gates compare with: as built, replaced by a calibration of this camera, replaced by configuration."""
 

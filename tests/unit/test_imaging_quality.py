@@ -277,7 +277,9 @@ def test_every_face_says_which_way_up_it_lies(script: str, name: str) -> None:
         assert find_direction(np.ascontiguousarray(np.rot90(page.picture, turn // 90))) == (turn, True)
 
 
-def test_a_photograph_says_nothing() -> None:
+def test_a_photograph_says_nothing_and_a_strip_neither() -> None:
+    for size in ((1, 1), (1, 3000), (3000, 59), (60, 60), (60, 2000)):
+        assert find_direction(np.full((*size, 3), 240, np.uint8)) == (0, False)
     for seed in range(3):
         assert not find_direction(proofs.draw_photograph(5.0, seed).picture).is_known
 

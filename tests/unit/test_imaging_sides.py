@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ import numpy as np
 import pikepdf
 import pytest
 
-from app.commands.scan_card import scan_card
+from app.commands.scan_card import join_files, scan_card
+from devices.imaging.eye import Eye
 from devices.imaging.pdf import capture_of, join_card
 from devices.imaging.pipeline import take
 from devices.imaging.sides import Seen, Side, tell_side
@@ -49,8 +51,8 @@ def test_a_card_of_another_kind_is_neither_side(seed: int) -> None:
 
 
 def on_desk(side: str, turn_deg: float) -> bytes:
-    """Return a 2 MP still of a card on a dark desk."""
-    sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
+    """Return a 2 MP still of a card on a dark desk: a side of an ID card, or another card."""
+    sheet = draw_sheet("card", 1, 14.0) if side == "other" else draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
     picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
     matrix = desk.matrix_of(desk.View(1728, 1296, 9.0, 2.0, 1.0), desk.Pose(6, -4, turn_deg), sheet)
     desk.put_sheet(picture, sheet, matrix)
@@ -95,10 +97,43 @@ def test_one_side_twice_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.
     printed: list[str] = []
     names = [str(tmp_path / "back.jpg")] * 2
     assert scan_card(names, tmp_path / "out", write=printed.append) == 1
-    assert "card_sides" in printed[0]
+    assert printed[0].endswith(f"(card_sides: {names[0]}: back, {names[1]}: back)")
     assert list((tmp_path / "out").iterdir()) == []
     assert scan_card(names[:1], tmp_path / "out") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_gates_two_cards_of_any_kind_are_joined_and_the_same_ones_once(camera_eye: Eye, tmp_path: Path) -> None:
+    for name in ("back", "other"):
+        (tmp_path / f"{name}.jpg").write_bytes(on_desk(name, -4.0))
+    files = tmp_path / "back.jpg", tmp_path / "other.jpg"
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(bytes(desk.encode(np.full((600, 800, 3), 90, np.uint8), 90)))
+    out = tmp_path / "out"
+    out.mkdir()
+    refused = join_files(camera_eye, files, out)
+    assert (refused.refused, refused.detail) == ("card_sides", f"{files[0]}: back, {files[1]}: card")
+    joined = join_files(camera_eye, files, out, no_gates=True)
+    assert (joined.refused, joined.sides, joined.output) == ("", ("back", ""), str(out / "id-card.pdf"))
+    assert joined.dpi is not None
+    (page,) = read_pages(Path(joined.output).read_bytes())
+    picture, k = np.asarray(page.picture)[:, :, ::-1], joined.dpi / 25.4
+    rows, columns = (slice(round(a * k), round((a + b) * k)) for a, b in ((154.0, 53.98), (62.2, 85.6)))
+    assert tell_side(np.ascontiguousarray(picture[rows, columns])).side is Side.BACK, "what is a back lies below"
+    assert join_files(camera_eye, files, out, no_gates=True).output == joined.output
+    refused = join_files(camera_eye, (files[0], empty), out, no_gates=True)
+    assert (refused.refused, refused.detail) == ("card_sides", f"{files[0]}: back, {empty}: nothing")
+
+
+def test_a_file_that_is_no_side_is_named_whatever_it_is_called(tmp_path: Path) -> None:
+    names = [str(tmp_path / "a.jpg"), str(tmp_path / os.fsdecode(b"\xff.jpg"))]
+    Path(names[0]).write_bytes(on_desk("back", 2.0))
+    Path(names[1]).touch()
+    printed: list[str] = []
+    assert scan_card(names, tmp_path / "out", as_json=True, write=printed.append) == 1
+    found = json.loads("".join(printed))
+    assert (found["refused"], Path(found["files"][1]).name) == ("not_a_picture", "\\xff.jpg")
+    assert found["detail"].startswith(f"{found['files'][1]}: an empty file")
 
 
 def test_neither_side_is_encoded_again() -> None:
