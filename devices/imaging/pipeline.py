@@ -121,7 +121,8 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         judged = quality.judge_page(flat, request.accepts, request.limits)
         sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
         fine = dewarp.measure(np.array(corners), (width, height), request.accepts, scale).most_dpi
-        sharp, is_far = quality.coarse(sharp, fine, request.limits.least_dpi), fine < request.limits.least_dpi
+        is_far = fine < request.limits.least_dpi
+        sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
         verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
     refused = quality.first_refusal(verdicts, request.limits.warned, is_far=is_far)
     watch.lap("gates")

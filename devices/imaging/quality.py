@@ -80,14 +80,6 @@ def judge_sharp(frame: Picture, quad: npt.NDArray[np.float64], page: Picture, dp
     return Verdict("sharp", score, least, score >= least)
 
 
-def coarse(sharp: Verdict, dpi: float, least_dpi: float) -> Verdict:
-    """Return the verdict `sharp` of a page of `dpi`: below `least_dpi` it fails, and its score is at most that share of
-    its limit that its dpi has of theirs."""
-    if dpi >= least_dpi:
-        return sharp
-    return Verdict("sharp", min(sharp.value, sharp.limit * dpi / least_dpi), sharp.limit, False)
-
-
 def judge_preview_sharp(frame: Picture, quad: npt.NDArray[np.float64]) -> Verdict:
     """Return the verdict `sharp` on a preview (h×w×3 BGR): only what is plainly blurred fails."""
     score = preview_sharpness(frame, quad)
