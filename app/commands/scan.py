@@ -15,7 +15,7 @@ from app.commands.scan_files import NothingToScan, find_pictures, read_picture
 from app.outputs import make_folder, numbered, printable, text_of, write_once
 from devices.api import Corners, Deadline, DeviceError, HardwareFault, WireFault
 from devices.imaging.eye import Eye
-from devices.imaging.values import GATES, TakeAnswer
+from devices.imaging.values import FAR, GATES, TakeAnswer
 from kiosk.station.texts import ASSETS, Texts
 
 PICTURE_S = 25.0  # the eye has 20 s of processor time for one picture
@@ -145,6 +145,8 @@ def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, 
 
 def _measured(found: Scanned, gate: str) -> str:
     """Return what the gate that speaks measured, beside its limit; of `page` what was searched in vain."""
+    if gate == FAR:
+        return f"{found.dpi} dpi"
     answer = found.gates[gate]
     return f"{found.width}×{found.height} px" if gate == "page" else f"{answer.value:g}, limit {answer.limit:g}"
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header, least_side
-from devices.imaging.direction import Direction, find_direction
+from devices.imaging.direction import LONG_PX, Direction, find_direction
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
@@ -34,7 +34,6 @@ from devices.imaging.values import (
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
-WAY_UP_PX = 1000  # long side on which characters of an A4 are still 12 px high
 STRIP = 50  # times as long as wide: no card
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
@@ -116,12 +115,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     corners = (a, b, c, d)
     flat = dewarp.dewarp(still, corners, accepts, scale)
     watch.lap("dewarp")
+    is_far = False
     if outline is not None:
         least = request.limits.reblur_at(header.width_px, header.height_px)
         judged = quality.judge_page(flat, request.accepts, request.limits)
         sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
+        fine = dewarp.measure(np.array(corners), (width, height), request.accepts, scale).most_dpi
+        is_far = fine < request.limits.least_dpi
+        sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
         verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
-    refused = quality.first_refusal(verdicts, request.limits.warned)
+    refused = quality.first_refusal(verdicts, request.limits.warned, is_far=is_far)
     watch.lap("gates")
     small = cleanup.quarter(flat.picture)
     mark = fingerprint(np.ascontiguousarray(np.rot90(small, seen.turn_deg // 90)))  # as it lies: previews know no turn
@@ -215,9 +218,9 @@ def _way_up(still: Picture, corners: Corners, accepts: str, px_per_mm: float) ->
 
     Looked at small, so that the page itself is drawn once and the right way up.
     """
-    factor = max(1, int(max(dewarp.mean_sides(np.array(corners))) // WAY_UP_PX))
+    factor = max(1, int(max(dewarp.mean_sides(np.array(corners))) // LONG_PX))
     a, b, c, d = (((x + 0.5) / factor - 0.5, (y + 0.5) / factor - 0.5) for x, y in corners)
-    small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor)
+    small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor, LONG_PX)
     if small.format == "card":
         return sides.tell_side(small.picture)
     return sides.Seen(sides.Side.NEITHER, *_turn(small))
@@ -278,7 +281,9 @@ def _preview_gate(
     if request.track.stable_frames + 1 >= limits.stable_frames:  # before that `still` speaks
         verdicts += (quality.judge_ink(page, quality.PREVIEW_INK * limits.ink_percent, dark),)
         verdicts += (quality.judge_preview_sharp(frame, quad),)
-    return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
+    fine = dewarp.measure(quad, (width, height), request.accepts, _scale(limits, width, height)).most_dpi
+    is_far = 0 < fine * request.still_px / width < limits.least_dpi
+    return _Judged(quality.first_refusal(verdicts, limits.warned, is_far=is_far), fingerprint(page))
 
 
 def _hand_verdict(small: Picture, outline: Outline, factor: int) -> Verdict:

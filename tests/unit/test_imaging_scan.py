@@ -307,6 +307,20 @@ def test_a_file_is_not_told_to_wait(ran: Ran, tmp_path: Path) -> None:
     assert [gate for gate in GATES if words.why(gate) != own_texts()(f"gate.{gate}", "zh")] == promises
 
 
+def test_a_page_of_too_few_pixels_is_said_to_be_too_far_away(
+    ran: Ran, camera_eye: Eye, tmp_path: Path, desk_still: Still
+) -> None:
+    far = tmp_path / "far.jpg"
+    still = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
+    far.write_bytes(bytes(desk.encode(cv2.resize(still, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 92)))
+    code, found = ran([str(far)], tmp_path / "out")
+    assert isinstance(found, dict)
+    assert (code, found["refused"], found["reason"]) == (1, "far", own_texts()("gate.far", "zh"))
+    assert found["dpi"] < 72
+    assert found["gates"]["sharp"]["ok"] is False
+    assert found["detail"] == f"{found['dpi']} dpi"
+
+
 def test_corners_lie_in_the_picture_as_stored_however_it_is_turned(ran: Ran, tmp_path: Path) -> None:
     scene = Scene()
     scene.lay("register", 0.0, at_once=True)
