@@ -137,11 +137,11 @@ class _Search:
     def _drop_print(self, number: int) -> bool:
         """Whether that candidate was print on a paper that goes on around it; it is out of the running then.
 
-        Asked where three sides have paper on both sides, or are darker within: few papers' on a desk do.
+        Asked where two sides have paper on both sides, or are darker within: few papers' on a desk do.
         """
         quad = self.quads[number]
-        doubtful = max(darkens(self.fields, quad, self.p).sum(), on_its_like(self.fields, quad, self.p).sum())
-        if not self._print_left or doubtful < 3 or not is_print(self.frame, self._in_frame(number)):
+        is_doubtful = darkens(self.fields, quad, self.p) | on_its_like(self.fields, quad, self.p)
+        if not self._print_left or is_doubtful.sum() < 2 or not is_print(self.frame, self._in_frame(number)):
             return False
         self._print_left -= 1
         self.scores[np.abs(self.quads - quad).max(axis=(1, 2)) < APART_PX] = 0

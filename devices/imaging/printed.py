@@ -60,7 +60,7 @@ def is_print(frame: Picture, quad: Quad) -> bool:
     beyond = np.where(np.arange(2 * REACH + 1) < rule - NEAR, np.abs(darker), 0).max(axis=1)
     by_rule = is_alike & (np.take_along_axis(darker, rule, 1)[:, 0] >= RULED) & (beyond < NOTHING)
     is_printed = is_written | by_rule | (is_alike & (ink >= MOSTLY_INK))
-    is_ruled = is_alike & (np.percentile(depth, 20, axis=1) >= RULED * level[:, 0])
+    is_ruled = by_rule | is_alike & (np.percentile(depth, 20, axis=1) >= RULED * level[:, 0])
     x, y = lines.mean(axis=1).T
     away = np.min([x, y, frame.shape[1] - 1 - x, frame.shape[0] - 1 - y], axis=0)
     is_framed = (away < FRAME_SHARE * max(frame.shape[:2])) & ~is_printed
