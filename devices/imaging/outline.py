@@ -30,6 +30,7 @@ from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
 Quad = npt.NDArray[np.float64]  # 4×2
+Sides = npt.NDArray[np.bool_]  # 4
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 LEAST_SMALL_PX = 24  # the same at the search's size: a strip that is twenty times as long as wide holds none
 APART_PX = 12
@@ -73,6 +74,8 @@ class _Search:
         self.scores: Scores = np.empty(0, np.float64)
         self.ridged: Ridged | None = None
         self._print_left = MOST_PRINT
+        self._dark: dict[int, Sides] = {}  # of candidates that were asked about: most are asked twice
+        self._like: dict[int, Sides] = {}
         if changed is not None:
             self.judge(from_difference(changed))
 
@@ -95,11 +98,11 @@ class _Search:
 
     def lies_on_its_like(self) -> bool:
         """Whether the best has paper on both sides of all its own: a frame printed on a page."""
-        return bool(on_its_like(self.fields, self.best(), self.p).all())
+        return bool(self._like_sides(int(self.scores.argmax())).all())
 
     def dark_sides(self) -> int:
         """How many sides of the best are darker within: a picture's or a table's on a page as light as its desk."""
-        return int(darkens(self.fields, self.best(), self.p).sum())
+        return int(self._dark_sides(int(self.scores.argmax())).sum())
 
     def is_sure(self) -> bool:
         """A certain score, or nearly so for its size where it is no frame printed on a page."""
@@ -125,7 +128,7 @@ class _Search:
             winner = _winner(self.fields, self.quads, marks, self.p)
         if not self._print_left:
             winner = None
-        is_picture = winner is not None and darkens(self.fields, self.quads[winner], self.p).all()
+        is_picture = winner is not None and self._dark_sides(winner).all()
         if (winner is None or is_picture) and fills(self.fields, None if winner is None else self.quads[winner]):
             return Outline(frame_corners(self.frame.shape[1], self.frame.shape[0]), 0.0)
         if winner is None:
@@ -139,13 +142,22 @@ class _Search:
 
         Asked where two sides have paper on both sides, or are darker within: few papers' on a desk do.
         """
-        quad = self.quads[number]
-        is_doubtful = darkens(self.fields, quad, self.p) | on_its_like(self.fields, quad, self.p)
+        is_doubtful = self._dark_sides(number) | self._like_sides(number)
         if not self._print_left or is_doubtful.sum() < 2 or not is_print(self.frame, self._in_frame(number)):
             return False
         self._print_left -= 1
-        self.scores[np.abs(self.quads - quad).max(axis=(1, 2)) < APART_PX] = 0
+        self.scores[np.abs(self.quads - self.quads[number]).max(axis=(1, 2)) < APART_PX] = 0
         return True
+
+    def _dark_sides(self, number: int) -> Sides:
+        if number not in self._dark:
+            self._dark[number] = darkens(self.fields, self.quads[number], self.p)
+        return self._dark[number]
+
+    def _like_sides(self, number: int) -> Sides:
+        if number not in self._like:
+            self._like[number] = on_its_like(self.fields, self.quads[number], self.p)
+        return self._like[number]
 
     def _in_frame(self, number: int) -> Quad:
         """Return that candidate in px of the frame."""

@@ -14,9 +14,10 @@ Floats = npt.NDArray[np.float32]
 Quad = npt.NDArray[np.float64]
 
 LONG_UNITS = 960  # a unit is that part of the frame's long side: a line of 9 points on an A4 that fills it has 10
-POINTS = 160  # a side
-REACH = 14  # units to either side that are looked at,
-NEAR = 4  # and those in which the side itself lies
+POINTS = 160  # a side,
+FEW_POINTS = 24  # and for a first look
+REACH, NEAR = 14, 4  # places without that are looked at, and those to either side in which the side itself lies
+ACROSS = np.concatenate([np.arange(-REACH, NEAR), np.arange(NEAR, 2 * REACH - NEAR + 1, 2)])  # units: a row and its gap
 LIGHTEST = 9  # of eleven, in order: between characters paper is never far away, and one is lighter by noise
 ALIKE = 0.1  # of the paper's level: the same paper
 INK, FAINT = 0.15, 0.03  # of it: print is darker by so much; what is less, noise apart, is bare
@@ -24,7 +25,7 @@ INK_SHARE, BARE_SHARE = 0.13, 0.12  # of a side's points: writing has both,
 MOSTLY_INK = 0.5  # and what shows so much print without bare places is a rule, or writing set solid
 RULED = 0.2  # of the paper's level, at four fifths of a side: a rule
 MOST_NOISE = 6.0  # levels
-RULE_UNITS = 10  # so far from the side a rule may lie, beyond which there is nothing:
+RULE_PLACES = 10  # so far from the side a rule may lie, beyond which there is nothing:
 NOTHING = 0.02  # of the paper's level
 FRAME_SHARE = 0.02  # of the frame's long side: there a side lies on the frame
 
@@ -37,37 +38,57 @@ def is_print(frame: Picture, quad: Quad) -> bool:
     here and not there: between characters nothing is seen of it. A paper's own edge is a step, or a faint line that
     runs on. A side on the frame tells nothing, and one of the four may be the paper's own.
     """
-    unit = max(frame.shape[:2]) / LONG_UNITS
     lines = np.stack([quad, quad[NEXT]], axis=1)
-    middle = lines.mean(axis=1, keepdims=True)
-    offsets = np.arange(-REACH, REACH + 1) * unit
-    seen = seen_along(frame, middle + 0.94 * (lines - middle), POINTS, offsets)  # 4×points×offsets×3
-    first, last = REACH - NEAR, REACH + NEAR
-    without = np.sort(seen[:, :, : first + 1], axis=2)[:, :, LIGHTEST]
-    within = np.sort(seen[:, :, last:], axis=2)[:, :, LIGHTEST]
-    darkest = seen.min(axis=3)  # red ink is ink
-    outer, inner = np.sort(darkest[:, :, : first + 1], axis=2), np.sort(darkest[:, :, last:], axis=2)
-    paper = np.minimum(outer[:, :, LIGHTEST], inner[:, :, LIGHTEST])
-    noise = np.median(outer[:, :, LIGHTEST] - outer[:, :, 0], axis=1)[:, None]
+    x, y = lines.mean(axis=1).T
+    away = np.min([x, y, frame.shape[1] - 1 - x, frame.shape[0] - 1 - y], axis=0)
+    is_framed = away < FRAME_SHARE * max(frame.shape[:2])
+    outer, inner, _ = _beside(_seen(frame, lines, FEW_POINTS))
+    if int((_is_alike(outer, inner, 2 * ALIKE) | is_framed).sum()) < 3:
+        return False
+    seen = _seen(frame, lines, POINTS)
+    outer, inner, dark = _beside(seen.min(axis=3, keepdims=True))  # red ink is ink
+    paper = np.minimum(outer[:, 0, :, LIGHTEST], inner[:, 0, :, LIGHTEST])
+    noise = np.median(outer[:, 0, :, LIGHTEST] - outer[:, 0, :, 0], axis=1)[:, None]
     level = np.median(paper, axis=1)[:, None] + 1
-    depth = paper - darkest[:, :, first : last + 1].min(axis=2)
-    is_alike = np.abs(np.median(within - without, axis=1)).max(axis=1) < ALIKE * level[:, 0]
+    depth = paper - dark[:, 0, :, REACH - NEAR : REACH + NEAR + 1].min(axis=2)
+    is_alike = _is_alike(*_beside(seen)[:2])
     ink = (depth > INK * level + np.minimum(noise, MOST_NOISE)).mean(axis=1)
     bare = (depth < FAINT * level + noise).mean(axis=1)
     is_written = is_alike & (ink >= INK_SHARE) & (bare >= BARE_SHARE)
-    darker = np.median(paper[..., None] - darkest, axis=1) / level  # 4×offsets: what runs along a side
-    rule = darker[:, REACH - RULE_UNITS : REACH + RULE_UNITS + 1].argmax(axis=1)[:, None] + REACH - RULE_UNITS
+    darker = np.median(paper[..., None] - dark[:, 0], axis=1) / level  # 4×places: what runs along a side
+    rule = darker[:, REACH - RULE_PLACES : REACH + RULE_PLACES + 1].argmax(axis=1)[:, None] + REACH - RULE_PLACES
     beyond = np.where(np.arange(2 * REACH + 1) < rule - NEAR, np.abs(darker), 0).max(axis=1)
     by_rule = is_alike & (np.take_along_axis(darker, rule, 1)[:, 0] >= RULED) & (beyond < NOTHING)
     is_printed = is_written | by_rule | (is_alike & (ink >= MOSTLY_INK))
     is_ruled = by_rule | is_alike & (np.percentile(depth, 20, axis=1) >= RULED * level[:, 0])
-    x, y = lines.mean(axis=1).T
-    away = np.min([x, y, frame.shape[1] - 1 - x, frame.shape[0] - 1 - y], axis=0)
-    is_framed = (away < FRAME_SHARE * max(frame.shape[:2])) & ~is_printed
     printed, written = int(is_printed.sum()), int(is_written.sum())
-    if printed + int(is_framed.sum()) == 4:
+    if int((is_printed | is_framed).sum()) == 4:
         return printed >= 2
     return printed == 3 and (written >= 2 or int(is_ruled.sum()) == 3)
+
+
+def _seen(frame: Picture, lines: Quad, count: int) -> Picture:
+    """Return the colours at `count` points of each line, ACROSS it from without to within: 4×points×places×3."""
+    offsets = ACROSS * max(frame.shape[:2]) / LONG_UNITS
+    middle = lines.mean(axis=1, keepdims=True)
+    return seen_along(frame, middle + 0.94 * (lines - middle), count, offsets)
+
+
+def _beside(seen: Picture) -> tuple[Floats, Floats, Floats]:
+    """Return what lies without and within, in order of its level, and everything: 4×channels×points×levels each."""
+    planes = np.ascontiguousarray(seen.transpose(0, 3, 1, 2))
+    sides = planes[..., : REACH - NEAR + 1], planes[..., REACH + NEAR :]
+    outer, inner = (np.sort(side, axis=3).astype(np.float32) for side in sides)
+    return outer, inner, planes.astype(np.float32)
+
+
+def _is_alike(outer: Floats, inner: Floats, most: float = ALIKE) -> npt.NDArray[np.bool_]:
+    """Return which sides have the same paper without and within, of their levels in order; `most`: that
+    they may differ, of the paper's level.
+    """
+    paper = np.minimum(outer[..., LIGHTEST], inner[..., LIGHTEST]).min(axis=1)
+    steps = np.median(inner[..., LIGHTEST] - outer[..., LIGHTEST], axis=2)
+    return np.asarray(np.abs(steps).max(axis=1) < most * (np.median(paper, axis=1) + 1))
 
 
 CLOSED_PX = 15  # of the search's picture: over which paper shows between what is printed
@@ -76,6 +97,7 @@ GRAIN = 0.06  # what is darker by more and is no ink
 MOST_GRAIN = 0.25  # of the picture: photographs; wood has half
 STROKE_LEVELS = 8
 LEAST_INK = 0.003  # of the picture
+EDGE_PX = 4  # around a quadrilateral, its own edge
 RULE_PX = 40  # what runs on for so long is a rule
 STRIP_PX = 60  # about as wide a piece of a row
 ROW_PX = (2, 20)  # its height
@@ -90,13 +112,16 @@ LEAST_REACHED = 0.7  # of a side of the frame
 
 
 def fills(fields: Fields, quad: Quad | None = None) -> bool:
-    """Whether rows of print, outside `quad` (4×2 px of the search's picture) where one is given, stand on a paper that
+    """Whether rows of print, beside `quad` (4×2 px of the search's picture) where one is given, stand on a paper that
     reaches the frame on three sides and more: then four corners cannot show.
     """
     level = cv2.convertScaleAbs(fields.planes[0], alpha=1 / UNIT)
     closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((CLOSED_PX, CLOSED_PX), np.uint8))
     step = cv2.subtract(closed, level)
     ink = cv2.compare(step, cv2.max(cv2.convertScaleAbs(closed, alpha=STROKE), STROKE_LEVELS), cv2.CMP_GT)
+    if quad is not None:
+        (left, top), (right, bottom) = quad.min(axis=0).astype(int), quad.max(axis=0).astype(int)
+        ink[max(0, top - EDGE_PX) : bottom + EDGE_PX, max(0, left - EDGE_PX) : right + EDGE_PX] = 0
     if cv2.countNonZero(ink) < LEAST_INK * ink.size:
         return False
     grain = cv2.compare(step, cv2.convertScaleAbs(closed, alpha=GRAIN), cv2.CMP_GT)
@@ -107,9 +132,6 @@ def fills(fields: Fields, quad: Quad | None = None) -> bool:
         rule = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
         ink[cv2.dilate(rule, np.ones((3, 3), np.uint8)) > 0] = 0
     pieces = max(_row_pieces(ink), _row_pieces(ink.T)[:, ::-1], key=len)
-    if quad is not None and len(pieces):
-        around = np.array(quad, np.float32)
-        pieces = pieces[[cv2.pointPolygonTest(around, (float(x), float(y)), False) < 0 for x, y in pieces]]
     return len(pieces) >= LEAST_PIECES and _reached(fields, closed, pieces) >= 3
 
 
