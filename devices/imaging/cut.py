@@ -77,8 +77,8 @@ def _steps(frame: Picture, lines: Quad) -> Floats:
     """Return the step in colour across lines (n×2×2 px), right-hand side less left, and how much darker the line is
     than both, piece by piece (n×PIECES×6).
     """
-    seen = _seen(frame, lines, PIECES * POINTS, np.concatenate([ACROSS_PX, -ACROSS_PX, LINE_PX]))
-    points = seen.reshape(-1, 9 * 3) @ STEP_AND_LINE
+    seen = seen_along(frame, lines, PIECES * POINTS, np.concatenate([ACROSS_PX, -ACROSS_PX, LINE_PX]))
+    points = seen.reshape(-1, 9 * 3).astype(np.float32) @ STEP_AND_LINE
     return np.asarray(points.reshape(len(lines), PIECES, POINTS, 6).mean(axis=2), np.float32)
 
 
@@ -90,15 +90,15 @@ def _has_no_step(frame: Picture, quad: Quad) -> npt.NDArray[np.bool_]:
     lines = np.stack([quad, np.roll(quad, -1, 0)], 1)
     middle = lines.mean(axis=1, keepdims=True)
     offsets = np.concatenate([BROAD_PX, -BROAD_PX])
-    seen = _seen(frame, middle + 0.84 * (lines - middle), 24, offsets).reshape(4, 24, 2, len(BROAD_PX), 3)
-    lightest = np.sort(seen, axis=3)[:, :, :, len(BROAD_PX) * 3 // 4]
+    seen = seen_along(frame, middle + 0.84 * (lines - middle), 24, offsets).reshape(4, 24, 2, len(BROAD_PX), 3)
+    lightest = np.sort(seen, axis=3)[:, :, :, len(BROAD_PX) * 3 // 4].astype(np.float32)
     steps = np.median(lightest[:, :, 0] - lightest[:, :, 1], axis=1)
     clear = steps[np.argsort(np.linalg.norm(steps, axis=1))[1:]].mean(axis=0)
     size = float(clear @ clear)
     return np.asarray((size >= CLEAR_STEP**2) & (steps @ clear < NO_STEP * size), np.bool_)
 
 
-def _seen(frame: Picture, lines: Quad, count: int, offsets: Quad) -> Floats:
+def seen_along(frame: Picture, lines: Quad, count: int, offsets: Quad) -> Picture:
     """Return the colours at `count` points along each line, at offsets to its right: n×count×m×3."""
     along = lines[:, 1] - lines[:, 0]
     normal = np.stack([-along[:, 1], along[:, 0]], 1) / np.maximum(1e-6, np.linalg.norm(along, axis=1, keepdims=True))
@@ -107,7 +107,7 @@ def _seen(frame: Picture, lines: Quad, count: int, offsets: Quad) -> Floats:
     points = points + offsets[:, None] * normal[:, None, None]
     x, y = (points[..., axis].reshape(len(lines) * count, len(offsets)).astype(np.float32) for axis in (0, 1))
     seen = cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(seen.reshape(len(lines), count, len(offsets), 3), np.float32)
+    return np.asarray(seen.reshape(len(lines), count, len(offsets), 3), np.uint8)
 
 
 def _ways_out(frame: Picture, origins: Quad, toward: Quad) -> Quad:

@@ -11,11 +11,26 @@ from devices.imaging.desk_reference import DeskReference, changed_mask, from_dif
 from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_sides, on_its_like, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare, shrink_factor
 from devices.imaging.grow import grown, outward
-from devices.imaging.lines import Lined, find_lined, from_lines
-from devices.imaging.quads import NEXT, apart, areas, clockwise, common_area, fits, likely, moved, normals_of, usual
+from devices.imaging.lines import find_lined, from_lines
+from devices.imaging.printed import fills, is_print
+from devices.imaging.quads import (
+    NEXT,
+    apart,
+    areas,
+    clockwise,
+    common_area,
+    fits,
+    frame_corners,
+    likely,
+    moved,
+    normals_of,
+    usual,
+)
 from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
 from devices.imaging.values import Outline
 
+Quad = npt.NDArray[np.float64]  # 4×2
+Sides = npt.NDArray[np.bool_]  # 4
 LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 LEAST_SMALL_PX = 24  # the same at the search's size: a strip that is twenty times as long as wide holds none
 APART_PX = 12
@@ -23,6 +38,7 @@ OTHERS_COVER = 0.05
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
 FURTHER_PX = 4.0
+MOST_PRINT = 8  # candidates that are dropped as print, before nothing is left to be a paper
 ALONG_COS = float(np.cos(np.deg2rad(4)))
 
 
@@ -40,84 +56,160 @@ def find_outline(
     """
     if _is_too_thin(frame, parameters):
         return None
-    fields = prepare(frame, parameters, small)
-    quads = np.empty((0, 4, 2), np.float64)
-    scores = np.empty(0, np.float64)
     changed = changed_mask(reference, frame) if reference is not None and is_same_desk(reference, frame) else None
-    lined: Lined | None = None
-    ridged: Ridged | None = None
+    search = _Search(frame, prepare(frame, parameters, small), parameters, changed)
+    is_sure = _by_contours(search)
+    least = parameters.least_score if is_sure else _by_lines(search)
+    if search.reaches(parameters.good_score) and search.lies_on_its_like():
+        search.judge(outward(search.fields, search.best(), parameters), 3)
+    return search.outline(least, 0 if is_sure else parameters.shape_more)
 
-    def judge(proposed: Quads, reach: int = 2) -> None:
-        nonlocal quads, scores
-        more, marks = score_quads(fields, proposed, parameters, reach, ridged)
+
+class _Search:
+    """The candidates of one frame with their scores, as they come in: n×4×2 px of the small picture, n."""
+
+    def __init__(self, frame: Picture, fields: Fields, p: OutlineParameters, changed: Picture | None) -> None:
+        self.frame, self.fields, self.p, self.changed = frame, fields, p, changed
+        self.quads: Quads = np.empty((0, 4, 2), np.float64)
+        self.scores: Scores = np.empty(0, np.float64)
+        self.ridged: Ridged | None = None
+        self._print_left = MOST_PRINT
+        self._dark: dict[int, Sides] = {}  # of candidates that were asked about: most are asked twice
+        self._like: dict[int, Sides] = {}
         if changed is not None:
-            marks = marks + parameters.desk_weight * (2 * support(changed, more) - 1)
-        quads, scores = np.concatenate([quads, more]), np.concatenate([scores, marks])
+            self.judge(from_difference(changed))
 
-    def is_sure() -> bool:
-        """A certain score, or nearly so for its size where it is no frame printed on a page."""
-        best = int(scores.argmax()) if len(scores) else 0
-        if not len(scores) or scores[best] > parameters.good_score:
-            return len(scores) > 0
-        is_likely = scores[best] > parameters.sure_score * _for_size(fields, quads[best : best + 1])[0]
-        return bool(is_likely and not on_its_like(fields, quads[best], parameters).all())
+    def judge(self, proposed: Quads, reach: int = 2) -> None:
+        """Take candidates in with their scores."""
+        more, marks = score_quads(self.fields, proposed, self.p, reach, self.ridged)
+        if self.changed is not None:
+            marks = marks + self.p.desk_weight * (2 * support(self.changed, more) - 1)
+        self.quads, self.scores = np.concatenate([self.quads, more]), np.concatenate([self.scores, marks])
 
-    def dark_sides() -> int:
+    def best(self) -> Quad:
+        """Return the best candidate, 4×2 px; there must be one."""
+        return np.asarray(self.quads[self.scores.argmax()])
+
+    def reaches(self, score: float) -> bool:
+        return len(self.scores) > 0 and bool(self.scores.max() > score)
+
+    def best_apart(self, count: int) -> Quads:
+        return _best_apart(self.quads, self.scores, count)
+
+    def lies_on_its_like(self) -> bool:
+        """Whether the best has paper on both sides of all its own: a frame printed on a page."""
+        return bool(self._like_sides(int(self.scores.argmax())).all())
+
+    def dark_sides(self) -> int:
         """How many sides of the best are darker within: a picture's or a table's on a page as light as its desk."""
-        return int(darkens(fields, quads[scores.argmax()], parameters).sum())
+        return int(self._dark_sides(int(self.scores.argmax())).sum())
 
-    if changed is not None:
-        judge(from_difference(changed))
-    least = parameters.least_score
-    judge(from_contours(fields, parameters.bold, parameters))
-    sure = is_sure()
+    def is_sure(self) -> bool:
+        """A certain score, or nearly so for its size where it is no frame printed on a page."""
+        while len(self.scores):
+            best = int(self.scores.argmax())
+            if self.scores[best] <= self.p.good_score:
+                if self.scores[best] <= self.p.sure_score * _for_size(self.fields, self.quads[best : best + 1])[0]:
+                    return False
+                if self.lies_on_its_like():
+                    return False
+            if not self._drop_print(best):
+                return True
+        return False
+
+    def outline(self, least: float, more: float) -> Outline | None:
+        """Return the winner, the whole picture where a page of print fills it, or None; `least` and `more` as of
+        `_marks`.
+        """
+        marks = _marks(self.fields, self.quads, self.scores, least, more, self.p)
+        winner = _winner(self.fields, self.quads, marks, self.p)
+        while winner is not None and self._drop_print(winner):
+            marks[self.scores == 0] = 0
+            winner = _winner(self.fields, self.quads, marks, self.p)
+        if not self._print_left:
+            winner = None
+        is_picture = winner is not None and self._dark_sides(winner).all()
+        if (winner is None or is_picture) and fills(self.fields, None if winner is None else self.quads[winner]):
+            return Outline(frame_corners(self.frame.shape[1], self.frame.shape[0]), 0.0)
+        if winner is None:
+            return None
+        points = [(float(x), float(y)) for x, y in self._in_frame(winner)]
+        others = _others(self.quads, self.scores, winner, self.fields, self.p)
+        return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(self.scores[winner])), others)
+
+    def _drop_print(self, number: int) -> bool:
+        """Whether that candidate was print on a paper that goes on around it; it is out of the running then.
+
+        Asked where two sides have paper on both sides, or are darker within: few papers' on a desk do.
+        """
+        is_doubtful = self._dark_sides(number) | self._like_sides(number)
+        if not self._print_left or is_doubtful.sum() < 2 or not is_print(self.frame, self._in_frame(number)):
+            return False
+        self._print_left -= 1
+        self.scores[np.abs(self.quads - self.quads[number]).max(axis=(1, 2)) < APART_PX] = 0
+        return True
+
+    def _dark_sides(self, number: int) -> Sides:
+        if number not in self._dark:
+            self._dark[number] = darkens(self.fields, self.quads[number], self.p)
+        return self._dark[number]
+
+    def _like_sides(self, number: int) -> Sides:
+        if number not in self._like:
+            self._like[number] = on_its_like(self.fields, self.quads[number], self.p)
+        return self._like[number]
+
+    def _in_frame(self, number: int) -> Quad:
+        """Return that candidate in px of the frame."""
+        return np.asarray((self.quads[number] + 0.5) * self.fields.factor - 0.5)
+
+
+def _by_contours(search: _Search) -> bool:
+    """Judge what contours and regions give; whether something certain is among it."""
+    fields, p = search.fields, search.p
+    search.judge(from_contours(fields, p.bold, p))
+    sure = search.is_sure()
     if not sure:
-        judge(from_segments(fields, parameters))
-        sure = is_sure()
-        if sure and dark_sides():
-            judge(grown(fields, quads[scores.argmax()], parameters), 3)
-    if not sure or dark_sides():
-        judge(from_contours(fields, parameters.faint, parameters))
-        sure = is_sure()
-        if sure and dark_sides() == 4:
-            judge(grown(fields, quads[scores.argmax()], parameters), 3)
-    if not sure:
-        lined = find_lined(fields, parameters)
-        judge(from_lines(fields, lined, parameters), parameters.line_reach)
-    if not sure and not _reaches(scores, parameters.good_score):
-        ridged = find_ridges(fields, parameters, _reaches(scores, parameters.doubtful_score))
-    if ridged is not None:
-        judge(_best_apart(quads, scores, parameters.keep), 1)  # once more, by dark lines too
-        judge(from_ridges(fields, ridged, parameters))
-        if _reaches(scores, parameters.hopeful_score) and not _reaches(scores, parameters.good_score):
-            three, anywhere = completed(fields, lined, parameters)
-            judge(three, parameters.line_reach)
-            judge(completed(fields, ridged.lined, parameters)[0])
-            judge(relaxed(fields, _best_apart(quads, scores, parameters.relax), parameters))
-            for one in _best_apart(quads, scores, parameters.grow):
-                judge(grown(fields, one, parameters), 3)
-            for one in _best_apart(quads, scores, parameters.outward):
-                judge(outward(fields, one, parameters), 3)
-            least += min(parameters.veined_most, max(0, parameters.veined * (anywhere - parameters.plain)))
-    if _reaches(scores, parameters.good_score) and on_its_like(fields, quads[scores.argmax()], parameters).all():
-        judge(outward(fields, quads[scores.argmax()], parameters), 3)
-    marks = _marks(fields, quads, scores, least, 0 if sure else parameters.shape_more, parameters)
-    winner = _winner(fields, quads, marks, parameters)
-    if winner is None:
-        return None
-    full = (quads[winner] + 0.5) * fields.factor - 0.5
-    points = [(float(x), float(y)) for x, y in full]
-    others = _others(quads, scores, winner, fields, parameters)
-    return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(scores[winner])), others)
+        search.judge(from_segments(fields, p))
+        sure = search.is_sure()
+        if sure and search.dark_sides():
+            search.judge(grown(fields, search.best(), p), 3)
+    if not sure or search.dark_sides():
+        search.judge(from_contours(fields, p.faint, p))
+        sure = search.is_sure()
+        if sure and search.dark_sides() == 4:
+            search.judge(grown(fields, search.best(), p), 3)
+    return sure
+
+
+def _by_lines(search: _Search) -> float:
+    """Judge what lines give, dark ones and the dear search where they are needed; return the least score of a paper."""
+    fields, p = search.fields, search.p
+    lined = find_lined(fields, p)
+    search.judge(from_lines(fields, lined, p), p.line_reach)
+    if search.reaches(p.good_score):
+        return p.least_score
+    search.ridged = ridged = find_ridges(fields, p, search.reaches(p.doubtful_score))
+    if ridged is None:
+        return p.least_score
+    search.judge(search.best_apart(p.keep), 1)  # once more, by dark lines too
+    search.judge(from_ridges(fields, ridged, p))
+    if not search.reaches(p.hopeful_score) or search.reaches(p.good_score):
+        return p.least_score
+    three, anywhere = completed(fields, lined, p)
+    search.judge(three, p.line_reach)
+    search.judge(completed(fields, ridged.lined, p)[0])
+    search.judge(relaxed(fields, search.best_apart(p.relax), p))
+    for one in search.best_apart(p.grow):
+        search.judge(grown(fields, one, p), 3)
+    for one in search.best_apart(p.outward):
+        search.judge(outward(fields, one, p), 3)
+    return p.least_score + min(p.veined_most, max(0, p.veined * (anywhere - p.plain)))
 
 
 def _is_too_thin(frame: Picture, p: OutlineParameters) -> bool:
     height, width = frame.shape[:2]
     return bool(min(height, width) < max(LEAST_SIDE_PX, LEAST_SMALL_PX * shrink_factor(width, height, p)))
-
-
-def _reaches(scores: Scores, score: float) -> bool:
-    return len(scores) > 0 and bool(scores.max() > score)
 
 
 def _for_size(fields: Fields, quads: Quads) -> Scores:

@@ -17,7 +17,7 @@ from devices.imaging.direction import LONG_PX, Direction, find_direction
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
-from devices.imaging.quads import clockwise
+from devices.imaging.quads import clockwise, frame_corners
 from devices.imaging.refine import refine_outline
 from devices.imaging.sameness import find_twin, fingerprint
 from devices.imaging.unchanged import blocks_of, looked_at, reusable
@@ -106,7 +106,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     watch.lap("refine")
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, still, request.limits)
-    corners = _whole(width, height) if outline is None else outline.corners
+    corners = frame_corners(width, height) if outline is None else outline.corners
     scale = _scale(request.limits, width, height)
     is_strip = outline is None and max(width, height) > STRIP * min(width, height)
     accepts = "any" if is_strip else request.accepts  # it would be drawn as thin as nothing
@@ -289,11 +289,6 @@ def _preview_gate(
 def _hand_verdict(small: Picture, outline: Outline, factor: int) -> Verdict:
     covered = quality.skin_across(small, (np.array(outline.corners) + 0.5) / factor - 0.5)
     return Verdict("hands", covered, SKIN_PERCENT, covered <= SKIN_PERCENT)
-
-
-def _whole(width: int, height: int) -> Corners:
-    right, bottom = width - 0.5, height - 0.5
-    return ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
 
 
 def _as_stored(outline: Outline, header: Header) -> Outline:

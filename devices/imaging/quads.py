@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from devices.api import Corners
 from devices.imaging.fields import OutlineParameters, Quads
 
 Floats = npt.NDArray[np.float64]
@@ -37,6 +38,12 @@ def areas(quads: Quads) -> Floats:
     x, y = quads[:, :, 0], quads[:, :, 1]
     inner = (x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]).sum(axis=1)
     return np.asarray(0.5 * (inner + x[:, -1] * y[:, 0] - x[:, 0] * y[:, -1]))
+
+
+def frame_corners(width_px: int, height_px: int) -> Corners:
+    """Return the corners of a whole picture, clockwise from the top left: pixels' centres are whole numbers."""
+    right, bottom = width_px - 0.5, height_px - 0.5
+    return ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))
 
 
 def apart(quads: Quads, least_px: float) -> npt.NDArray[np.intp]:

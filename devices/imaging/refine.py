@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import Picture
-from devices.imaging.quads import NEXT, crossings
+from devices.imaging.quads import NEXT, crossings, frame_corners
 from devices.imaging.values import Outline
 
 Points = npt.NDArray[np.float64]
@@ -27,6 +27,8 @@ def refine_outline(still: Picture, outline: Outline, factor: float) -> Outline:
     `factor`: how many px of the still one px of the coarse search was. Where the edge is lost the coarse side stays.
     Source: reference/imaging.md §2, refinement.
     """
+    if outline.corners == frame_corners(still.shape[1], still.shape[0]):
+        return outline  # a paper that fills the frame
     corners = np.array(outline.corners, np.float64)
     box = max(1, round(0.6 * factor))
     for reach, over in ((max(4.0, 3.5 * factor), box), (max(4.0, 1.6 * factor), min(box, FINE_PX))):
