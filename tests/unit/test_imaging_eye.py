@@ -115,19 +115,17 @@ def test_a_page_is_made_of_a_still_and_known_again_in_the_preview(
     assert gates[-1] == "taken"
 
 
-def test_what_a_still_told_of_its_size_is_told_in_the_next_preview(
-    camera_eye: Eye, frame: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(camera_eye, "limits", Limits(least_dpi=150.0))
+def test_what_a_still_told_of_its_size_is_told_in_the_next_preview(eye: Eye, frame: bytes) -> None:
+    eye.limits = Limits(least_dpi=150.0)
 
     def settled() -> str:
         for _ in range(12):
-            preview = camera_eye.look(frame, Deadline(20))
+            preview = eye.look(frame, Deadline(20))
         return preview.gate
 
     before = settled()
     with pytest.raises(UserFault) as refused:
-        camera_eye.take(frame, "SIM-MZ-0008", 0, Deadline(20))  # a camera that has no finer still than its stream
+        eye.take(frame, "SIM-MZ-0008", 0, Deadline(20))  # a camera that has no finer still than its stream
     assert (before, refused.value.code, settled()) == ("", "far", "far")
 
 
