@@ -1,4 +1,4 @@
-"""Drawn pages of writing for what tells which way up: every face installed here, five scripts, six layouts, and columns.
+"""Drawn pages of writing for what tells which way up: every face installed here, five scripts, six layouts and columns.
 
 A page is a function of (seed, number): face, script, layout, size of type, dpi, and what a camera does to it. Texts and
 signs are split in two halves that share nothing, so that weights learned on one are measured on the other.
