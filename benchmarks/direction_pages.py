@@ -1,4 +1,4 @@
-"""Drawn pages of writing for what tells which way up: every face installed here, four scripts, seven layouts.
+"""Drawn pages of writing for what tells which way up: every face installed here, five scripts, six layouts and columns.
 
 A page is a function of (seed, number): face, script, layout, size of type, dpi, and what a camera does to it. Texts and
 signs are split in two halves that share nothing, so that weights learned on one are measured on the other.
@@ -69,6 +69,22 @@ def draw_page(seed: int, number: int, *, is_held_out: bool, dpi: int = 0, face: 
     pen = _Pen(size_mm, dpi, chosen, draw)
     _LAYOUTS[layout](pen, _Words(draw, script, is_held_out))
     return Page(_seen(pen.picture(), draw, dpi), script, layout, chosen.name, dpi)
+
+
+def draw_columns(seed: int, number: int, *, is_held_out: bool, dpi: int = 0) -> Page:
+    """Return a page of Chinese in columns from the right, as old certificates have it."""
+    draw = random.Random(f"{seed}/{number}/{is_held_out}/columns")
+    script = draw.choice(("hans", "hant"))
+    face = draw.choice(faces(script, is_held_out=is_held_out))
+    dpi = dpi or draw.choice((100, 118, 131, 150, 200))
+    pen, words = _Pen(draw.choice(SIZES_MM[:4]), dpi, face, draw), _Words(draw, script, is_held_out)
+    step, x = pen.em * draw.choice((1.0, 1.05, 1.1, 1.2, 1.3)), pen.right - pen.em
+    while x > pen.left:
+        signs = words.line(max(2, int((pen.bottom - pen.top) / step * draw.choice((1, 1, 1, 0.6)))))
+        for at, sign in enumerate(signs):
+            pen.text(x, pen.top + at * step, sign, most=pen.em * 2)
+        x -= pen.leading
+    return Page(_seen(pen.picture(), draw, dpi), script, "columns", face.name, dpi)
 
 
 @cache

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.direction_pages import draw_page
+from benchmarks.direction_pages import draw_columns, draw_page
 from devices.imaging.direction import APART, BANDS, SHAPES, find_shapes, find_strokes, text_lines
 from devices.imaging.direction_weights import TURNED
 
@@ -24,6 +24,7 @@ Rows = npt.NDArray[np.float16]
 SEED = 1911  # for learning
 PAGES = 2400
 LINES, CROSS = 24, 16  # of a page
+COLUMNS = 10  # of so many pages one is set in columns
 ROUNDS = 12
 BATCH = 256
 UPRIGHT_DECAY, LEVEL_DECAY = 3e-5, 1e-4
@@ -61,7 +62,8 @@ def read_pages(pages: int, seed: int = SEED) -> Lines:
     even: list[Rows] = []
     cross: list[Rows] = []
     for number in range(pages):
-        page = draw_page(seed, number, is_held_out=False, dpi=int(rng.choice(DPI)))
+        draw = draw_columns if number % COLUMNS == 0 else draw_page
+        page = draw(seed, number, is_held_out=False, dpi=int(rng.choice(DPI)))
         ink = find_strokes(page.picture)
         for counts in _counts(text_lines(ink), LINES, rng):
             odd.append(_half(counts, -1))
