@@ -97,7 +97,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     watch.lap("decode")
     factor = shrink_factor(still.shape[1], still.shape[0])
     small = shrink(still, factor)
-    outline = find_outline(still, small=small)
+    outline = find_outline(still, small=small, looks_beside=True)
     watch.lap("outline")
     if outline is not None:
         outline = refine_outline(still, outline, factor)
