@@ -35,7 +35,6 @@ LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 LEAST_SMALL_PX = 24  # the same at the search's size: a strip that is twenty times as long as wide holds none
 APART_PX = 12
 OTHERS_COVER = 0.05
-LEAST_SIZE = 0.8  # of a score is left for the smallest paper
 FRAME_SHARE = 0.01  # of the frame's long side: as the gate `whole` has it
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
@@ -153,15 +152,15 @@ class _Search:
         reaches the frame's end is not preferred to one that is whole: it cannot be taken.
         """
         found = [winner]
-        for number in np.argsort(-self.scores, kind="stable"):
-            if self.scores[number] < LEAST_SIZE * self.p.other_score:
-                break
-            if np.abs(self.quads[number] - self.quads[winner]).max() < APART_PX:  # once more, as most are
-                continue
-            if self.scores[number] < self.p.other_score * self._size_share(int(number)):
-                continue
-            if all(self._is_beside(self.quads[number], one) for one in found) and not self._drop_print(int(number)):
-                found.append(int(number))
+        if len(self.scores) > 1:
+            is_other = self.scores >= self.p.other_score * _for_size(self.fields, self.quads)
+            is_other &= np.abs(self.quads - self.quads[winner]).max(axis=(1, 2)) >= APART_PX  # most are it once more
+            others = np.flatnonzero(is_other)
+            for number in others[np.argsort(-self.scores[others], kind="stable")].tolist():
+                if all(self._is_beside(self.quads[number], one) for one in found) and not self._drop_print(number):
+                    found.append(number)
+        if len(found) == 1:
+            return found
         sizes = areas(self.quads[found]) * np.array([self._is_whole(number) for number in found])
         best = int(sizes.argmax())
         if sizes[best] > OUTERMOST_AREA * sizes[0]:
@@ -177,9 +176,6 @@ class _Search:
         """Whether that candidate lies clear of the frame's end."""
         quad, size = self.quads[number], np.array(self.fields.size)
         return bool(np.minimum(quad, size - 1 - quad).min() > FRAME_SHARE * max(self.fields.size))
-
-    def _size_share(self, number: int) -> float:
-        return float(_for_size(self.fields, self.quads[number : number + 1])[0])
 
     def _drop_print(self, number: int) -> bool:
         """Whether that candidate was print on a paper that goes on around it; it is out of the running then.
