@@ -35,6 +35,7 @@ LEAST_SIDE_PX = 48  # below it a page has no sides to speak of
 LEAST_SMALL_PX = 24  # the same at the search's size: a strip that is twenty times as long as wide holds none
 APART_PX = 12
 OTHERS_COVER = 0.05
+FRAME_SHARE = 0.01  # of the frame's long side: as the gate `whole` has it
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
 FURTHER_PX = 4.0
@@ -47,12 +48,14 @@ def find_outline(
     parameters: OutlineParameters = PARAMETERS,
     reference: DeskReference | None = None,
     small: Picture | None = None,
+    looks_beside: bool = False,
 ) -> Outline | None:
     """Return the paper's corners in px of `frame` (h×w×3 BGR) and a score 0–1, or None for an empty desk.
 
     Corners run clockwise on screen from the top left. `reference`: the empty desk of a fixed camera; it proposes and
     adds or takes a little, so that a paper that it holds for desk is still found. `small`: the frame shrunk by its
-    factor, where it is known. Source: reference/imaging.md §2.
+    factor, where it is known. `looks_beside`: whether more papers are looked for with generators that this one did not
+    need; a few ms, for stills. Source: reference/imaging.md §2.
     """
     if _is_too_thin(frame, parameters):
         return None
@@ -62,7 +65,7 @@ def find_outline(
     least = parameters.least_score if is_sure else _by_lines(search)
     if search.reaches(parameters.good_score) and search.lies_on_its_like():
         search.judge(outward(search.fields, search.best(), parameters), 3)
-    return search.outline(least, 0 if is_sure else parameters.shape_more)
+    return search.outline(least, 0 if is_sure else parameters.shape_more, looks_beside)
 
 
 class _Search:
@@ -117,7 +120,7 @@ class _Search:
                 return True
         return False
 
-    def outline(self, least: float, more: float) -> Outline | None:
+    def outline(self, least: float, more: float, looks_beside: bool) -> Outline | None:
         """Return the winner, the whole picture where a page of print fills it, or None; `least` and `more` as of
         `_marks`.
         """
@@ -133,9 +136,46 @@ class _Search:
             return Outline(frame_corners(self.frame.shape[1], self.frame.shape[0]), 0.0)
         if winner is None:
             return None
+        if looks_beside:
+            for proposed in (from_segments(self.fields, self.p), from_contours(self.fields, self.p.faint, self.p)):
+                self.judge(proposed[[self._is_beside(one, winner) for one in clockwise(proposed)]])
+        papers = self._papers(winner)
+        winner = papers[0]
         points = [(float(x), float(y)) for x, y in self._in_frame(winner)]
-        others = _others(self.quads, self.scores, winner, self.fields, self.p)
-        return Outline((points[0], points[1], points[2], points[3]), min(1.0, float(self.scores[winner])), others)
+        score = min(1.0, float(self.scores[winner]))
+        return Outline((points[0], points[1], points[2], points[3]), score, len(papers) - 1)
+
+    def _papers(self, winner: int) -> list[int]:
+        """Return the papers that lie here, the one to take first: the winner, or a clearly larger one beside it.
+
+        The others are certain for their size, share nothing with it nor with another, and are no print. A paper that
+        reaches the frame's end is not preferred to one that is whole: it cannot be taken.
+        """
+        found = [winner]
+        if len(self.scores) > 1:
+            is_other = self.scores >= self.p.other_score * _for_size(self.fields, self.quads)
+            is_other &= np.abs(self.quads - self.quads[winner]).max(axis=(1, 2)) >= APART_PX  # most are it once more
+            others = np.flatnonzero(is_other)
+            for number in others[np.argsort(-self.scores[others], kind="stable")].tolist():
+                if all(self._is_beside(self.quads[number], one) for one in found) and not self._drop_print(number):
+                    found.append(number)
+        if len(found) == 1:
+            return found
+        sizes = areas(self.quads[found]) * np.array([self._is_whole(number) for number in found])
+        best = int(sizes.argmax())
+        if sizes[best] > OUTERMOST_AREA * sizes[0]:
+            found[0], found[best] = found[best], found[0]
+        return found
+
+    def _is_beside(self, quad: Quad, number: int) -> bool:
+        """Whether a quadrilateral (clockwise) shares next to nothing with that candidate."""
+        least = min(areas(np.stack([quad, self.quads[number]])))
+        return bool(common_area(quad, self.quads[number]) < OTHERS_COVER * least)
+
+    def _is_whole(self, number: int) -> bool:
+        """Whether that candidate lies clear of the frame's end."""
+        quad, size = self.quads[number], np.array(self.fields.size)
+        return bool(np.minimum(quad, size - 1 - quad).min() > FRAME_SHARE * max(self.fields.size))
 
     def _drop_print(self, number: int) -> bool:
         """Whether that candidate was print on a paper that goes on around it; it is out of the running then.
@@ -244,20 +284,6 @@ def _winner(fields: Fields, quads: Quads, marks: Scores, p: OutlineParameters) -
         return winner
     straight = np.where(bows(fields, quads, p), 0, marks)
     return None if straight.max() <= 0 else _outermost(fields, quads, straight, p)
-
-
-def _others(quads: Quads, scores: Scores, winner: int, fields: Fields, p: OutlineParameters) -> int:
-    """Return how many more papers lie beside the winner: certain ones that share nothing with it nor with another."""
-    known = [quads[winner]]
-    sizes = areas(quads)
-    for number in np.argsort(-scores, kind="stable"):
-        if scores[number] < p.other_score:
-            break
-        if np.abs(quads[number] - known[0]).max() < APART_PX:  # the winner once more, as most are
-            continue
-        if all(common_area(quads[number], one) < OTHERS_COVER * sizes[number] for one in known):
-            known.append(quads[number])
-    return len(known) - 1
 
 
 def score_quads(

@@ -99,7 +99,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         return _too_small(header, request, watch.laps), b""
     factor = shrink_factor(still.shape[1], still.shape[0])
     small = shrink(still, min(factor, *still.shape[:2]))
-    outline = find_outline(still, small=small)
+    outline = find_outline(still, small=small, looks_beside=True)
     watch.lap("outline")
     if outline is not None:
         outline = refine_outline(still, outline, factor)

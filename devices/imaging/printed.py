@@ -17,11 +17,12 @@ LONG_UNITS = 960  # a unit is that part of the frame's long side: a line of 9 po
 POINTS = 160  # a side,
 FEW_POINTS = 24  # and for a first look
 REACH, NEAR = 14, 4  # places without that are looked at, and those to either side in which the side itself lies
-ACROSS = np.concatenate([np.arange(-REACH, NEAR), np.arange(NEAR, 2 * REACH - NEAR + 1, 2)])  # units: a row and its gap
-LIGHTEST = 9  # of eleven, in order: between characters paper is never far away, and one is lighter by noise
+ACROSS = np.array([*range(-REACH, REACH + 1), *range(REACH + 2, 25, 2)])  # units: as far within as a row and its gap
+LIGHTEST = -2  # in order: between characters paper is never far away, and one is lighter by noise
 ALIKE = 0.1  # of the paper's level: the same paper
 INK, FAINT = 0.15, 0.03  # of it: print is darker by so much; what is less, noise apart, is bare
-INK_SHARE, BARE_SHARE = 0.13, 0.12  # of a side's points: writing has both,
+INK_SHARE, BARE_SHARE = 0.15, 0.12  # of a side's points: writing has both,
+DENSE, DENSE_INK, DENSE_BARE = 0.25, 0.3, 0.2  # bold rows set solid leave little paper between them,
 MOSTLY_INK = 0.5  # and what shows so much print without bare places is a rule, or writing set solid
 RULED = 0.2  # of the paper's level, at four fifths of a side: a rule
 MOST_NOISE = 6.0  # levels
@@ -43,7 +44,7 @@ def is_print(frame: Picture, quad: Quad) -> bool:
     away = np.min([x, y, frame.shape[1] - 1 - x, frame.shape[0] - 1 - y], axis=0)
     is_framed = away < FRAME_SHARE * max(frame.shape[:2])
     outer, inner, _ = _beside(_seen(frame, lines, FEW_POINTS))
-    if int((_is_alike(outer, inner, 2 * ALIKE) | is_framed).sum()) < 3:
+    if int((_is_alike(outer, inner, DENSE) | is_framed).sum()) < 3:
         return False
     seen = _seen(frame, lines, POINTS)
     outer, inner, dark = _beside(seen.min(axis=3, keepdims=True))  # red ink is ink
@@ -54,10 +55,11 @@ def is_print(frame: Picture, quad: Quad) -> bool:
     is_alike = _is_alike(*_beside(seen)[:2])
     ink = (depth > INK * level + np.minimum(noise, MOST_NOISE)).mean(axis=1)
     bare = (depth < FAINT * level + noise).mean(axis=1)
-    is_written = is_alike & (ink >= INK_SHARE) & (bare >= BARE_SHARE)
+    is_dense = _is_alike(outer, inner, DENSE) & (ink >= DENSE_INK) & (bare >= DENSE_BARE)
+    is_written = is_dense | is_alike & (ink >= INK_SHARE) & (bare >= BARE_SHARE)
     darker = np.median(paper[..., None] - dark[:, 0], axis=1) / level  # 4×places: what runs along a side
     rule = darker[:, REACH - RULE_PLACES : REACH + RULE_PLACES + 1].argmax(axis=1)[:, None] + REACH - RULE_PLACES
-    beyond = np.where(np.arange(2 * REACH + 1) < rule - NEAR, np.abs(darker), 0).max(axis=1)
+    beyond = np.where(np.arange(len(ACROSS)) < rule - NEAR, np.abs(darker), 0).max(axis=1)
     by_rule = is_alike & (np.take_along_axis(darker, rule, 1)[:, 0] >= RULED) & (beyond < NOTHING)
     is_printed = is_written | by_rule | (is_alike & (ink >= MOSTLY_INK))
     is_ruled = by_rule | is_alike & (np.percentile(depth, 20, axis=1) >= RULED * level[:, 0])
@@ -112,8 +114,10 @@ LEAST_REACHED = 0.7  # of a side of the frame
 
 
 def fills(fields: Fields, quad: Quad | None = None) -> bool:
-    """Whether rows of print, beside `quad` (4×2 px of the search's picture) where one is given, stand on a paper that
-    reaches the frame on three sides and more: then four corners cannot show.
+    """Whether rows of print stand on a paper that reaches the frame's end: then four corners cannot show.
+
+    `quad` (4×2 px of the search's picture): a picture that was found; then the rows must lie beside it, and the paper
+    must reach three sides of the frame, for it might be a dark card.
     """
     level = cv2.convertScaleAbs(fields.planes[0], alpha=1 / UNIT)
     closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((CLOSED_PX, CLOSED_PX), np.uint8))
@@ -132,7 +136,7 @@ def fills(fields: Fields, quad: Quad | None = None) -> bool:
         rule = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
         ink[cv2.dilate(rule, np.ones((3, 3), np.uint8)) > 0] = 0
     pieces = max(_row_pieces(ink), _row_pieces(ink.T)[:, ::-1], key=len)
-    return len(pieces) >= LEAST_PIECES and _reached(fields, closed, pieces) >= 3
+    return len(pieces) >= LEAST_PIECES and _reached(fields, closed, pieces) >= (1 if quad is None else 3)
 
 
 def _row_pieces(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:

@@ -236,6 +236,41 @@ def test_a_second_paper_beside_the_first_is_counted() -> None:
     assert [one is not None and one.others for one in outlines] == [1, 0]
 
 
+def two_papers(left: int, right: int, width: int = 310, height: int = 450) -> Picture:
+    """Return a grey desk with two papers, 350×`height` and `width`×420 px, as light as told, with a line of print."""
+    picture = np.full((540, 960, 3), (96, 100, 104), np.uint8)
+    cv2.rectangle(picture, (60, 60), (60 + 350, 60 + height), (left, left, left), -1)
+    cv2.rectangle(picture, (520, 60), (520 + width, 60 + 420), (right, right, right), -1)
+    for x, y in ((120, 120), (600, 160)):
+        cv2.line(picture, (x, y), (x + 150, y), (60, 60, 60), 3)
+    return desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5)
+
+
+@pytest.mark.parametrize(("left", "right"), [(150, 230), (230, 150)])
+def test_of_two_papers_the_larger_is_taken_whatever_lies_on_them(left: int, right: int) -> None:
+    outline = find_outline(two_papers(left, right))
+    assert outline is not None
+    assert outline.corners[0][0] < 100
+    assert outline.others == 1
+
+
+def test_a_paper_that_is_whole_is_taken_before_a_larger_one_that_is_cut() -> None:
+    outline = find_outline(two_papers(230, 200, height=475))
+    assert outline is not None
+    assert outline.corners[0][0] > 500
+    assert outline.others == 1
+
+
+def test_in_a_still_a_larger_paper_is_looked_for_beside_a_certain_one() -> None:
+    """A certain card ends the search before the larger, fainter paper is seen."""
+    picture = two_papers(112, 230, width=240)
+    hasty, thorough = find_outline(picture), find_outline(picture, looks_beside=True)
+    assert hasty is not None
+    assert thorough is not None
+    assert (hasty.corners[0][0] > 500, hasty.others) == (True, 0)
+    assert (thorough.corners[0][0] < 100, thorough.others) == (True, 1)
+
+
 def test_the_same_frame_gives_the_same_outline() -> None:
     assert find_outline(shown(3).picture) == find_outline(shown(3).picture.copy())
 
