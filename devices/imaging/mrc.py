@@ -32,10 +32,11 @@ MISSING = 40  # levels by which the layers may differ from the page, seen at hal
 MISSING_SHARE = 26  # of 255: a place is lost where a tenth of it differs
 STROKE = 24  # levels by which a thin thing is darker than what lies beside it, at half size: less is no ink
 STROKE_PX = 7  # at half size: a stroke is thinner
+AS_DARK = 8  # levels by which it may be lighter and is shown all the same
 NEAR_PX = 13  # at a quarter of the size: strokes are told together where they stand that near
 WRITTEN = 3.0  # levels of strokes, on the mean of a place: less is grain
-HELD = 0.85  # of a page's strokes the layers show: of black print .87 to .98; where it is .82 thin strokes break
-HELD_HERE = 0.74  # the same of a place: faint writing between black becomes a patch
+HELD = 0.86  # of a page's strokes the layers show: of black print .88 to .98; where it is .83 thin strokes break
+HELD_HERE = 0.75  # the same of a place: faint writing between black becomes a patch
 EDGE_MM = 1.5  # where the desk shines through
 ROWS_PER_STRIP, STRIP_OFFSETS, STRIP_BYTES = 278, 273, 279  # TIFF tags
 
@@ -74,7 +75,7 @@ def split_page(page: Picture, dpi: int) -> Split | None:
     half = halve(page)
     cover = halve(mask)
     shown = _paint(ground, cover, colour, (half.shape[1], half.shape[0]))
-    strokes = find_strokes(half, shown, boxes, dpi)
+    strokes = find_strokes(half, shown, boxes, dpi, 255 - max(colour))
     if strokes.held.sum() < HELD * strokes.there.sum():
         return None
     missing = find_missing(half, shown, cover, boxes, strokes)
@@ -104,27 +105,27 @@ def halve(picture: Picture) -> Picture:
     return np.asarray(cv2.resize(picture[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def find_strokes(page: Picture, shown: Picture, boxes: tuple[Box, ...], dpi: int) -> Strokes:
+def find_strokes(page: Picture, shown: Picture, boxes: tuple[Box, ...], dpi: int, most: int) -> Strokes:
     """Return what is thin and dark on the page, and what of it the layers show, both given at half the size.
 
-    A hairline in a broad faint stroke, and a blot where five strokes were, hold little of it.
+    A hairline in a broad faint stroke, and a blot where five strokes were, hold little of it. `most` levels below the
+    paper is the page's ink: a bold heading that is darker still need not be shown darker.
     """
-    there, held = (
-        cv2.morphologyEx(
-            cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.MORPH_BLACKHAT, np.ones((STROKE_PX, STROKE_PX), np.uint8)
-        )
-        for picture in (page, shown)
-    )
-    there = cv2.threshold(there, STROKE - 1, 255, cv2.THRESH_TOZERO)[1]
+    was, now = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (page, shown))
+    kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+    there, seen = (cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel) for grey in (was, now))
+    there = cv2.min(cv2.threshold(there, STROKE - 1, 255, cv2.THRESH_TOZERO)[1], float(most))
     for box in boxes:
         there[box.y // 2 : (box.y + box.h) // 2, box.x // 2 : (box.x + box.w) // 2] = 0
     edge = max(1, round(EDGE_MM / MM_PER_INCH * dpi / 2))
     there[:edge], there[-edge:], there[:, :edge], there[:, -edge:] = 0, 0, 0, 0
+    held = cv2.min(there, seen)
+    cv2.copyTo(there, cv2.compare(cv2.subtract(now, was), AS_DARK, cv2.CMP_LE), held)  # a stroke drawn too broad
     means = [
         cv2.blur(
             cv2.resize(part, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32), (NEAR_PX,) * 2
         )
-        for part in (there, cv2.min(there, held))
+        for part in (there, held)
     ]
     is_written = means[0] >= WRITTEN
     return Strokes(means[0] * is_written, means[1] * is_written)

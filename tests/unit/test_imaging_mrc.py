@@ -179,6 +179,17 @@ def test_no_stroke_of_faint_print_is_lost_and_black_print_stays_in_layers(serif:
             assert mrc.split_page(page, dpi) is None
 
 
+def test_letters_too_broad_for_a_stroke_stay_in_layers_whole() -> None:
+    picture = proofs.draw_proof(7, 8.0, serif=False, lines=14).sheet.picture
+    high, wide = picture.shape[:2]
+    few = picture[high // 10 : high // 10 + high // 22, wide // 7 : wide // 7 + wide // 13]
+    part = cv2.resize(few, (1500, 1240), interpolation=cv2.INTER_CUBIC)
+    page = photographed(sheets.draw_sheet("blank", 0, 6.0)._replace(picture=part), (1500, 1240))
+    split = mrc.split_page(page, 300)
+    assert split is not None
+    assert sum(patch.box.w * patch.box.h for patch in split.layers.patches) < 0.01 * 1500 * 1240
+
+
 def test_equal_pages_give_equal_bytes_in_true_size_with_what_was_captured_and_nothing_else(
     signed: tuple[np.ndarray, bytes],
 ) -> None:
