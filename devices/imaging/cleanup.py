@@ -146,11 +146,12 @@ def _carry_on(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
     filled = values * weight[:, :, None]
     told = filled.copy()
     side = 9
-    while (weight == 0).any():
+    while (weight == 0).any() and side < 2 * max(known.shape):
         near = cv2.blur(known.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT)
         mean = cv2.blur(told, (side, side), borderType=cv2.BORDER_CONSTANT)
         new = (weight == 0) & (near > 1e-3)
         filled[new] = mean[new] / near[new][:, None]
         weight[new] = 1
         side = 2 * side + 1
+    filled[weight == 0] = values[known].mean(axis=0)  # a few cells alone never weigh enough
     return np.asarray(filled, dtype=np.float32)
