@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from app.words import Number, Place
 
@@ -27,6 +28,10 @@ def cli() -> None:
 
 def _exit(code: int) -> None:
     sys.exit(code)
+
+
+def _is_typed(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _default_config() -> Path:
@@ -163,16 +168,27 @@ def read_card(ask: tuple[str, ...], settings: tuple[str, ...], **options: Any) -
 @click.option("--no-gates", is_flag=True, help="Always output, whatever the gates say.")
 @click.option("--id-card", is_flag=True, help="Two files, one of each side of an ID card: one A4 page in true size.")
 @click.option("--link", default="", help="Scan papers instead: sane:DEVICE, as scanimage -L names it.")
-@click.option("--source", type=click.Choice(["flatbed", "feeder"]), default="flatbed", show_default=True)
-@click.option("--mode", type=click.Choice(["colour", "gray"]), default="colour", show_default=True)
-@click.option("--dpi", default=300, show_default=True)
+@click.option(
+    "--source", type=click.Choice(["flatbed", "feeder"]), default="flatbed", show_default=True, help="With --link."
+)
+@click.option("--mode", type=click.Choice(["colour", "gray"]), default="colour", show_default=True, help="With --link.")
+@click.option("--dpi", default=300, show_default=True, help="With --link.")
 @JSON
 def scan(**options: Any) -> None:
-    """Run the imaging pipeline on picture files, or scan papers into one PDF."""
-    files, link, is_card = options.pop("files"), options.pop("link"), options.pop("id_card")
-    paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
+    """Run the imaging pipeline on picture files, or scan papers into one PDF.
+
+    FILE… are JPEG or PNG files, folders of them, patterns; a file named twice is read once. Each page is written as
+    its picture's NAME.pdf. Nothing is written over: a page that is there already is not written again, another one
+    becomes NAME-2.pdf.
+    """
+    files, link = options.pop("files"), options.pop("link")
     if bool(files) == bool(link):
         raise click.UsageError("FILE… or --link LINK: one of them")
+    others = ("no_gates", "id_card") if link else ("source", "mode", "dpi")
+    for name in filter(_is_typed, others):
+        raise click.UsageError(f"--{name.replace('_', '-')} is for {'FILE…' if link else '--link LINK'}")
+    is_card = options.pop("id_card")
+    paper = {name: options.pop(name) for name in ("source", "mode", "dpi")}
     if link:
         from app.commands.scan_papers import scan_papers
 

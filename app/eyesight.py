@@ -76,6 +76,7 @@ def named_limits(imaging: ImagingConfig, limits: Limits) -> Limits:
         "dark_v": imaging.dark_level,
         "bright_v": imaging.bright_level,
         "reblur": imaging.sharp,
+        "least_dpi": imaging.least_dpi,
         "glare_percent": imaging.glare_percent,
         "ink_percent": imaging.ink_percent,
     }

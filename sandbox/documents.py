@@ -9,15 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
 import struct
 import zlib
 
 from sqlalchemy.engine import RowMapping
 
 from sandbox import signed
-from sandbox.blobs import EXTENSIONS
+from sandbox.blobs import EXTENSIONS, write_whole
 from sandbox.casework import KeptDocument
 from sandbox.platform import Platform
 
@@ -41,12 +39,7 @@ def keep_document(platform: Platform, case_number: str, kind: str, data: bytes, 
     name = f"doc-{digest[:32]}"
     path = platform.blobs.plain_path(dev, sid, name, mime)
     key = f"plain/{dev}/{sid}/{name}.{EXTENSIONS[mime]}"
-    fresh = path.with_suffix(f".{secrets.token_hex(4)}.new")
-    with fresh.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, data)
     platform.blobs.keep_plain(path, key, digest)
     platform.blobs.sync_plain(dev, sid)
     value = {

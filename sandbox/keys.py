@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sandbox.blobs import sync_folder
+from sandbox.blobs import sync_folder, write_whole
 from sandbox.canonical import encode_b64url
 from sandbox.reader import CLASSIC, HYBRID, SealKey
 
@@ -145,22 +144,22 @@ def _create(folder: Path, public: Path, now: dt.datetime) -> None:
     for use in SIGNING_USES:
         key = ec.generate_private_key(ec.SECP256R1())
         kid = f"{use}-{stem}-{secrets.token_hex(3)}"
-        _write_private(folder / f"{kid}.key", _encode_private(key))
+        write_whole(folder / f"{kid}.key", _encode_private(key))
         index.append({"kid": kid, "use": use, "pub": encode_b64url(_spki(key)), **valid})
     for label, suite in SEAL_SUITES.items():
         secret, raw_public = _generate_seal_key(suite)
         kid = f"{label}-{stem}-{secrets.token_hex(3)}"
-        _write_private(folder / f"{kid}.key", secret)
+        write_whole(folder / f"{kid}.key", secret)
         index.append({"kid": kid, "use": "seal", "suite": suite, "pub": encode_b64url(raw_public), **valid})
     device_ca = _create_authority("Jinban sandbox device CA", now)
-    _write_private(folder / "device-ca.key", _encode_private(device_ca.private))
-    _write_private(folder / "device-ca.pem", certificate_pem(device_ca.certificate).encode())
+    write_whole(folder / "device-ca.key", _encode_private(device_ca.private))
+    write_whole(folder / "device-ca.pem", certificate_pem(device_ca.certificate).encode())
     _create_tls(folder, public, now)
     pins = {"keys": [entry for entry in index if entry["use"] != "seal"]}
-    _write(public / "pins.json", json.dumps(pins, indent=1).encode(), 0o644)
+    write_whole(public / "pins.json", json.dumps(pins, indent=1).encode(), 0o644)
     for path in (folder, public, folder.parent):
         sync_folder(path)
-    _write_private(folder / "index.json", json.dumps(index, indent=1).encode())  # last: its presence means complete
+    write_whole(folder / "index.json", json.dumps(index, indent=1).encode())  # last: its presence means complete
     sync_folder(folder)
 
 
@@ -186,9 +185,9 @@ def _create_tls(folder: Path, public: Path, now: dt.datetime) -> None:
         .sign(authority.private, SHA256())
     )
     # The authority's key is not kept: nobody can issue a second server certificate for this trust anchor.
-    _write_private(folder / "tls.key", _encode_private(key))
-    _write_private(folder / "tls.pem", certificate_pem(certificate).encode())
-    _write(public / "ca.pem", certificate_pem(authority.certificate).encode(), 0o644)
+    write_whole(folder / "tls.key", _encode_private(key))
+    write_whole(folder / "tls.pem", certificate_pem(certificate).encode())
+    write_whole(public / "ca.pem", certificate_pem(authority.certificate).encode(), 0o644)
 
 
 def _create_authority(name: str, now: dt.datetime) -> Authority:
@@ -250,18 +249,3 @@ def _decode_private(raw: bytes) -> ec.EllipticCurvePrivateKey:
 
 def _spki(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    _write(path, data, 0o600)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a file that is there whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from app.commands.calibrate_told import Outcome, PassedOver, Words, tell
+from app.commands.scan_files import SUFFIXES, read_picture
 from app.eyesight import FILE, camera_name
-from devices.api import Camera, Deadline, DeviceError, DeviceKind, Page
+from app.outputs import text_of
+from devices.api import Camera, Deadline, DeviceError, DeviceKind, HardwareFault, Page, WireFault
 from devices.imaging.calibration import (
-    Calibration,
     CalibrationFault,
     Lamp,
     Sample,
@@ -30,15 +33,16 @@ from devices.registry import make_device
 from devices.sim.control import spawn
 from kiosk.station.config import Config, DeviceConfig
 from kiosk.station.errors import ConfigError
-from kiosk.station.texts import Texts, own_texts
+from kiosk.station.texts import own_texts
 
 TAKES = 4  # at each place
 PLACES = ("middle", "top_left", "top_right", "bottom_right", "bottom_left")
 SPOILT = (("a4", "moved"), ("a4", "lifted"), ("card", "moved"), ("card", "lifted"))
 SPOILT_TAKES = 5
+NOT_STARTED = ("terminal_runs", "no_folder", "no_camera")
 TRIES = 3  # of a step whose sheet was not seen
 CAPTURE_S = 30.0
-PICTURES = (".jpg", ".jpeg", ".png")
+NAMES = ("a4-", "card-", "spoilt-")
 SIM_SHEETS = {"a4": "text", "card": "card"}
 
 
@@ -71,7 +75,7 @@ def calibrate_camera(
     `hand` does what the technician is asked to do; by default it is told to them, and Enter goes on.
     """
     from app.opening import refuse
-    from app.setting import check_setting, is_held, load_setting
+    from app.setting import check_setting, load_setting
 
     try:
         setting = load_setting(config)
@@ -79,32 +83,49 @@ def calibrate_camera(
         if setting.devices.camera is None:
             raise ConfigError(("devices.camera: is missing — the camera to be calibrated",))
     except ConfigError as error:
+        if as_json:
+            sys.stdout.write(f"{Outcome('configuration', '; '.join(error.mistakes)).as_json()}\n")
         return refuse(error)
-    texts = own_texts()
+    words = Words(own_texts(), setting.screen.locale)
+    outcome = _calibrated(setting, folder, lamp, hand, words)
+    tell(outcome, as_json)
+    return 0 if not outcome.refused else 2 if outcome.refused in NOT_STARTED else 1
+
+
+def _calibrated(setting: Config, folder: Path | None, lamp: Lamp, hand: Hand | None, words: Words) -> Outcome:
+    """Return how it ended; a calibration that was found is kept."""
+    from app.setting import is_held
+
     if folder is None and is_held(setting):
-        sys.stderr.write("another terminal is running with this state folder: end it first\n")
-        return 2
+        return Outcome("terminal_runs", words("terminal_runs"))
+    if folder is not None and not os.path.isdir(folder):  # noqa: PTH112  never raises
+        why = "is no folder" if os.path.lexists(folder) else "is missing"
+        return Outcome("no_folder", words("no_folder"), f"--folder: {text_of(folder)!r} {why}")
+    passed_over: list[PassedOver] = []
     with ExitStack() as undo:
         eye = Eye()
         undo.callback(eye.close)
         try:
             if folder is not None:
-                sharp, spoilt = _from_folder(eye, folder)
+                sharp, spoilt = _from_folder(eye, folder, words, passed_over)
             else:
-                camera, hand = _at_desk(setting, eye, texts, undo, hand)
-                sharp, spoilt = _from_desk(camera, hand, texts, setting.screen.locale)
+                camera, hand = _at_desk(setting, eye, words, undo, hand)
+                sharp, spoilt = _from_desk(camera, hand, words)
             found = build_calibration(
                 sharp, spoilt, camera=camera_name(setting), lamp=lamp, date=datetime.now(UTC).date().isoformat()
             )
+            if folder is None and is_simulated(setting):
+                found = msgspec.structs.replace(found, is_simulated=True)
         except CalibrationFault as fault:
-            sys.stderr.write(f"{_word(texts, setting, fault.code)} ({fault})\n")
-            return 1
+            return Outcome(fault.code, words(fault.code), fault.detail, tuple(passed_over))
         except DeviceError as error:
-            sys.stderr.write(f"{_word(texts, setting, 'no_camera')} ({error.code or type(error).__name__})\n")
-            return 2
-    keep_calibration(setting.state_folder / FILE, found)
-    _tell(found, texts, setting, as_json)
-    return 0 if found.is_trusted else 1
+            return Outcome("no_camera", words("no_camera"), error.code or type(error).__name__)
+    try:
+        keep_calibration(setting.state_folder / FILE, found)
+    except OSError as error:
+        return Outcome("not_kept", words("not_kept"), str(error), tuple(passed_over))
+    refused = "" if found.is_trusted else "warns"
+    return Outcome(refused, words.of(found), "", tuple(passed_over), found)
 
 
 class Watching:
@@ -130,10 +151,15 @@ class _Desk(NamedTuple):
     eye: Watching
 
 
-def _at_desk(config: Config, eye: Eye, texts: Texts, undo: ExitStack, hand: Hand | None) -> tuple[_Desk, Hand]:
+def is_simulated(config: Config) -> bool:
+    """Whether the camera that would be calibrated is the simulated one."""
+    return config.devices.camera is not None and config.devices.camera.link.startswith("sim:")
+
+
+def _at_desk(config: Config, eye: Eye, words: Words, undo: ExitStack, hand: Hand | None) -> tuple[_Desk, Hand]:
     """Return the camera that is configured and the hand that lays sheets under it; a simulated one has its own."""
     device = config.devices.camera or DeviceConfig(driver="", link="sim:camera")
-    if device.link.startswith("sim:"):
+    if is_simulated(config):
         sim = undo.enter_context(spawn("camera", folder=Path(undo.enter_context(tempfile.TemporaryDirectory()))))
         device = DeviceConfig(driver="", link=sim.link, options=device.options)
 
@@ -149,19 +175,24 @@ def _at_desk(config: Config, eye: Eye, texts: Texts, undo: ExitStack, hand: Hand
     camera: Any = make_device(DeviceKind.CAMERA, device.driver, device.link, **options)  # type: ignore[arg-type]
     undo.callback(camera.close)
     camera.open(Deadline(CAPTURE_S))
-    return _Desk(camera, watching), hand or _asking(texts, config.screen.locale)
+    return _Desk(camera, watching), hand or asking(words)
 
 
-def _asking(texts: Texts, locale: str) -> Hand:
+def asking(words: Words) -> Hand:
+    """Return a hand that asks the technician on stderr, and goes on with Enter."""
+
     def ask(step: Step) -> None:
-        what = texts(f"calibrate.{step.sheet}", locale)
-        how = texts(f"calibrate.{step.how}", locale)
-        input(f"[{STEPS.index(step) + 1}/{len(STEPS)}] {what} {how} ")
+        sys.stderr.write(f"[{STEPS.index(step) + 1}/{len(STEPS)}] {words(step.sheet)} {words(step.how)} ")
+        sys.stderr.flush()
+        try:
+            input()
+        except EOFError as error:
+            raise CalibrationFault("nobody", "no Enter came") from error
 
     return ask
 
 
-def _from_desk(desk: _Desk, hand: Hand, texts: Texts, locale: str) -> tuple[list[Sample], list[float]]:
+def _from_desk(desk: _Desk, hand: Hand, words: Words) -> tuple[list[Sample], list[float]]:
     """Return the samples of every step. Raises: CalibrationFault where a sheet is not seen, DeviceError."""
     sharp: list[Sample] = []
     spoilt: list[float] = []
@@ -176,9 +207,9 @@ def _from_desk(desk: _Desk, hand: Hand, texts: Texts, locale: str) -> tuple[list
                     sharp += [build_sample(answer, step.sheet) for answer in answers]
                 break
             except CalibrationFault as fault:
-                if attempt + 1 == TRIES:
+                if attempt + 1 == TRIES or fault.code == "nobody":
                     raise
-                sys.stderr.write(f"{texts(f'calibrate.{fault.code}', locale)}\n")
+                sys.stderr.write(f"{words(fault.code)}\n")
     return sharp, spoilt
 
 
@@ -194,45 +225,38 @@ def _score(answer: TakeAnswer) -> float:
     return next((one.value for one in answer.verdicts if one.gate == "sharp"), 0.0)
 
 
-def _from_folder(eye: Eye, folder: Path) -> tuple[list[Sample], list[float]]:
-    """Return the samples of pictures by their names. Raises: CalibrationFault naming the picture."""
+def _from_folder(
+    eye: Eye, folder: Path, words: Words, passed_over: list[PassedOver]
+) -> tuple[list[Sample], list[float]]:
+    """Return the samples of pictures by their names; what is no picture, or has another name, is `passed_over`.
+
+    Raises: CalibrationFault naming the picture that does not show its sheet.
+    """
     sharp: list[Sample] = []
     spoilt: list[float] = []
-    for file in _pictures(folder):
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise CalibrationFault("no_folder", f"{text_of(folder)}: {error.strerror}") from error
+    for file in files:
+        if file.suffix.lower() not in SUFFIXES or file.is_dir():
+            continue
+        if not file.name.startswith(NAMES):
+            passed_over.append(words.passed_over(file, "other_name"))
+            continue
         try:
-            answer = eye.examine(file.read_bytes(), Deadline(CAPTURE_S)).answer
-            if file.name.startswith("spoilt-"):
-                spoilt.append(_score(answer))
-            else:
-                sharp.append(build_sample(answer, "card" if file.name.startswith("card-") else "a4"))
-        except (CalibrationFault, DeviceError, OSError) as fault:
-            raise CalibrationFault(getattr(fault, "code", "") or "no_sheet", str(file)) from fault
+            answer = eye.examine(read_picture(file), Deadline(CAPTURE_S)).answer
+        except (WireFault, HardwareFault) as fault:
+            passed_over.append(words.passed_over(file, fault.code, fault.detail))
+            continue
+        except OSError as error:
+            passed_over.append(words.passed_over(file, "not_readable", error.strerror or ""))
+            continue
+        if file.name.startswith("spoilt-"):
+            spoilt.append(_score(answer))
+            continue
+        try:
+            sharp.append(build_sample(answer, "card" if file.name.startswith("card-") else "a4"))
+        except CalibrationFault as fault:
+            raise CalibrationFault(fault.code, f"{text_of(file)}: {fault.detail}") from fault
     return sharp, spoilt
-
-
-def _pictures(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.glob("*")):
-        if file.suffix.lower() in PICTURES and file.name.startswith(("a4-", "card-", "spoilt-")):
-            yield file
-
-
-def _word(texts: Texts, config: Config, code: str) -> str:
-    key = f"calibrate.{code}"
-    return texts(key if key in texts.table else "calibrate.no_camera", config.screen.locale)
-
-
-def _tell(found: Calibration, texts: Texts, config: Config, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
-        return
-    key = "calibrate.good" if found.is_trusted else "calibrate.warns"
-    said = texts(
-        key,
-        config.screen.locale,
-        sharp=f"{found.sharp:.3f}",
-        caught=round(100 * found.caught),
-        px=f"{found.width_px}×{found.height_px}",
-        scale=f"{found.px_per_mm:.2f}",
-        dpi=round(found.px_per_mm * 25.4),
-    )
-    sys.stdout.write(f"{said}\n")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import msgspec
 
-from app.outputs import make_folder
+from app.commands.scan_files import NothingToScan, find_pictures, read_picture
+from app.outputs import make_folder, numbered, printable, text_of, write_once
 from devices.api import Corners, Deadline, DeviceError, HardwareFault, WireFault
-from devices.imaging.container import MAX_BYTES
-from devices.imaging.eye import Examined, Eye
-from devices.imaging.values import GATES, TakeAnswer
+from devices.imaging.eye import Eye
+from devices.imaging.values import FAR, GATES, TakeAnswer
 from kiosk.station.texts import ASSETS, Texts
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 PICTURE_S = 25.0  # the eye has 20 s of processor time for one picture
 STAGES = ("decode", "outline", "refine", "dewarp", "gates", "deskew", "clean", "encode")
 BAR_SIGNS = 20
@@ -43,7 +40,10 @@ def _no_time() -> dict[str, float]:
 
 
 class Scanned(msgspec.Struct, frozen=True):
-    """One file as printed. Corners in px of the picture as stored, clockwise on screen from the top left."""
+    """One file as printed. Corners in px of the picture as stored, clockwise on screen from the top left.
+
+    A name that is not UTF-8 is told as `app.outputs.text_of` writes it.
+    """
 
     file: str
     width: int = 0
@@ -51,19 +51,19 @@ class Scanned(msgspec.Struct, frozen=True):
     found: bool = False
     corners: Corners | None = None
     turn: int = 0  # degrees clockwise to upright
+    turn_known: bool = False  # or it stays as it lies
     confidence: float = 0.0
     gates: Mapping[str, Gate] = msgspec.field(default_factory=_no_gates)
-    dpi: int = 0
-    output: str = ""
+    dpi: int | None = None  # null where no paper was found
+    dpi_known: bool = False  # or it is that of an A4, or of a paper as long as one
+    others: int = 0  # more papers that were seen beside it
+    output: str = ""  # the page, "" where there is none
     bytes: int = 0
     ms: Mapping[str, float] = msgspec.field(default_factory=_no_time)  # 0 where a stage was not reached
     refused: str = ""  # the gate or reason that speaks, "" where there is an output
     reason: str = ""  # its sentence, as the citizen reads it
     detail: str = ""  # what was found and what is allowed, for a technician
-
-
-class NothingToScan(Exception):  # a bad argument, told in one line
-    """A name that is neither a file, a folder with pictures, nor a pattern that matches."""
+    stands: str = ""  # where it was refused: a page of its name that is there, another picture's or an earlier run's
 
 
 def scan(
@@ -78,46 +78,54 @@ def scan(
 ) -> int:
     """Write a PDF per picture into `out`, say what was found, return the exit code (1: one was refused).
 
-    Without an `eye` that runs already one is started, and ended with the last picture.
+    A page has its picture's name. What is there already stays: the same page is not written again, another one is
+    `NAME-2.pdf`. Without an `eye` that runs already one is started, and ended with the last picture.
     """
     asked = tuple(names)
     try:
-        files = find_pictures(asked)
+        files, passed_over = find_pictures(asked)
         make_folder(out)
-        outputs = name_outputs(files, out)
     except (NothingToScan, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sentence = _sentence_of(Texts.load(ASSETS / "texts"), lang)
+    for line in passed_over:
+        sys.stderr.write(f"{line}\n")
+    words = Words(Texts.load(ASSETS / "texts"), lang)
     results: list[Scanned] = []
+    taken: set[str] = set()  # by the pages of this run
     bar = Bar(len(files), sys.stderr)
     with contextlib.ExitStack() as undo:
         if eye is None:
             eye = Eye()
             undo.callback(eye.close)
         undo.callback(bar.clear)
-        for file, output in zip(files, outputs, strict=True):
+        for file in files:
             bar.show(len(results), file.name)
-            results.append(scan_file(eye, file, output, no_gates, sentence))
+            results.append(scan_file(eye, file, out, taken, no_gates, words))
             bar.clear()
             if not as_json:
-                write(_line(results[-1]))
+                write(_line(results[-1], words))
     if as_json:
         one = len(asked) == 1 and Path(asked[0]).is_file()  # a folder or a pattern asks for many, however few it holds
         write(msgspec.json.format(msgspec.json.encode(results[0] if one else results)).decode())
     return 1 if any(result.refused for result in results) else 0
 
 
-def scan_file(eye: Eye, file: Path, output: Path, no_gates: bool, sentence: Callable[[str, str], str]) -> Scanned:
-    """Return what was found on one picture file, its page written to `output` unless refused."""
+def scan_file(eye: Eye, file: Path, out: Path, taken: set[str], no_gates: bool, words: Words) -> Scanned:
+    """Return what was found on one picture file, its page written into `out` unless refused.
+
+    `taken` holds the names of the other pages of this run, folded case, and gets this one's.
+    """
+    name = f"{file.stem}.pdf"
 
     def refused(code: str, detail: str = "", known: Scanned | None = None) -> Scanned:
-        answer = known or Scanned(file=_text(file))
-        return msgspec.structs.replace(answer, refused=code, reason=sentence("picture", code), detail=detail)
+        answer = known or Scanned(file=text_of(file))
+        page = out / numbered(out, name)
+        stands = text_of(page) if os.path.isfile(page) else ""  # noqa: PTH113  never raises
+        return msgspec.structs.replace(answer, refused=code, reason=words.why(code), detail=detail, stands=stands)
 
     try:
-        data = _read(file)
-        examined = eye.examine(data, Deadline(PICTURE_S), keep=no_gates, as_pdf=True)
+        examined = eye.examine(read_picture(file), Deadline(PICTURE_S), keep=no_gates, as_pdf=True)
     except (WireFault, HardwareFault) as fault:
         return refused(fault.code, fault.detail)
     except DeviceError as error:
@@ -126,49 +134,42 @@ def scan_file(eye: Eye, file: Path, output: Path, no_gates: bool, sentence: Call
         return refused("not_readable", error.strerror or "")
     found = _described(file, examined.answer)
     if gate := examined.answer.refused:
-        return msgspec.structs.replace(found, refused=gate, reason=sentence("gate", gate))
+        return refused(gate, _measured(found, gate), found)
     try:
-        return _written(found, examined, output)
+        output = write_once(out, name, examined.output, taken)
     except OSError as error:
         return refused("not_written", error.strerror or "", found)
+    taken.add(output.name.casefold())
+    return msgspec.structs.replace(found, output=text_of(output), bytes=len(examined.output))
 
 
-def find_pictures(names: Iterable[str]) -> tuple[Path, ...]:
-    """Return the files meant by file names, folders (their pictures) and patterns, each once.
-
-    Files come in the order named, those of a folder or pattern in natural order: 2 before 10. Raises: NothingToScan.
-    """
-    found: dict[Path, Path] = {}
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
-        elif path.is_file():
-            inside = [path]
-        else:
-            inside = [Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file()]  # noqa: PTH207
-        if not inside:
-            raise NothingToScan(
-                f"scan: {name!r} is no picture file, no folder with pictures and no pattern that matches"
-            )
-        for file in sorted(inside, key=_natural):
-            found.setdefault(file.absolute(), file)
-    if not found:
-        raise NothingToScan("scan: name at least one picture file, folder or pattern")
-    return tuple(found.values())
+def _measured(found: Scanned, gate: str) -> str:
+    """Return what the gate that speaks measured, beside its limit; of `page` what was searched in vain."""
+    if gate == FAR:
+        return f"{found.dpi} dpi"
+    answer = found.gates[gate]
+    return f"{found.width}×{found.height} px" if gate == "page" else f"{answer.value:g}, limit {answer.limit:g}"
 
 
-def name_outputs(files: Sequence[Path], out: Path) -> tuple[Path, ...]:
-    """Return a PDF in `out` for each file, by its own name: no two the same, none of them a file to be read."""
-    inputs = {(status.st_dev, status.st_ino) for status in (file.stat() for file in files)}
-    named: dict[str, Path] = {}
-    for file in files:
-        number, name = 1, f"{file.stem}.pdf"
-        while name.casefold() in named or _is_among(out / name, inputs):
-            number += 1
-            name = f"{file.stem}-{number}.pdf"
-        named[name.casefold()] = out / name
-    return tuple(named.values())
+def _rounded(corners: Corners) -> Corners:
+    a, b, c, d = ((round(x, 3), round(y, 3)) for x, y in corners)
+    return a, b, c, d
+
+
+class Words(NamedTuple):
+    """The sentences of one language."""
+
+    texts: Texts
+    lang: str
+
+    def why(self, code: str) -> str:
+        """Return why a picture was refused: a file's own sentence, else the one that is spoken at the counter."""
+        keys = (f"picture.{code}", f"gate.{code}", "picture.eye_died")
+        return self.say(next(key for key in keys if self.texts.has(key)))
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a sentence."""
+        return self.texts(key, self.lang, **values)
 
 
 class Bar:
@@ -183,7 +184,7 @@ class Bar:
         if self._is_live:
             full = BAR_SIGNS * done // self._count
             bar = "█" * full + "░" * (BAR_SIGNS - full)
-            self._stream.write(f"\r\x1b[K{bar} {done}/{self._count} {_printable(name)[:40]}")
+            self._stream.write(f"\r\x1b[K{bar} {done}/{self._count} {printable(name)[:40]}")
             self._stream.flush()
 
     def clear(self) -> None:
@@ -193,22 +194,6 @@ class Bar:
             self._stream.flush()
 
 
-def _read(file: Path) -> bytes:
-    """Return a file's bytes, one more than allowed at most. Raises: OSError."""
-    with file.open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)
-
-
-def _is_among(path: Path, inputs: set[tuple[int, int]]) -> bool:
-    return path.exists() and (path.stat().st_dev, path.stat().st_ino) in inputs
-
-
-def _natural(file: Path) -> tuple[tuple[str | int, ...], str]:
-    """Return a key by which numbers in a name count as numbers."""
-    parts = re.split(r"([0-9]+)", str(file).casefold())
-    return tuple(int(part) if at % 2 else part for at, part in enumerate(parts)), str(file)
-
-
 def _described(file: Path, answer: TakeAnswer) -> Scanned:
     gates = _no_gates()
     for verdict in answer.verdicts:
@@ -216,52 +201,33 @@ def _described(file: Path, answer: TakeAnswer) -> Scanned:
             gates[verdict.gate] = Gate(round(verdict.value, 4), verdict.limit, verdict.ok)
     outline = answer.outline
     return Scanned(
-        file=_text(file),
+        file=text_of(file),
         width=answer.width_px,
         height=answer.height_px,
         found=outline is not None,
-        corners=None if outline is None else outline.corners,
+        corners=None if outline is None else _rounded(outline.corners),
         turn=answer.turn_deg,
+        turn_known=answer.is_turn_known,
         confidence=0.0 if outline is None else round(outline.score, 4),
         gates=gates,
-        dpi=answer.dpi,
+        dpi=None if outline is None else answer.dpi,
+        dpi_known=outline is not None and answer.is_scale_known,
+        others=0 if outline is None else outline.others,
         ms=_no_time() | answer.ms,
     )
 
 
-def _written(found: Scanned, examined: Examined, output: Path) -> Scanned:
-    """Write the page under a name of its own first: what stands under `output` is whole. Raises: OSError."""
-    part = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        part.write_bytes(examined.output)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-    return msgspec.structs.replace(found, output=_text(output), bytes=len(examined.output))
-
-
-def _sentence_of(texts: Texts, lang: str) -> Callable[[str, str], str]:
-    def sentence(group: str, code: str) -> str:
-        text = texts.table.get(f"{group}.{code}") or texts.table["picture.eye_died"]
-        return text.en if lang == "en" else text.zh
-
-    return sentence
-
-
-def _line(result: Scanned) -> str:
-    name = _printable(result.file)
+def _line(result: Scanned, words: Words) -> str:
+    name = printable(result.file)
+    others = words.say("picture.others", count=result.others) if result.others else ""
     if result.refused:
-        why = result.detail.partition(";")[0]  # what is allowed stands in the sentence
-        return f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''})"
+        why = result.detail
+        if result.refused == "not_a_picture":
+            why = why.partition(";")[0]  # what is allowed stands in the sentence
+        stands = words.say("picture.stands", file=printable(result.stands)) if result.stands else ""
+        told = f"{name}: {result.reason} ({result.refused}{f': {why}' if why else ''})"
+        return "; ".join(filter(None, (told, others, stands)))
+    dpi = f"{'' if result.dpi_known else '≈ '}{result.dpi} dpi" if result.found else words.say("picture.nothing_found")
     kept = ", ".join(gate for gate, answer in result.gates.items() if answer.ok is False)
-    return f"{name} → {_printable(result.output)} {result.dpi} dpi, {result.bytes} B" + (f" ({kept})" if kept else "")
-
-
-def _text(path: Path) -> str:
-    """Return a path as text that JSON can hold, whatever bytes a name is made of."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _printable(name: str) -> str:
-    """Return a file's name without what would steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in name)
+    told = f"{name} → {printable(result.output)} {dpi}, {result.bytes} B{f' ({kept})' if kept else ''}"
+    return f"{told}; {others}" if others else told

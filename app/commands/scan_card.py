@@ -8,15 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from app.outputs import make_folder, write_new
-from devices.api import Deadline, DeviceError, WireFault
-from devices.imaging.container import MAX_BYTES
+from app.commands.scan import PICTURE_S, Words
+from app.commands.scan_files import read_picture
+from app.outputs import make_folder, printable, text_of, write_once
+from devices.api import Deadline, DeviceError, HardwareFault, WireFault
 from devices.imaging.eye import Examined, Eye
 from devices.imaging.pdf import capture_of, join_card
 from kiosk.station.texts import ASSETS, Texts
 
-PICTURE_S = 25.0
 CARD, FRONT, BACK = "card", "front", "back"
+ABOVE = {FRONT: 0, "": 1, BACK: 2}  # which of two lies above on the page
 
 
 class CardScanned(msgspec.Struct, frozen=True):
@@ -24,11 +25,12 @@ class CardScanned(msgspec.Struct, frozen=True):
 
     files: tuple[str, ...]
     sides: tuple[str, ...] = ()
-    dpi: int = 0
+    dpi: int | None = None
     output: str = ""
     bytes: int = 0
     refused: str = ""
     reason: str = ""  # its sentence, as the citizen reads it
+    detail: str = ""  # of which file, and what was found
 
 
 def scan_card(
@@ -50,19 +52,14 @@ def scan_card(
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    texts = Texts.load(ASSETS / "texts")
+    words = Words(Texts.load(ASSETS / "texts"), lang)
     eye = Eye()
     try:
         result = join_files(eye, files, out, no_gates)
-    except OSError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
     finally:
         eye.close()
     if result.refused:
-        text = next((texts.table[key] for key in _keys(result.refused) if key in texts.table), None)
-        reason = "" if text is None else (text.en if lang == "en" else text.zh)
-        result = msgspec.structs.replace(result, reason=reason)
+        result = msgspec.structs.replace(result, reason=words.why(result.refused))
     write(msgspec.json.format(msgspec.json.encode(result)).decode() if as_json else _line(result))
     return 1 if result.refused else 0
 
@@ -70,34 +67,54 @@ def scan_card(
 def join_files(eye: Eye, files: tuple[Path, ...], out: Path, no_gates: bool = False) -> CardScanned:
     """Return what two picture files show, both sides written into `out` where they are the two sides of a card.
 
-    Its name tells of no card, so one that is there may be another's: it stays, and this one is `id-card-2.pdf`.
+    With `no_gates` two cards of any kind will do: what is a front goes above, what is a back below, else as given.
+    The file's name tells of no card, so one that is there may be another's: it stays, and this one is `id-card-2.pdf`.
     """
-    named = tuple(str(file) for file in files)
+    known = CardScanned(tuple(text_of(file) for file in files))
     seen: list[Examined] = []
     for file in files:
         try:
-            if file.stat().st_size > MAX_BYTES:
-                raise WireFault("picture_too_large")
-            seen.append(eye.examine(file.read_bytes(), Deadline(PICTURE_S), keep=no_gates, accepts=CARD))
-        except DeviceError as fault:
-            return CardScanned(named, refused=fault.code or "not_a_picture")
-    sides = tuple(one.answer.side for one in seen)
-    refused = next((one.answer.refused for one in seen if one.answer.refused), "")
-    if refused or sorted(sides) != [BACK, FRONT]:
-        return CardScanned(named, sides, refused=refused or "card_sides")
-    front, back = sorted(seen, key=lambda one: one.answer.side == BACK)
-    dpi = min(front.answer.dpi, back.answer.dpi)
-    capture = capture_of((*front.answer.verdicts, *back.answer.verdicts), dpi, CARD, (0, 0))
-    data = join_card(front.output, back.output, capture)
-    output = write_new(out, "id-card.pdf", data)
-    return CardScanned(named, sides, dpi, str(output), len(data))
+            seen.append(eye.examine(read_picture(file), Deadline(PICTURE_S), keep=no_gates, accepts=CARD))
+        except (WireFault, HardwareFault) as fault:
+            return _refused(known, fault.code, _of(file, fault.detail))
+        except DeviceError as error:
+            return _refused(known, "eye_died", _of(file, error.code))
+        except OSError as error:
+            return _refused(known, "not_readable", _of(file, error.strerror))
+    known = msgspec.structs.replace(known, sides=tuple(one.answer.side for one in seen))
+    for file, one in zip(files, seen, strict=True):
+        if one.answer.refused:
+            return _refused(known, one.answer.refused, text_of(file))
+    shown = tuple(side or ("card" if _is_card(one) else "nothing") for side, one in zip(known.sides, seen, strict=True))
+    if "nothing" in shown or (not no_gates and set(shown) != {FRONT, BACK}):
+        told = (f"{name}: {what}" for name, what in zip(known.files, shown, strict=True))
+        return _refused(known, "card_sides", ", ".join(told))
+    above, below = sorted(seen, key=lambda one: ABOVE[one.answer.side])
+    dpi = min(above.answer.dpi, below.answer.dpi)
+    capture = capture_of((*above.answer.verdicts, *below.answer.verdicts), dpi, CARD, (0, 0))
+    data = join_card(above.output, below.output, capture)
+    try:
+        output = write_once(out, "id-card.pdf", data)
+    except OSError as error:
+        return _refused(known, "not_written", error.strerror or "")
+    return msgspec.structs.replace(known, dpi=dpi, output=text_of(output), bytes=len(data))
 
 
-def _keys(code: str) -> tuple[str, ...]:
-    return (f"gate.{code}", f"picture.{code}", "picture.eye_died")
+def _of(file: Path, detail: str | None) -> str:
+    return f"{text_of(file)}: {detail}" if detail else text_of(file)
+
+
+def _refused(known: CardScanned, code: str, detail: str) -> CardScanned:
+    return msgspec.structs.replace(known, refused=code, detail=detail)
+
+
+def _is_card(seen: Examined) -> bool:
+    """Whether a paper of a card's shape was found."""
+    return seen.answer.outline is not None and all(one.ok for one in seen.answer.verdicts if one.gate == "format")
 
 
 def _line(result: CardScanned) -> str:
+    files = ", ".join(map(printable, result.files))
     if result.refused:
-        return f"{', '.join(result.files)}: {result.reason} ({result.refused})"
-    return f"{', '.join(result.files)} → {result.output} {result.dpi} dpi, {result.bytes} B"
+        return f"{files}: {result.reason} ({result.refused}: {printable(result.detail)})"
+    return f"{files} → {printable(result.output)} {result.dpi} dpi, {result.bytes} B"

@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from app.outputs import make_folder, write_new
+from app.outputs import make_folder, text_of, write_new
 from devices.api import (
     Deadline,
     DeviceError,
@@ -109,7 +109,7 @@ def _written(link: str, scanned: Scanned, out: Path) -> PapersScanned:
         pages=len(scanned.pages),
         blank=blank,
         dpi=scanned.pages[0].dpi,
-        output=str(output),
+        output=text_of(output),
         bytes=len(data),
     )
 

@@ -53,6 +53,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caught: Annotated[float, Meta(ge=0, le=1)]  # share of the spoilt pictures below it
     sharp_pictures: int
     spoilt_pictures: int
+    is_simulated: bool = False  # of the simulated camera: it says nothing of any real one
 
     @property
     def is_trusted(self) -> bool:

@@ -19,10 +19,15 @@ MAX_HELD_PIXELS = 16_000_000  # several scans, interlaced, 16 bits: the decoder 
 MAX_SCANS = 100  # encoders write 1 to 20
 MAX_WORK = 320_000_000  # pixels × scans: each scan passes over the whole picture; 10 scans of 16 MP, twice
 MAX_PARTS = 20_000  # segments or chunks: a PNG of 20 MB in pieces of 1 kB
-ALLOWED = (
-    "JPEG or PNG, at most 20 MB, 40 megapixels and 20000 px a side; 16 megapixels where progressive, interlaced or "
-    "of 16 bits"
+LEAST_SIDE_PX = 16  # one line of the smallest writing
+MOST_LONG = 200  # times as long as wide: an A4's length is then 1.5 mm wide, and no reader of PDF takes a third of that
+KINDS = "JPEG or PNG"
+BYTES = f"at most {MAX_BYTES // 1_000_000} MB"
+SIZES = f"at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE_PX} px a side"
+HELD_SIZES = (
+    f"at most {MAX_HELD_PIXELS // 1_000_000} megapixels where progressive, in several scans, interlaced or of 16 bits"
 )
+PARTS = f"at most {MAX_PARTS} segments or chunks"
 
 
 class Header(NamedTuple):
@@ -32,6 +37,11 @@ class Header(NamedTuple):
     width_px: int
     height_px: int
     orientation: int
+
+
+def least_side(header: Header) -> int:
+    """Return how many px a side a picture of that length must have for a page to be made of it."""
+    return max(LEAST_SIDE_PX, -(-max(header.width_px, header.height_px) // MOST_LONG))
 
 
 class Container(NamedTuple):
@@ -48,12 +58,12 @@ def open_picture(data: bytes) -> Container:
     WireFault("picture_too_large") beyond the limits, WireFault("picture_truncated") where the end or data are missing.
     """
     if len(data) > MAX_BYTES:
-        raise _too_large(f"{len(data)} bytes")
+        raise too_large(f"more than {MAX_BYTES} bytes", BYTES)
     if data[:8] == _PNG:
         return _open_png(data)
     if data[:3] == b"\xff\xd8\xff":
         return _open_jpeg(data)
-    raise _no_picture("another type of file")
+    raise _no_picture("another type of file" if data else "an empty file")
 
 
 # ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────
@@ -85,7 +95,7 @@ def _open_jpeg(data: bytes) -> Container:
         body = data[start + 2 : end]
         at, parts = end, parts + 1
         if parts > MAX_PARTS:
-            raise _too_large(f"more than {MAX_PARTS} parts")
+            raise too_large(f"more than {MAX_PARTS} parts", PARTS)
         if marker in (_BASELINE, _EXTENDED, _PROGRESSIVE) and frame is None:
             frame = _jpeg_frame(marker, body)
         elif marker in _OTHER_CODING or marker in (_BASELINE, _EXTENDED, _PROGRESSIVE):
@@ -164,9 +174,12 @@ def _check_scan(frame: _Frame | None, head: bytes, number: int, size_bytes: int)
         raise _no_picture("a JPEG scan of another frame")
     is_held = frame.is_progressive or len(names) < len(frame.blocks)
     if is_held and pixels > MAX_HELD_PIXELS:
-        raise _too_large(f"{frame.width}×{frame.height} px, progressive")
-    if number > MAX_SCANS or number * pixels > MAX_WORK * (1 if is_held else 2):
-        raise _too_large(f"{number} scans or more of {frame.width}×{frame.height} px")
+        how = "progressive" if frame.is_progressive else "in several scans"
+        raise too_large(f"{size_text(frame.width, frame.height)}, {how}", HELD_SIZES)
+    most_work = MAX_WORK * (1 if is_held else 2)
+    if number > MAX_SCANS or number * pixels > most_work:
+        most = f"at most {MAX_SCANS} scans, and {most_work // 1_000_000} megapixels in all of them together"
+        raise too_large(f"{number} scans or more of {size_text(frame.width, frame.height)}", most)
     least_bits = 1 if frame.is_progressive else 2  # a difference and an end of block take a bit each at the least
     if number == 1 and 8 * size_bytes < least_bits * sum(frame.blocks[name] for name in names):
         raise WireFault("picture_truncated", "a JPEG with fewer data than its size needs")
@@ -192,7 +205,7 @@ def _open_png(data: bytes) -> Container:
         if end > len(data):
             raise WireFault("picture_truncated", "a PNG without its end")
         if parts > MAX_PARTS:
-            raise _too_large(f"more than {MAX_PARTS} parts")
+            raise too_large(f"more than {MAX_PARTS} parts", PARTS)
         if bool(header) is (name == b"IHDR"):
             raise _no_picture("a PNG without its header, or with two")
         if name == b"IEND":
@@ -222,7 +235,8 @@ def _check_png(header: bytes, packed: int) -> tuple[int, int]:
         raise _no_picture("a PNG of a kind we do not know")
     _check_size(width, height)
     if (depth == 16 or interlace) and width * height > MAX_HELD_PIXELS:
-        raise _too_large(f"{width}×{height} px, interlaced or of 16 bits")
+        how = " and ".join(filter(None, ("interlaced" if interlace else "", "of 16 bits" if depth == 16 else "")))
+        raise too_large(f"{size_text(width, height)}, {how}", HELD_SIZES)
     rows = height * (1 + width * _SIGNS[colour] * depth // 8)
     if not interlace and packed * _MOST_DEFLATED < rows:
         raise WireFault("picture_truncated", "a PNG with fewer data than its size needs")
@@ -236,7 +250,7 @@ def _check_size(width: int, height: int) -> None:
     if not (width and height):
         raise _no_picture("a picture without pixels")
     if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
-        raise _too_large(f"{width}×{height} px")
+        raise too_large(size_text(width, height), SIZES)
 
 
 def _exif_orientation(tiff: bytes) -> int:
@@ -253,8 +267,14 @@ def _exif_orientation(tiff: bytes) -> int:
 
 
 def _no_picture(why: str) -> WireFault:
-    return WireFault("not_a_picture", f"{why}; allowed is {ALLOWED}")
+    return WireFault("not_a_picture", f"{why}; allowed is {KINDS}")
 
 
-def _too_large(what: str) -> WireFault:
-    return WireFault("picture_too_large", f"{what}; allowed is {ALLOWED}")
+def too_large(found: str, allowed: str) -> WireFault:
+    """Return the fault that says what was found and what is allowed instead."""
+    return WireFault("picture_too_large", f"{found}; allowed is {allowed}")
+
+
+def size_text(width_px: int, height_px: int) -> str:
+    """Return a size as limits are told."""
+    return f"{width_px}×{height_px} px ({width_px * height_px / 1e6:.1f} megapixels)"

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.api import MAX_SCAN_BYTES, WireFault
-from devices.imaging.container import ALLOWED, MAX_PIXELS, MAX_SIDE_PX, Header, open_picture
+from devices.imaging.container import (
+    KINDS,
+    MAX_PIXELS,
+    MAX_SIDE_PX,
+    SIZES,
+    Header,
+    open_picture,
+    size_text,
+    too_large,
+)
 
 Picture = npt.NDArray[np.uint8]
 Reduction = Literal[1, 2, 4]
@@ -34,7 +43,7 @@ def decode_picture(data: bytes, reduction: Reduction = 1) -> tuple[Picture, Head
     shape = (-(-header.height_px // inner), -(-header.width_px // inner), 3)
     picture = _decoded(body, shape, _FLAGS[inner] | cv2.IMREAD_IGNORE_ORIENTATION)
     if picture is None or picture.dtype != np.uint8 or picture.ndim != 3:
-        raise WireFault("not_a_picture", f"cannot be decoded; allowed is {ALLOWED}")
+        raise WireFault("not_a_picture", f"cannot be decoded; allowed is {KINDS}")
     if picture.shape != shape:
         raise WireFault("not_a_picture", "its size is not what its header says")
     if inner != reduction:
@@ -55,7 +64,7 @@ def _decoded(body: bytes, shape: tuple[int, int, int], flags: int) -> Picture | 
         try:
             return cast("Picture | None", cv2.imread(f"/proc/self/fd/{file.fileno()}", pixels, flags))
         except cv2.error as error:
-            raise WireFault("not_a_picture", f"cannot be decoded; allowed is {ALLOWED}") from error
+            raise WireFault("not_a_picture", f"cannot be decoded; allowed is {KINDS}") from error
 
 
 def decode_pnm(data: bytes) -> Picture:
@@ -70,7 +79,7 @@ def decode_pnm(data: bytes) -> Picture:
     signs = 3 if found[1] == b"P6" else 1
     width, height = int(found[2]), int(found[3])
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and width * height <= MAX_PIXELS):
-        raise WireFault("picture_too_large", f"{width}×{height} px; allowed is {ALLOWED}")
+        raise too_large(size_text(width, height), SIZES)
     if len(data) - found.end() != width * height * signs:
         raise WireFault("picture_truncated", "its size is not what its header says")
     picture = np.frombuffer(data, np.uint8, offset=found.end()).reshape(height, width, signs)

@@ -21,6 +21,7 @@ FORMATS_MM = {  # ISO 216; ISO/IEC 7810 ID-1; one page of a passport, ISO/IEC 78
 TOLD_BY_RATIO = ("a4", "card")  # an A5 and a passport's page have an A4's shape: only a known scale tells them
 MOST_DPI = 300  # more than a platform asks of a scan; smaller files
 FREE_LONG_MM = 297.0  # a paper of unknown format and scale is taken to be as long as an A4
+LEAST_SHORT_MM = 50.0  # a receipt of 57 mm is the narrowest paper that a platform is sent
 FORMAT_SHARE = 0.08  # by which a side, or the ratio of two, may miss a format and still be of it
 
 
@@ -35,28 +36,53 @@ class Flat(NamedTuple):
     ratio: float  # long side / short side as seen, perspective taken out
 
 
-def dewarp(still: Picture, corners: Corners, accepts: str = "any", px_per_mm: float = 0.0) -> Flat:
+class Measured(NamedTuple):
+    """What a paper's outline says: its format, its size, what was captured per axis, long side / short side."""
+
+    format: str
+    size_mm: tuple[float, float]  # width, height
+    dpi_x: float
+    dpi_y: float
+    ratio: float
+    most_dpi: float  # the worse axis; of a free paper of no known scale as much as it may have: nobody knows its size
+
+
+def dewarp(
+    still: Picture, corners: Corners, accepts: str = "any", px_per_mm: float = 0.0, most_px: int = 1_000_000
+) -> Flat:
     """Return the page inside `corners` (px of `still`, clockwise from the top left), never scaled up.
 
     `px_per_mm` is the desk's scale in this still as a calibration found it; 0.0 where it is not known. Then the
-    shape alone tells the format, and an A5 passes for an A4.
+    shape alone tells the format, and an A5 passes for an A4. `most_px`: the long side that is enough.
     """
     quad = np.array(corners, np.float64)
+    seen = measure(quad, (still.shape[1], still.shape[0]), accepts, px_per_mm)
+    width_mm, height_mm = seen.size_mm
+    dpi = max(1, int(min(seen.dpi_x, seen.dpi_y, MOST_DPI, most_px * MM_PER_INCH / max(seen.size_mm))))
+    size = (max(1, round(width_mm * dpi / MM_PER_INCH)), max(1, round(height_mm * dpi / MM_PER_INCH)))
+    return Flat(straighten(still, quad, size), seen.format, dpi, seen.dpi_x, seen.dpi_y, seen.ratio)
+
+
+def measure(
+    quad: npt.NDArray[np.float64], size: tuple[int, int], accepts: str = "any", px_per_mm: float = 0.0
+) -> Measured:
+    """Return format, size and fineness of the paper inside `quad` (4×2 px of a picture of `size`), as `dewarp` does."""
     width_px, height_px = mean_sides(quad)
-    ratio = true_ratio(quad, (still.shape[1], still.shape[0]))  # width / height
+    ratio = true_ratio(quad, size)  # width / height
     long_ratio = max(ratio, 1 / ratio)
     long_mm = max(width_px, height_px) / px_per_mm if px_per_mm > 0 else 0.0
     name = accepts if accepts in FORMATS_MM else nearest_format(long_ratio, long_mm)
+    most = 0.0
     if name in FORMATS_MM:
         short_mm, long_mm = sorted(FORMATS_MM[name])
     else:
+        if not long_mm:
+            most = min(width_px, height_px) / LEAST_SHORT_MM * MM_PER_INCH
         long_mm = long_mm or FREE_LONG_MM
         short_mm = long_mm / long_ratio
     width_mm, height_mm = (long_mm, short_mm) if ratio > 1 else (short_mm, long_mm)
     dpi_x, dpi_y = width_px / width_mm * MM_PER_INCH, height_px / height_mm * MM_PER_INCH
-    dpi = max(1, int(min(dpi_x, dpi_y, MOST_DPI)))
-    size = (max(1, round(width_mm * dpi / MM_PER_INCH)), max(1, round(height_mm * dpi / MM_PER_INCH)))
-    return Flat(straighten(still, quad, size), name, dpi, dpi_x, dpi_y, long_ratio)
+    return Measured(name, (width_mm, height_mm), dpi_x, dpi_y, long_ratio, most or min(dpi_x, dpi_y))
 
 
 def level(still: Picture, corners: Corners, flat: Flat, skew_deg: float) -> Flat:

@@ -85,6 +85,7 @@ class Eye:
         os.ftruncate(self._memory_fd, SLOTS * SLOT_BYTES)
         self._memory = mmap.mmap(self._memory_fd, SLOTS * SLOT_BYTES)
         self._number = 0
+        self._still_px = 0  # width of the last still: previews tell by it how fine the next will be
         self._latest: tuple[int, int, int, int, float] | None = None  # number, slot, width, height, when
         self._marks: dict[tuple[str, int], bytes] = {}  # of the visit's pages: what is laid down twice is noticed
         self._visit = 0  # raised by `forget`: what was asked for before is not kept
@@ -146,7 +147,8 @@ class Eye:
         with self._lock:
             visit, number = self._visit, self._number + 1
             slot = number % SLOTS
-            request = LookRequest(number=number, slot=slot, track=self.track, limits=self.limits, accepts=accepts)
+            still_px = self._still_px or self.limits.camera_px[0]
+            request = LookRequest(number, slot, self.track, self.limits, accepts, still_px)
             answer, _ = self._ask(request, frame, deadline, LOOK_S)
             if not isinstance(answer, LookAnswer) or not _fits(answer):
                 raise self._broken("an answer to another question")
@@ -186,6 +188,7 @@ class Eye:
             if visit != self._visit:
                 raise Cancelled("forgotten")
             answer = examined.answer
+            self._still_px = answer.width_px
             self.track = remember(self.track, b"" if answer.refused else answer.fingerprint)
             if answer.refused:
                 raise UserFault(answer.refused)

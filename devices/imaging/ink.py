@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.cleanup import find_tones, quarter
-from devices.imaging.fields import Picture
+from devices.imaging.cleanup import find_tones
+from devices.imaging.fields import Picture, shrink
 from devices.imaging.layers import Box
 
 MM_PER_INCH = 25.4
@@ -26,6 +26,7 @@ LEAST_COLOUR_MM2 = 0.6  # a smaller coloured speck is left to the background
 LEAST_TONE_MM = 6.0
 CUT_PX = 60  # of the quarter-size page: a place smaller than that square is never cut
 RIM_MM = 0.4  # of the page's edge, where the desk shines through: left to the background
+FINE_DPI = 150  # a quarter of it still shows soft tones; coarser pages are seen at half their size
 GRID = 16  # px: a JPEG's own blocks, so that a patch begins and ends with one
 
 
@@ -60,8 +61,9 @@ def find_ink(page: Picture, kept: Kept, dpi: int) -> npt.NDArray[np.uint8]:
 
 def find_kept(page: Picture, dpi: int) -> Kept:
     """Return the places of a clean page (h×w×3 BGR) that a mask of dark ink cannot tell."""
-    small = quarter(page)
-    dots = dpi / MM_PER_INCH / 4
+    by = small_by(dpi)
+    small = shrink(page, by)
+    dots = dpi / MM_PER_INCH / by
     size = (page.shape[1], page.shape[0])
     tone_mask = find_tones(small)
     tones = [box for box in _boxes(tone_mask, 0) if min(box.w, box.h) >= LEAST_TONE_MM * dots]
@@ -76,12 +78,19 @@ def find_kept(page: Picture, dpi: int) -> Kept:
     least = LEAST_COLOUR_MM2 * dots * dots
     colours = [box for box in _boxes(joined, 0) if cv2.countNonZero(coloured[box.part]) >= least]
     thin = [part for box in _merge(colours) for part in _cut(box, joined)]
-    return Kept(tuple(_full(box, pad, size) for box in thin), tuple(_full(box, pad, size) for box in _merge(tones)))
+    return Kept(
+        tuple(_full(box, pad, size, by) for box in thin), tuple(_full(box, pad, size, by) for box in _merge(tones))
+    )
+
+
+def small_by(dpi: int) -> int:
+    """Return by how much a page is shrunk for its tones and its paper: they then have 50 to 75 dpi."""
+    return 4 if dpi >= FINE_DPI else 2
 
 
 def boxes_of(mask: npt.NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     """Return the places set in a mask at a quarter of the size as boxes of the page (`size` px), overlaps made one."""
-    return tuple(_full(box, 1, size) for box in _merge(_boxes(mask, 0)))
+    return tuple(_full(box, 1, size, 4) for box in _merge(_boxes(mask, 0)))
 
 
 def ink_colour(page: Picture, mask: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
@@ -154,9 +163,9 @@ def _around(boxes: list[Box]) -> Box:
     return Box(x, y, max(box.x + box.w for box in boxes) - x, max(box.y + box.h for box in boxes) - y)
 
 
-def _full(box: Box, pad: int, size: tuple[int, int]) -> Box:
-    """Return a box of the quarter-size page in px of the page, padded, its sides on the grid of JPEG blocks."""
-    x, y = max(0, 4 * (box.x - pad)) // GRID * GRID, max(0, 4 * (box.y - pad)) // GRID * GRID
-    right = min(size[0], -(-4 * (box.x + box.w + pad) // GRID) * GRID)
-    low = min(size[1], -(-4 * (box.y + box.h + pad) // GRID) * GRID)
+def _full(box: Box, pad: int, size: tuple[int, int], by: int) -> Box:
+    """Return a box of a page shrunk `by` in px of the page, padded, its sides on the grid of JPEG blocks."""
+    x, y = max(0, by * (box.x - pad)) // GRID * GRID, max(0, by * (box.y - pad)) // GRID * GRID
+    right = min(size[0], -(-by * (box.x + box.w + pad) // GRID) * GRID)
+    low = min(size[1], -(-by * (box.y + box.h + pad) // GRID) * GRID)
     return Box(x, y, right - x, low - y)

@@ -1,4 +1,4 @@
-"""A page of writing in layers: ink as a bilevel mask, colour and tones as patches, the paper at a quarter of the size.
+"""A page of writing in layers: ink as a bilevel mask, colour and tones as patches, the paper at 50 to 75 dpi.
 
 Mixed raster content: each layer is encoded in the way that suits it, and drawn over the one before. Source of the
 layers: reference/imaging.md §8; the last look (`missing`) is ours: what no layer shows becomes a patch.
@@ -14,17 +14,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from devices.imaging.cleanup import quarter
-from devices.imaging.fields import Picture
-from devices.imaging.ink import Kept, boxes_of, find_ink, find_kept, ink_colour
+from devices.imaging.direction import letter_px
+from devices.imaging.fields import Picture, shrink
+from devices.imaging.ink import Kept, boxes_of, find_ink, find_kept, ink_colour, small_by
 from devices.imaging.layers import Box, Layers, Patch
 
-SHRINK = 4
 BACKGROUND_QUALITY = 45
 PATCH_QUALITY = 72
 MOST_PATCHED = 0.35  # of a page: beyond it the page is a picture, and one JPEG is smaller and truer
 LEAST_PX = 400  # a smaller page gains nothing
-LEAST_DPI = 150  # of 9-point signs 988 in 1000 are read there (as JPEG 994), at 110 no more than 969
+LEAST_DPI = (
+    108  # of 9-point signs 983 in 1000 are read at 130 (of the page itself 987), at 109 966 (970), at 99 934 (954)
+)
+LEAST_LETTER_PX = 12.5  # a 9-point sign at 110 dpi: so large ones are read whatever dpi a guessed format makes of them
 LEAST_INK = 0.0005  # of a page: with less on it, whatever faint thing there is stays in one picture
 MISSING = 40  # levels by which the layers may differ from the page, seen at half its size
 MISSING_SHARE = 26  # of 255: a place is lost where a tenth of it differs
@@ -41,17 +43,20 @@ class Split(NamedTuple):
 def split_page(page: Picture, dpi: int) -> Split | None:
     """Return a clean page (h×w×3 BGR) in layers, None where it is a picture rather than writing."""
     height, width = page.shape[:2]
-    if min(height, width) < LEAST_PX or dpi < LEAST_DPI:
+    if min(height, width) < LEAST_PX:
         return None
     kept = find_kept(page, dpi)
     boxes = (*kept.tones, *kept.colours)
     if _area(boxes) > MOST_PATCHED * width * height:
         return None
     mask = find_ink(page, kept, dpi)
+    if dpi < LEAST_DPI and letter_px(mask) < LEAST_LETTER_PX:
+        return None
     if not boxes and cv2.countNonZero(mask) < LEAST_INK * width * height:
         return None
     colour = ink_colour(page, mask)
-    ground = _background(page, mask, kept)
+    by = small_by(dpi)
+    ground = _background(page, mask, kept, by)
     half = halve(page)
     cover = halve(mask)
     shown = _paint(ground, cover, colour, (half.shape[1], half.shape[0]))
@@ -65,7 +70,7 @@ def split_page(page: Picture, dpi: int) -> Split | None:
         width,
         height,
         _jpeg(ground, BACKGROUND_QUALITY),
-        SHRINK,
+        by,
         tuple(Patch(box, _jpeg(page[box.part], PATCH_QUALITY, is_fine=True)) for box in boxes),
         encode_g4(mask) if cv2.countNonZero(mask) else b"",
         (colour[2], colour[1], colour[0]),
@@ -105,13 +110,13 @@ def encode_g4(mask: npt.NDArray[np.uint8]) -> bytes:
     return file.getvalue()[start : start + count]
 
 
-def _background(page: Picture, mask: npt.NDArray[np.uint8], kept: Kept) -> Picture:
-    """Return the page without ink and patches at a quarter of its size, the gaps filled from the paper around them."""
+def _background(page: Picture, mask: npt.NDArray[np.uint8], kept: Kept, by: int) -> Picture:
+    """Return the page shrunk `by` without ink and patches, the gaps filled from the paper around them."""
     paper = cv2.bitwise_not(cv2.dilate(mask, np.ones((3, 3), np.uint8)))
     for box in (*kept.tones, *kept.colours):
         paper[box.part] = 0
-    share = quarter(np.asarray(paper, np.uint8))
-    seen = quarter(np.asarray(cv2.copyTo(page, paper), np.uint8))
+    share = shrink(np.asarray(paper, np.uint8), by)
+    seen = shrink(np.asarray(cv2.copyTo(page, paper), np.uint8), by)
     filled = cv2.divide(seen, cv2.merge([share] * 3), scale=255)
     size = (max(1, share.shape[1] // 4), max(1, share.shape[0] // 4))
     near = cv2.blur(cv2.resize(share, size, interpolation=cv2.INTER_AREA), (7, 7)).astype(np.float32)

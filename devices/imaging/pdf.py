@@ -1,7 +1,7 @@
 """Pages as PDF, written by us: true size, layers in order, what was captured beside them; equal pages, equal bytes.
 
-No dates, no names, no identifiers but hashes of the content. PDF/A is not claimed. Source: ISO 32000-1, 7.3 to 7.5
-(objects, file structure), 8.9.6.2 (stencil masks), 14.5 (page-piece dictionaries).
+No date but one that is the same in all pages, no names, no identifiers but hashes of the content. PDF/A is not claimed.
+Source: ISO 32000-1, 7.3 to 7.5 (objects, file structure), 8.9.6.2 (stencil masks), 14.5 (page-piece dictionaries).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from devices.api import Verdict, WireFault
 from devices.imaging.layers import Box, Layers, Patch
 
 HEAD = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-FIXED_DATE = b"(D:20000101000000Z)"  # a page-piece dictionary must have one
+FIXED_DATE = b"(D:20000101000000Z)"  # a page-piece dictionary must have one, and its page
 POINTS_PER_INCH = 72.0
 MM_PER_INCH = 25.4
 A4_MM, CARD_MM = (210.0, 297.0), (85.6, 53.98)  # ISO 216; ISO/IEC 7810 ID-1

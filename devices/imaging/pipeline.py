@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from devices.api import Corners, Verdict
+from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
-from devices.imaging.container import Header
-from devices.imaging.direction import find_direction
+from devices.imaging.container import Header, least_side
+from devices.imaging.direction import LONG_PX, Direction, find_direction
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
@@ -34,7 +34,7 @@ from devices.imaging.values import (
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
-WAY_UP_PX = 1000  # long side on which characters of an A4 are still 12 px high
+STRIP = 50  # times as long as wide: no card
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
 
@@ -90,13 +90,15 @@ def _see(frame: Picture, shrunk: Picture, request: LookRequest) -> track.Sight:
 def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     """Return the verdicts on one still (JPEG or PNG bytes) and the page as JPEG or PDF, empty where a gate refused.
 
-    Raises: WireFault where it is no picture.
+    Raises: WireFault where it is no picture, or is to be kept and so small that no page can be made of it.
     """
     watch = _StopWatch()
     still, header = decode.decode_picture(data)
     watch.lap("decode")
+    if min(header.width_px, header.height_px) < least_side(header):
+        return _too_small(header, request, watch.laps), b""
     factor = shrink_factor(still.shape[1], still.shape[0])
-    small = shrink(still, factor)
+    small = shrink(still, min(factor, *still.shape[:2]))
     outline = find_outline(still, small=small, looks_beside=True)
     watch.lap("outline")
     if outline is not None:
@@ -106,17 +108,23 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     verdicts = quality.judge_outline(outline, still, request.limits)
     corners = frame_corners(width, height) if outline is None else outline.corners
     scale = _scale(request.limits, width, height)
-    seen = _way_up(still, corners, request.accepts, scale)
+    is_strip = outline is None and max(width, height) > STRIP * min(width, height)
+    accepts = "any" if is_strip else request.accepts  # it would be drawn as thin as nothing
+    seen = _way_up(still, corners, accepts, scale)
     a, b, c, d = (corners[(at - seen.turn_deg // 90) % 4] for at in range(4))
     corners = (a, b, c, d)
-    flat = dewarp.dewarp(still, corners, request.accepts, scale)
+    flat = dewarp.dewarp(still, corners, accepts, scale)
     watch.lap("dewarp")
+    is_far = False
     if outline is not None:
         least = request.limits.reblur_at(header.width_px, header.height_px)
         judged = quality.judge_page(flat, request.accepts, request.limits)
         sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
+        fine = dewarp.measure(np.array(corners), (width, height), request.accepts, scale).most_dpi
+        is_far = fine < request.limits.least_dpi
+        sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
         verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
-    refused = quality.first_refusal(verdicts, request.limits.warned)
+    refused = quality.first_refusal(verdicts, request.limits.warned, is_far=is_far)
     watch.lap("gates")
     small = cleanup.quarter(flat.picture)
     mark = fingerprint(np.ascontiguousarray(np.rot90(small, seen.turn_deg // 90)))  # as it lies: previews know no turn
@@ -162,18 +170,39 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
         picture_bytes=picture_bytes,
         side=seen.side.value,
         thumbnail_bytes=len(thumbnail),
+        is_turn_known=seen.is_known,
+        is_scale_known=scale > 0 or flat.format == "card",
     )
     return answer, body + thumbnail
 
 
-def _turn(flat: dewarp.Flat) -> int:
-    """Return how far the page must be turned to be read; a wide A4 whose lines do not say is stood up."""
-    found = find_direction(flat.picture)
-    if found.is_known:
-        return found.turn_deg
-    return (
-        dewarp.text_turn(flat.picture) if flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0] else 0
+def _too_small(header: Header, request: TakeRequest, laps: dict[str, float]) -> TakeAnswer:
+    """Return the answer that no page lies there. Raises: WireFault where one is asked for all the same."""
+    if request.keep:
+        found = f"{header.width_px}×{header.height_px} px"
+        raise WireFault("too_small", f"{found}; at least {least_side(header)} px a side")
+    return TakeAnswer(
+        width_px=header.width_px,
+        height_px=header.height_px,
+        outline=None,
+        turn_deg=decode.TURN_OF_ORIENTATION[header.orientation],
+        verdicts=quality.judge_outline(None, np.empty((0, 0, 3), np.uint8), request.limits),
+        refused="page",
+        is_kept_despite=False,
+        page_width_px=0,
+        page_height_px=0,
+        dpi=0,
+        format="free",
+        fingerprint=b"",
+        ms=laps,
     )
+
+
+def _turn(flat: dewarp.Flat) -> Direction:
+    """Return how far the page must be turned to be read; a wide A4 whose lines do not say is stood up, by a guess."""
+    found = find_direction(flat.picture)
+    is_wide = flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0]
+    return Direction(dewarp.text_turn(flat.picture), False) if is_wide and not found.is_known else found
 
 
 def _scale(limits: Limits, width_px: int, height_px: int) -> float:
@@ -189,12 +218,12 @@ def _way_up(still: Picture, corners: Corners, accepts: str, px_per_mm: float) ->
 
     Looked at small, so that the page itself is drawn once and the right way up.
     """
-    factor = max(1, int(max(dewarp.mean_sides(np.array(corners))) // WAY_UP_PX))
+    factor = max(1, int(max(dewarp.mean_sides(np.array(corners))) // LONG_PX))
     a, b, c, d = (((x + 0.5) / factor - 0.5, (y + 0.5) / factor - 0.5) for x, y in corners)
-    small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor)
+    small = dewarp.dewarp(shrink(still, factor), (a, b, c, d), accepts, px_per_mm / factor, LONG_PX)
     if small.format == "card":
         return sides.tell_side(small.picture)
-    return sides.Seen(sides.Side.NEITHER, _turn(small))
+    return sides.Seen(sides.Side.NEITHER, *_turn(small))
 
 
 class _StopWatch:
@@ -252,7 +281,9 @@ def _preview_gate(
     if request.track.stable_frames + 1 >= limits.stable_frames:  # before that `still` speaks
         verdicts += (quality.judge_ink(page, quality.PREVIEW_INK * limits.ink_percent, dark),)
         verdicts += (quality.judge_preview_sharp(frame, quad),)
-    return _Judged(quality.first_refusal(verdicts, limits.warned), fingerprint(page))
+    fine = dewarp.measure(quad, (width, height), request.accepts, _scale(limits, width, height)).most_dpi
+    is_far = 0 < fine * request.still_px / width < limits.least_dpi
+    return _Judged(quality.first_refusal(verdicts, limits.warned, is_far=is_far), fingerprint(page))
 
 
 def _hand_verdict(small: Picture, outline: Outline, factor: int) -> Verdict:

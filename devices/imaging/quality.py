@@ -13,7 +13,7 @@ from devices.imaging.fields import Picture, darkest, fit_long, lightest
 from devices.imaging.glare import glare_percent
 from devices.imaging.quads import NEXT
 from devices.imaging.sharpness import preview_sharpness, sharpness
-from devices.imaging.values import GATES, Limits, Outline
+from devices.imaging.values import FAR, GATES, Limits, Outline
 
 PREVIEW_SHARP = 0.36  # of a preview 960 px wide: blurred by 1.4 of its px; a sharp card with round corners has 0.43
 PREVIEW_INK = 0.5  # small characters vanish in a preview: the still may find ink where it does not
@@ -26,13 +26,16 @@ FINGER_SHARE = 0.2  # of the page's short side
 SKIN_STEP = 36.0  # levels of Y, Cr and Cb together between skin on the page and skin beside it
 
 
-def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = ()) -> str:
+def first_refusal(verdicts: tuple[Verdict, ...], warned: tuple[str, ...] = (), *, is_far: bool = False) -> str:
     """Return the gate that speaks: the first failed one in the order of GATES, "" where all pass.
 
     A gate in `warned` speaks never: its limit is not to be trusted with this camera, its verdict stays on the page.
+    For `sharp` speaks FAR where the page has too few pixels (`is_far`), whatever its sharpness is.
     """
     failed = {v.gate for v in verdicts if not v.ok and v.gate not in warned}
-    return next((gate for gate in GATES if gate in failed), "")
+    failed |= {"sharp"} if is_far else set()
+    gate = next((gate for gate in GATES if gate in failed), "")
+    return FAR if is_far and gate == "sharp" else gate
 
 
 def judge_outline(outline: Outline | None, frame: Picture, limits: Limits) -> tuple[Verdict, ...]:

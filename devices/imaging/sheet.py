@@ -43,6 +43,7 @@ def encode_sheet(data: bytes, request: SheetRequest) -> tuple[TakeAnswer, bytes]
         fingerprint=b"",
         ms={"encode": round(1000 * (time.perf_counter() - started), 1)},
         picture_bytes=picture_bytes,
+        is_scale_known=True,
     )
     return answer, body
 

@@ -40,6 +40,7 @@ class Seen(NamedTuple):
 
     side: Side
     turn_deg: int
+    is_known: bool = False  # whether anything says so, on a page of writing as well
 
 
 def tell_side(card: Picture) -> Seen:
@@ -51,9 +52,9 @@ def tell_side(card: Picture) -> Seen:
     ways = [(turn, small if not turn else np.asarray(cv2.rotate(small, cv2.ROTATE_180), np.uint8)) for turn in (0, 180)]
     backs = [turn for turn, picture in ways if _has_emblem(picture)]
     if len(backs) == 1:
-        return Seen(Side.BACK, first + backs[0])
+        return Seen(Side.BACK, first + backs[0], True)
     fronts = [turn for turn, picture in ways if not backs and _has_portrait(picture)]
-    return Seen(Side.FRONT, first + fronts[0]) if len(fronts) == 1 else Seen(Side.NEITHER, 0)
+    return Seen(Side.FRONT, first + fronts[0], True) if len(fronts) == 1 else Seen(Side.NEITHER, 0)
 
 
 def _has_emblem(card: Picture) -> bool:

@@ -22,7 +22,7 @@ HIDDEN_FRAMES = 3  # a hand that passes over is quicker; one that turns a leaf i
 MOTION_LEVELS = 22  # a pixel of the 120×68 frame that changed; sensor noise averages to under 2
 UNCLEAR_PERCENT = 3.0  # of the frame that differs from the empty desk: a card takes 4 of a desk that shows an A4
 SHIFTED_PERCENT = 1.0  # of the diagonal: a page that lay still moved less than half of it
-ON_STILL_PAGES = ("format", "flat", "dark", "bright", "sharp", "glare", "blank")  # judged when it lies still
+ON_STILL_PAGES = ("format", "flat", "dark", "bright", "sharp", "far", "glare", "blank")  # judged when it lies still
 GOOD_NEWS = ("", "taken", "again")  # told at once
 SMALL_PX = (120, 68)
 

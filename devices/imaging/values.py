@@ -23,6 +23,9 @@ GATES = (
 )  # reference/imaging.md §5, in the order in which they speak
 
 
+FAR = "far"  # speaks instead of `sharp` where the page has too few pixels
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What the gates compare with: as built, replaced by a calibration of this camera, replaced by configuration."""
 
@@ -35,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True):
     dark_v: float = 90.0
     bright_v: float = 235.0
     reblur: float = 0.345  # blurred by 1.45 px
+    least_dpi: float = 72.0  # of a still: a sign of 10.5 points is 10 px high
     glare_percent: float = 0.1
     ink_percent: float = 0.1
     camera_reblur: float = 0.0  # instead of `reblur`, in stills of `camera_px`; 0 = never calibrated
@@ -108,6 +112,7 @@ class LookRequest(msgspec.Struct, frozen=True, tag="look"):
     track: Track
     limits: Limits
     accepts: str = "any"
+    still_px: int = 0  # width of this camera's stills, 0 before the first: only then `far` is told in a preview
 
 
 class LookAnswer(msgspec.Struct, frozen=True, tag="looked"):
@@ -191,6 +196,8 @@ class TakeAnswer(msgspec.Struct, frozen=True, tag="taken"):
     picture_bytes: int = 0
     side: str = ""  # front or back of a resident ID card, "" for any other paper
     thumbnail_bytes: int = 0  # so many bytes at the end of what follows are a small JPEG of the page
+    is_turn_known: bool = False  # its writing, or its side of an ID card, says which way is up; a guess does not
+    is_scale_known: bool = False  # a calibrated desk, a card's shape or a scanner says the size; an A4's shape does not
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refused"):

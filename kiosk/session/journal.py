@@ -17,6 +17,7 @@ PAGE_FAULTS = {
     "still": "moved",
     "hands": "moved",
     "sharp": "blurred",
+    "far": "blurred",
     "dark": "dark",
     "bright": "bright",
     "glare": "glare",

@@ -188,6 +188,7 @@ class ImagingConfig(Section, frozen=True, kw_only=True):
     dark_level: Annotated[float, Meta(ge=10, le=200)] | None = None  # 0 to 255, the page's middle brightness
     bright_level: Annotated[float, Meta(ge=180, le=255)] | None = None
     sharp: Annotated[float, Meta(ge=0.05, le=0.95)] | None = None  # the least score, as `calibrate camera` prints it
+    least_dpi: Annotated[float, Meta(ge=30, le=300)] | None = None  # sharp: what is captured coarser is too far away
     glare_percent: Annotated[float, Meta(ge=0.01, le=50)] | None = None  # of the page under a highlight
     ink_percent: Annotated[float, Meta(ge=0.005, le=5)] | None = None  # less is a blank page
 

@@ -16,6 +16,7 @@ from ui import probe
 SLACK = 2.0  # px; glyphs may touch their line
 HAN = re.compile(r"[㐀-鿿]")
 NAMES_OF_LANGUAGES = {"中文"}  # each language is offered in its own words
+PAPERS = re.compile("银\u2060?行\u2060?卡|社\u2060?保\u2060?卡|身\u2060?份\u2060?证|户\u2060?口\u2060?簿")
 
 
 def rect_of(item: QQuickItem) -> QRectF:
@@ -87,7 +88,11 @@ def _text_faults(window: QQuickWindow, texts: list[QQuickItem], view: View) -> l
     data = _data_of(view)
     for item in texts:
         text = str(item.property("text"))
-        alone = HAN.search(text) and int(item.property("lineCount")) > 1 and len(_last_line(item, text)) == 1
+        is_parted = bool(HAN.search(text)) and int(item.property("lineCount")) > 1
+        starts = _line_starts(item, text) if is_parted else ()
+        alone = is_parted and len(text[starts[-1] :].strip(" 。，、）)”\u2060")) == 1
+        is_heading = _ancestor(item, "evened") is not None
+        torn = [name for name in PAPERS.finditer(text) if any(name.start() < at < name.end() for at in starts)]
         text = text.replace("\u2060", "")  # keeps two characters together
         box = rect_of(item)
         wide, tall = float(item.property("contentWidth")), float(item.property("contentHeight"))
@@ -101,6 +106,8 @@ def _text_faults(window: QQuickWindow, texts: list[QQuickItem], view: View) -> l
             found.append(f"a word is broken: “{longest}” needs {least:.1f}, has {item.width():.1f}")
         if alone:
             found.append(f"one character stands alone: “{text}”")
+        if torn and is_heading:
+            found.append(f"a paper's name is in two lines: “{text}”")
         button = _ancestor(item, "ground")
         if button is not None and int(item.property("lineCount")) > 2:
             found.append(f"a button of {item.property('lineCount')} lines: “{text}”")
@@ -111,19 +118,19 @@ def _text_faults(window: QQuickWindow, texts: list[QQuickItem], view: View) -> l
     return found
 
 
-def _last_line(item: QQuickItem, text: str) -> str:
-    """Return what stands in the last line, closing punctuation left out."""
+def _line_starts(item: QQuickItem, text: str) -> list[int]:
+    """Return where in the text each of its lines begins."""
     laid = QTextLayout(text.replace("\n", "\u2028"), item.property("font"))
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     laid.setTextOption(option)
     laid.beginLayout()
-    start = 0
+    starts = []
     while (line := laid.createLine()).isValid():
         line.setLineWidth(item.width())
-        start = line.textStart()
+        starts.append(line.textStart())
     laid.endLayout()
-    return text[start:].strip(" 。，、）)”\u2060")
+    return starts or [0]
 
 
 def _ancestor(item: QQuickItem | None, name: str) -> QQuickItem | None:

@@ -270,6 +270,7 @@ def test_a_profile_nobody_knows_is_named(tmp_path):
         ("sharp = 0", "imaging.sharp: 0 — at least 0.05"),
         ("sharp = 2.5", "imaging.sharp: 2.5 — at most 0.95"),
         ("sharp = true", "imaging.sharp: True — a number"),
+        ("least_dpi = 600", "imaging.least_dpi: 600 — at most 300"),
         ("glare_percent = nan", "imaging.glare_percent: nan — a number"),
         ("ink_percent = inf", "imaging.ink_percent: inf — a number"),
         ("stable_frames = 8.5", "imaging.stable_frames: 8.5 — a whole number"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
-from app.commands.calibrate import STEPS, Step, calibrate_camera
+from app.commands.calibrate import NOT_STARTED, STEPS, Step, asking, calibrate_camera, is_simulated
+from app.commands.calibrate_told import Outcome, Words
 from app.eyesight import FILE, camera_facts, camera_name, eye_limits
+from app.setting import load_setting
 from devices.imaging.calibration import (
     Calibration,
     CalibrationFault,
@@ -26,6 +31,8 @@ from devices.imaging.calibration import (
 from devices.imaging.pipeline import take
 from devices.imaging.values import Limits, TakeRequest
 from kiosk.station.config import Config, load_config
+from kiosk.station.texts import own_texts
+from main import cli
 
 Still = Callable[..., bytes]
 MINIMAL = """
@@ -168,8 +175,23 @@ def test_pictures_in_a_folder_make_a_calibration(
     folder.mkdir()
     (folder / "a4-0.jpg").write_bytes(desk_still("register"))
     config_of(tmp_path)
+    (folder / "a4-1.jpg").touch()
+    (folder / "card-0.jpg").mkdir()
+    (folder / "card-a.jpg").symlink_to("nowhere")
+    os.mkfifo(folder / "spoilt-a.jpg")  # opened it would be waited for
+    (folder / "holiday.jpg").write_bytes(b"not looked at")
+    (folder / "notes.txt").touch()
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "on", as_json=True) == 1
-    assert "too_few" in capsys.readouterr().err
+    told = json.loads(capsys.readouterr().out)
+    assert (told["refused"], told["reason"]) == ("too_few", "照片太少")
+    assert told["detail"] == "1 sharp, 0 spoilt; at least 12 and 8"
+    why = {Path(one["file"]).name: (one["refused"], one["detail"].split(";")[0]) for one in told["passed_over"]}
+    assert why == {
+        "a4-1.jpg": ("not_a_picture", "an empty file"),
+        "card-a.jpg": ("not_readable", "no file"),
+        "holiday.jpg": ("other_name", ""),
+        "spoilt-a.jpg": ("not_readable", "no file"),
+    }
     for number in range(1, 12):
         (folder / f"card-{number}.jpg").write_bytes(desk_still("card"))
     for number in range(8):
@@ -177,18 +199,72 @@ def test_pictures_in_a_folder_make_a_calibration(
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "off", as_json=True) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["width_px"], told["lamp"], told["caught"], told["sharp_pictures"]) == (3264, "off", 1.0, 12)
+    assert (told["refused"], told["is_simulated"], len(told["passed_over"])) == ("", False, 4)
+    assert told["reason"].startswith("校准好了")
     kept = load_calibration(tmp_path / "state" / FILE)
     assert kept is not None
     assert kept.px_per_mm == pytest.approx(7.41, rel=0.01)
-    (folder / "a4-0.jpg").rename(folder / "card-0.jpg")
+    (folder / "a4-0.jpg").rename(folder / "card-00.jpg")
     assert calibrate_camera(tmp_path / "kiosk.toml", folder, "on", as_json=False) == 1
-    assert "card-0.jpg" in capsys.readouterr().err
+    assert "card-00.jpg: a4 instead of card" in capsys.readouterr().err
     assert load_calibration(tmp_path / "state" / FILE) == kept  # a failed one leaves the former
 
 
-def test_every_step_can_be_told_in_words() -> None:
-    from kiosk.station.texts import own_texts
+def test_a_file_that_is_no_picture_is_named_on_a_line_of_its_own(tmp_path: Path) -> None:
+    config_of(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a4-\x1b1.jpg").touch()
+    words = ["calibrate", "camera", "--config", str(tmp_path / "kiosk.toml"), "--folder", str(tmp_path / "in")]
+    done = CliRunner().invoke(cli, words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    named, end = done.stderr.splitlines()
+    assert "/a4-\ufffd1.jpg: 这个文件不是能用的图片（可用 JPEG 或 PNG） (not_a_picture: an empty file; " in named
+    assert end == "照片太少 (too_few: 0 sharp, 0 spoilt; at least 12 and 8)"
 
+
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "is missing"), ("kiosk.toml", "is no folder")])
+def test_a_folder_that_is_none_is_not_told_as_too_few_pictures(
+    tmp_path: Path, name: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config_of(tmp_path)
+    words = ["calibrate", "camera", "--config", str(tmp_path / "kiosk.toml"), "--folder", str(tmp_path / name)]
+    done = CliRunner().invoke(cli, words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"找不到放照片的文件夹 (no_folder: --folder: {str(tmp_path / name)!r} {why})\n"
+    done = CliRunner().invoke(cli, [*words, "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["refused"]) == (2, "no_folder")
+
+
+def test_a_configuration_that_does_not_do_is_told_as_json_too(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["calibrate", "camera", "--config", str(tmp_path / "none.toml"), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["refused"]) == (2, "configuration")
+
+
+def test_a_calibration_of_the_simulated_camera_says_so(tmp_path: Path) -> None:
+    assert load_setting(None).devices.camera is not None
+    assert (is_simulated(load_setting(None)), is_simulated(config_of(tmp_path))) == (True, False)
+    words = Words(own_texts(), "en")
+    assert words.of(a_calibration(is_simulated=True)) == f"{words.of(a_calibration())} {words('simulated')}"
+    file = tmp_path / "camera.json"
+    keep_calibration(file, a_calibration(is_simulated=True))
+    assert json.loads(file.read_bytes())["is_simulated"] is True
+
+
+def test_a_gate_that_will_only_warn_is_told_with_what_was_found() -> None:
+    found = a_calibration(caught=0.5)
+    told = json.loads(Outcome("warns", Words(own_texts(), "en").of(found), calibration=found).as_json())
+    assert (told["refused"], told["caught"], "calibration" in told) == ("warns", 0.5, False)
+
+
+def test_every_end_can_be_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for code in (*NOT_STARTED, "no_sheet", "other_sheet", "too_few", "sizes", "scales", "nobody", "not_kept"):
+        assert own_texts().has(f"calibrate.{code}")
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody there
+    with pytest.raises(CalibrationFault, match="nobody"):
+        asking(Words(own_texts(), "en"))(STEPS[0])
+
+
+def test_every_step_can_be_told_in_words() -> None:
     assert len(STEPS) == 14
     assert sum(step.takes for step in STEPS if not step.is_spoilt) == 40
     assert sum(step.takes for step in STEPS if step.is_spoilt) == 20

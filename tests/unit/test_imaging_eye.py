@@ -23,7 +23,7 @@ from PIL import Image
 from devices.api import Cancelled, Deadline, HardwareFault, TimedOut, UserFault, WireFault
 from devices.imaging import wire
 from devices.imaging.eye import Eye
-from devices.imaging.values import Track
+from devices.imaging.values import Limits, Track
 from devices.sim import desk
 from devices.sim.scene import Scene
 from tests.fixtures.camera import encoded
@@ -113,6 +113,20 @@ def test_a_page_is_made_of_a_still_and_known_again_in_the_preview(
     assert np.abs(np.asarray(whole, np.int16) - np.asarray(small, np.int16)).mean() < 8
     gates = [camera_eye.look(frame, Deadline(20)).gate for _ in range(12)]
     assert gates[-1] == "taken"
+
+
+def test_what_a_still_told_of_its_size_is_told_in_the_next_preview(eye: Eye, frame: bytes) -> None:
+    eye.limits = Limits(least_dpi=150.0)
+
+    def settled() -> str:
+        for _ in range(12):
+            preview = eye.look(frame, Deadline(20))
+        return preview.gate
+
+    before = settled()
+    with pytest.raises(UserFault) as refused:
+        eye.take(frame, "SIM-MZ-0008", 0, Deadline(20))  # a camera that has no finer still than its stream
+    assert (before, refused.value.code, settled()) == ("", "far", "far")
 
 
 def test_a_refused_page_names_its_gate_and_can_be_kept(camera_eye: Eye, desk_still: Still) -> None:

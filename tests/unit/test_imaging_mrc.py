@@ -105,10 +105,34 @@ def test_a_photograph_stays_one_jpeg_and_a_speckless_page_too() -> None:
 
 
 def test_a_page_too_coarse_for_a_stencil_stays_one_jpeg() -> None:
-    size = (909, 1286)  # A4 at 110 dpi: strokes of small print are one pixel, and a stencil would choose for them
-    page = photographed(sheets.draw_sheet("text", 1, 6.0), size)
-    assert output.encode_page(page, capture_of((), 110, "a4", size)).picture_bytes == 0
-    assert output.encode_page(page, capture_of((), 150, "a4", size)).picture_bytes > 0
+    size = (827, 1169)  # A4 at 100 dpi: strokes of small print are one pixel, and a stencil would choose for them
+    page = photographed(proofs.draw_proof(7, 6.0, lines=30).sheet, size)
+    assert output.encode_page(page, capture_of((), 100, "a4", size)).picture_bytes == 0
+    assert output.encode_page(page, capture_of((), 120, "a4", size)).picture_bytes > 0
+
+
+def test_an_a5_that_counts_as_an_a4_is_judged_by_its_letters() -> None:
+    size = (688, 976)  # 118 dpi; as an A4 84
+    page = photographed(sheets.draw_sheet("a5", 1, 6.0), size)
+    assert output.encode_page(page, capture_of((), 84, "a4", size)).picture_bytes > 0
+
+
+def test_an_a4_of_a_full_hd_camera_is_as_small_and_keeps_its_signs_and_its_portrait() -> None:
+    size, dpi = (1083, 1532), 131
+    capture = capture_of((), dpi, "a4", size)
+    proof = proofs.draw_proof(7, 10.0, lines=40)
+    page = photographed(proof.sheet, size)
+    body = output.encode_page(page, capture, as_pdf=True).body
+    assert len(body) <= 75_000  # as one JPEG 230 kB
+    before, after = (read_signs(each, proof, every=5) for each in (page, render_page(body)))
+    assert after.share >= 0.98 * before.share, after.misread
+    form = photographed(proofs.draw_signed(10.0), size)
+    stored = output.encode_page(form, capture, as_pdf=True).body
+    assert len(stored) <= 100_000
+    k = dpi / 25.4
+    part = slice(round(50 * k), round(82 * k)), slice(round(162 * k), round(184 * k))
+    away = cv2.absdiff(cv2.GaussianBlur(form[part], (5, 5), 0), cv2.GaussianBlur(render_page(stored)[part], (5, 5), 0))
+    assert away.mean() < 4
 
 
 def test_pencil_too_faint_for_ink_is_kept_as_a_picture_of_its_place() -> None:

@@ -52,6 +52,16 @@ def test_a_visit_goes_as_it_would_if_every_frame_were_searched() -> None:
     assert {"page", "still", "", "taken"} <= {one.gate for one in sparing}
 
 
+def test_a_page_too_far_away_is_told_as_soon_as_the_stills_are_known_and_then_in_the_preview() -> None:
+    page, limits = small_frame(True), msgspec.structs.replace(LIMITS, least_dpi=30.0)
+    for still_px, gate in ((0, ""), (320, "far"), (1280, "")):  # 12 dpi, or four times as much in a finer still
+        track = Track()
+        for _ in range(12):
+            answer, _ = pipeline.look(page, LookRequest(1, 0, track, limits, still_px=still_px))
+            track = answer.track
+        assert (answer.gate, answer.is_ready) == (gate, gate == "")
+
+
 def test_a_card_beside_the_page_is_to_be_taken_away() -> None:
     track, told = Track(), []
     for frame in [*[small_frame(True, has_card=True)] * 12, *[small_frame(True)] * 8]:

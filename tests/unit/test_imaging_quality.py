@@ -12,17 +12,19 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from benchmarks import direction_pages
+from benchmarks.direction_pages import SCRIPTS
 from benchmarks.gate_pictures import ACCEPTS
 from benchmarks.gate_pictures import FOLDER as PICTURES
 from devices.imaging import quality
-from devices.imaging.dewarp import Flat
+from devices.imaging.dewarp import Flat, measure
 from devices.imaging.direction import find_direction
 from devices.imaging.glare import glare_percent
 from devices.imaging.pipeline import take
 from devices.imaging.sameness import find_twin, is_same_page
 from devices.imaging.sharpness import UNSEEN, blur_of, edge_blur, ratio_of, sharpness
 from devices.imaging.values import GATES, Limits, Outline, TakeAnswer, TakeRequest
-from devices.sim import desk
+from devices.sim import desk, proofs
 from devices.sim.scene import Scene
 from devices.sim.sheets import draw_sheet
 from tests.fixtures.camera import encoded
@@ -87,6 +89,29 @@ def test_a_page_that_is_not_flat_is_told_by_its_ratio() -> None:
     (plane,) = quality.judge_flatness(Flat(page, "a4", 100, 100.0, 102.0, 1.414 * 1.02), Limits())
     (free,) = quality.judge_flatness(Flat(page, "free", 100, 100.0, 107.0, 2.5), Limits())
     assert (curled.ok, plane.ok, free.ok) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "refused"), [("text", 400.0, "far"), ("card", 300.0, "far"), ("text", 150.0, "")]
+)
+def test_a_page_of_too_few_pixels_fails_by_its_own_gate_in_its_own_words(
+    desk_still: Still, kind: str, least: float, refused: str
+) -> None:
+    answer = take(desk_still(kind), TakeRequest(Limits(least_dpi=least)))[0]
+    (sharp,) = (v for v in answer.verdicts if v.gate == "sharp")
+    assert (answer.refused, sharp.ok) == (refused, not refused)
+    assert sharp.value > sharp.limit, "it is sharp"
+
+
+def test_a_paper_whose_size_nobody_knows_is_too_far_away_only_where_the_narrowest_would_be() -> None:
+    receipt = np.array([[0, 0], [300, 0], [300, 710], [0, 710]], np.float64)  # 80 mm wide: 95 dpi
+    tiny = receipt / 3
+    seen = [measure(quad, (1920, 1080)) for quad in (receipt, tiny)]
+    assert [one.format for one in seen] == ["free", "free"]
+    assert seen[0].most_dpi > Limits().least_dpi > seen[1].most_dpi
+    a4 = np.array([[0, 0], [298, 0], [298, 421], [0, 421]], np.float64)
+    assert measure(a4, (1920, 1080)).most_dpi == pytest.approx(36, abs=0.5)
+    assert measure(a4, (1920, 1080), "any", 298 / 105).most_dpi == pytest.approx(72, abs=0.5)
 
 
 def test_the_first_gate_in_order_speaks_alone(desk_still: Still) -> None:
@@ -227,14 +252,40 @@ def test_light_writing_on_a_dark_card_and_faint_writing_on_paper_are_ink(written
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-@pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5"])
+@pytest.mark.parametrize("kind", ["text", "table", "receipt", "a5", "birth", "register"])
 def test_a_page_of_writing_says_which_way_up_it_lies(kind: str, turn: int) -> None:
     paper = draw_sheet(kind, 3, 5.0).picture
     found = find_direction(np.ascontiguousarray(np.rot90(paper, turn // 90)))
     assert found == (turn, True)
 
 
-@pytest.mark.parametrize("kind", ["blank", "card", "birth"])
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("hans", "NotoSansCJK-Bold-2"),
+        ("hant", "NotoSansCJK-Regular-3"),
+        ("mixed", "NotoSerifCJK-Bold-2"),
+        ("latin", "NotoSansCJK-Regular-2"),
+        ("latin", "hershey-1"),
+        ("digits", "hershey-4"),
+    ],
+)
+def test_every_face_says_which_way_up_it_lies(script: str, name: str) -> None:
+    face = next(one for one in direction_pages.faces(script, is_held_out=True) if one.name == name)
+    page = direction_pages.draw_page(9, SCRIPTS.index(script), is_held_out=True, dpi=118, face=face)
+    assert (page.script, page.face) == (script, name)
+    for turn in (0, 180):
+        assert find_direction(np.ascontiguousarray(np.rot90(page.picture, turn // 90))) == (turn, True)
+
+
+def test_a_photograph_says_nothing_and_a_strip_neither() -> None:
+    for size in ((1, 1), (1, 3000), (3000, 59), (60, 60), (60, 2000)):
+        assert find_direction(np.full((*size, 3), 240, np.uint8)) == (0, False)
+    for seed in range(3):
+        assert not find_direction(proofs.draw_photograph(5.0, seed).picture).is_known
+
+
+@pytest.mark.parametrize("kind", ["blank", "card"])
 def test_a_page_whose_lines_do_not_say_is_left_as_it_lies(kind: str) -> None:
     paper = draw_sheet(kind, 3, 5.0).picture
     for turn in range(4):
@@ -246,6 +297,17 @@ def test_a_page_laid_upside_down_comes_out_upright(desk_still: Still) -> None:
     picture = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
     turned, _ = take(bytes(desk.encode(cv2.rotate(picture, cv2.ROTATE_180), 90)), TakeRequest(Limits()))
     assert (upright.turn_deg, turned.turn_deg) == (0, 180)
+    assert (upright.is_turn_known, turned.is_turn_known) == (True, True)
+
+
+def test_an_answer_tells_an_upright_page_from_one_that_does_not_say_and_a_guessed_size_from_a_known_one(
+    desk_still: Still,
+) -> None:
+    silent = judged(desk_still("blank"))
+    assert (silent.turn_deg, silent.is_turn_known, silent.is_scale_known) == (0, False, False)
+    wide, high = silent.width_px, silent.height_px
+    calibrated = Limits(px_per_mm=8.0, camera_px=(wide, high))
+    assert take(desk_still("blank"), TakeRequest(calibrated))[0].is_scale_known
 
 
 @pytest.mark.parametrize("side", range(4))
@@ -294,7 +356,8 @@ def test_two_faint_edges_that_go_on_together_are_a_page_that_is_cut() -> None:
 
 @pytest.mark.parametrize("file", sorted(PICTURES.glob("*.jpg")), ids=lambda file: file.stem)
 def test_every_picture_of_the_docs_triggers_the_gate_it_is_named_after(file: Path) -> None:
-    answer, _ = take(file.read_bytes(), TakeRequest(Limits(), ACCEPTS.get(file.stem, "any")))
+    limits = Limits(least_dpi=10.0)  # they are shown small
+    answer, _ = take(file.read_bytes(), TakeRequest(limits, ACCEPTS.get(file.stem, "any")))
     gate = "" if file.stem == "good" else file.stem
     assert answer.refused == gate
     also = {"flat"} if gate == "format" else set()  # a card is no flat A4 either

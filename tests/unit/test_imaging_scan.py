@@ -7,20 +7,27 @@ import json
 import math
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from app.commands.scan import Bar, find_pictures, scan
+from app.commands.scan import Bar, Words, scan
+from app.commands.scan_files import find_pictures
+from app.outputs import text_of
 from devices.imaging.eye import Eye
 from devices.imaging.values import GATES
 from devices.sim import desk
+from devices.sim.id_cards import draw_id_card
 from devices.sim.scene import Scene
+from kiosk.station.texts import own_texts
 from main import cli
 from tests.fixtures.camera import encoded
-from tests.fixtures.pictures import RED_TOP_LEFT
+from tests.fixtures.pictures import PROGRESSIVE, RED_TOP_LEFT, TRANSPARENT, grey_jpeg, png
 from tests.unit.test_imaging_decode import BOMBS
 
 Still = Callable[..., bytes]
@@ -54,6 +61,8 @@ def test_a_good_picture_gives_a_pdf_and_every_key(ran: Ran, tmp_path: Path, desk
     assert found["gates"]["sharp"]["ok"] is True
     assert (found["width"], found["height"], found["found"], found["turn"]) == (3264, 2448, True, 0)
     assert set(found["ms"]) >= {"outline", "refine", "dewarp", "clean", "encode"}
+    assert all(value == round(value, 3) for corner in found["corners"] for value in corner)
+    assert (found["turn_known"], found["dpi_known"], found["others"]) == (True, False, 0), "an A5 has an A4's shape"
     data = Path(found["output"]).read_bytes()
     assert data.startswith(b"%PDF")
     assert len(data) == found["bytes"]
@@ -87,6 +96,64 @@ def test_no_gates_always_gives_an_output_for_a_picture(ran: Ran, tmp_path: Path,
     assert isinstance(found, list)
     assert [Path(f["output"]).exists() for f in found] == [True, True]
     assert found[1]["found"] is False
+    assert (found[1]["dpi"], found[1]["dpi_known"], found[1]["turn_known"]) == (None, False, False)
+    assert isinstance(found[0]["dpi"], int)
+
+
+@cache
+def two_cards() -> np.ndarray:
+    """Return both sides of an ID card beside each other, of 2 MP."""
+    picture = np.full((1296, 1728, 3), (58, 52, 46), np.uint8)
+    for side, across_mm in (("front", -60.0), ("back", 60.0)):
+        sheet = draw_id_card(side, 1, 14.0)  # type: ignore[arg-type]
+        desk.put_sheet(picture, sheet, desk.matrix_of(desk.View(1728, 1296, 6.0), desk.Pose(across_mm, 0, 3), sheet))
+    return picture
+
+
+def photographed(picture: np.ndarray, blur_px: float = 0.6) -> bytes:
+    return bytes(desk.encode(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), blur_px), 2, 5), 92))
+
+
+def test_what_was_not_found_is_told_and_what_was_left_too(ran: Ran, camera_eye: Eye, tmp_path: Path) -> None:
+    file = tmp_path / "two.jpg"
+    file.write_bytes(photographed(two_cards()))
+    code, found = ran([str(file)], tmp_path / "out")
+    assert code == 0
+    assert isinstance(found, dict)
+    assert (found["others"], found["turn_known"], found["dpi_known"]) == (1, True, True)
+    lines: list[str] = []
+    names = [str(file), str(picture(tmp_path / "p.png"))]
+    scan(names, tmp_path / "out", lang="en", no_gates=True, write=lines.append, eye=camera_eye)
+    assert f"two.pdf {found['dpi']} dpi, " in lines[0]
+    assert lines[0].endswith("; papers beside it, not taken: 1")
+    assert "no paper found" in lines[1]
+    assert "dpi" not in lines[1]
+
+
+TOO_SMALL = {(1, 1): 16, (8, 8): 16, (300, 1): 16, (1, 5000): 25, (20000, 3): 100, (15, 900): 16, (10, 10000): 50}
+THIN = ((16, 16), (20, 2000), (3200, 16), (17, 3383), (100, 4000), (20000, 100))
+"""Width and height; of those too small the least number of px a side."""
+
+
+def test_a_picture_of_few_px_is_a_picture_without_a_page(ran: Ran, tmp_path: Path) -> None:
+    for size in (*TOO_SMALL, *THIN):
+        Image.new("L", size, 255).save(tmp_path / f"{size[0]}x{size[1]}.png")
+    names = [str(tmp_path / f"{width}x{height}.png") for width, height in (*TOO_SMALL, *THIN)]
+    code, found = ran(names, tmp_path / "out")
+    assert code == 1
+    assert isinstance(found, list)
+    assert [(one["refused"], one["width"], one["height"], one["found"], one["detail"]) for one in found] == [
+        ("page", *size, False, f"{size[0]}×{size[1]} px") for size in (*TOO_SMALL, *THIN)
+    ]
+    code, found = ran(names, tmp_path / "out", no_gates=True)
+    assert code == 1
+    assert isinstance(found, list)
+    told = [(one["refused"], one["reason"], one["detail"]) for one in found[: len(TOO_SMALL)]]
+    assert told == [
+        ("too_small", "图片太小", f"{width}×{height} px; at least {least} px a side")
+        for (width, height), least in TOO_SMALL.items()
+    ]
+    assert all(Path(one["output"]).read_bytes().startswith(b"%PDF") for one in found[len(TOO_SMALL) :])
 
 
 @pytest.mark.parametrize("names", [[], ["/nowhere/at-all.jpg"]])
@@ -120,12 +187,63 @@ def test_no_output_overwrites_another_or_a_picture(ran: Ran, tmp_path: Path) -> 
     )
 
 
+def of_colour(file: Path, colour: str) -> str:
+    """Write a picture of one colour and return its name."""
+    file.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (40, 30), colour).save(file)
+    return str(file)
+
+
+def test_another_run_writes_over_nothing_and_the_same_page_once(ran: Ran, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    colours = {"a": "red", "b": "blue", "c": "red"}
+    names = [of_colour(tmp_path / folder / "p.png", colour) for folder, colour in colours.items()]
+
+    def outputs(*asked: str) -> list[str]:
+        found = [ran([name], out, no_gates=True)[1] for name in asked]
+        return [Path(one["output"]).name for one in found if isinstance(one, dict)]
+
+    assert outputs(*names) == ["p.pdf", "p-2.pdf", "p.pdf"], "a page that is there already is not written again"
+    before = {file.name: (file.read_bytes(), file.stat().st_ino) for file in out.iterdir()}
+    assert outputs(*reversed(names)) == ["p.pdf", "p-2.pdf", "p.pdf"]
+    (out / "q.pdf").mkdir()
+    (out / "q-2.pdf").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(out / "q-3.pdf")  # opened it would wait for ever
+    assert outputs(of_colour(tmp_path / "q.png", "green")) == ["q-4.pdf"]
+    assert {name: ((out / name).read_bytes(), (out / name).stat().st_ino) for name in before} == before
+    assert {file.name for file in out.iterdir()} == {*before, "q.pdf", "q-2.pdf", "q-3.pdf", "q-4.pdf"}
+
+
+def test_each_picture_of_a_run_has_a_page_of_its_own_in_every_run(ran: Ran, tmp_path: Path) -> None:
+    names = [str(picture(tmp_path / folder / "p.png")) for folder in ("a", "b")]
+    for _ in range(2):
+        _, found = ran(names, tmp_path / "out", no_gates=True)
+        assert isinstance(found, list)
+        assert [Path(one["output"]).name for one in found] == ["p.pdf", "p-2.pdf"]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_page_that_stands_where_a_picture_is_refused_is_told(ran: Ran, camera_eye: Eye, tmp_path: Path) -> None:
+    file, out = picture(tmp_path / "p.png"), tmp_path / "out"
+    _, first = ran([str(file)], out)
+    assert isinstance(first, dict)
+    assert (first["refused"], first["stands"]) == ("page", "")
+    ran([str(file)], out, no_gates=True)
+    _, found = ran([str(file)], out)
+    assert isinstance(found, dict)
+    assert (found["refused"], found["output"], found["stands"]) == ("page", "", str(out / "p.pdf"))
+    lines: list[str] = []
+    scan([str(file)], out, lang="en", write=lines.append, eye=camera_eye)
+    assert "p.pdf was there before and is not of this picture" in lines[0]
+
+
 def test_files_of_a_folder_or_pattern_come_in_natural_order_and_once(tmp_path: Path) -> None:
     for name in ("10.png", "2.png", "1.PNG", "b/3.jpeg", "note.txt"):
         picture(tmp_path / name)
-    folder = [file.name for file in find_pictures([str(tmp_path)])]
+    folder = [file.name for file in find_pictures([str(tmp_path)]).files]
     assert folder == ["1.PNG", "2.png", "10.png"]
-    pattern = [file.name for file in find_pictures([str(tmp_path / "10.png"), str(tmp_path / "**" / "*.[pj]*")])]
+    named = [str(tmp_path / "10.png"), str(tmp_path / "**" / "*.[pj]*"), str(tmp_path / "10.png")]
+    pattern = [file.name for file in find_pictures(named).files]
     assert pattern == ["10.png", "2.png", "3.jpeg"]
 
 
@@ -149,6 +267,58 @@ def test_hostile_files_are_a_line_each_and_the_rest_goes_on(camera_eye: Eye, tmp
     assert "The picture is too large" in told["one scan too many"]
     assert "→" in told["zz"]
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["zz.pdf"]
+
+
+def test_a_limit_is_told_as_it_is(camera_eye: Eye, tmp_path: Path) -> None:
+    pictures = {
+        "progressive.jpg": grey_jpeg(PROGRESSIVE, 6000, 6600),
+        "wide.png": png(30_000, 2),
+        "deep.png": png(6000, 6000, depth=16, colour=TRANSPARENT, interlace=1),
+        "scans.jpg": grey_jpeg(PROGRESSIVE, 160, 160, 101),
+    }
+    for name, data in pictures.items():
+        (tmp_path / name).write_bytes(data)
+    with (tmp_path / "z.jpg").open("wb") as file:
+        file.truncate(20_500_001)
+    lines: list[str] = []
+    scan([str(tmp_path)], tmp_path / "out", lang="en", write=lines.append, eye=camera_eye)
+    told = [line.split("(picture_too_large: ")[1].rstrip(")") for line in lines]
+    held = "allowed is at most 16 megapixels where progressive, in several scans, interlaced or of 16 bits"
+    assert told == [
+        f"6000×6000 px (36.0 megapixels), interlaced and of 16 bits; {held}",
+        f"6000×6600 px (39.6 megapixels), progressive; {held}",
+        "101 scans or more of 160×160 px (0.0 megapixels); allowed is at most 100 scans, and 320 megapixels in all of "
+        "them together",
+        "30000×2 px (0.1 megapixels); allowed is at most 40 megapixels and 20000 px a side",
+        "20.5 MB; allowed is at most 20 MB",
+    ]
+
+
+def test_a_file_is_not_told_to_wait(ran: Ran, tmp_path: Path) -> None:
+    (tmp_path / "p.jpg").write_bytes(photographed(two_cards(), 5.0))
+    _, found = ran([str(tmp_path / "p.jpg")], tmp_path / "out")
+    assert isinstance(found, dict)
+    assert (found["refused"], found["reason"]) == ("sharp", "照片不清楚，请拿稳、对好焦重拍")
+    assert found["detail"] == f"{found['gates']['sharp']['value']:g}, limit 0.345"
+    words = Words(own_texts(), "zh")
+    promises = [gate for gate in GATES if "稍等" in own_texts()(f"gate.{gate}", "zh")]
+    assert promises == ["bright", "sharp"]
+    assert not any("稍等" in words.why(gate) for gate in GATES)
+    assert [gate for gate in GATES if words.why(gate) != own_texts()(f"gate.{gate}", "zh")] == promises
+
+
+def test_a_page_of_too_few_pixels_is_said_to_be_too_far_away(
+    ran: Ran, camera_eye: Eye, tmp_path: Path, desk_still: Still
+) -> None:
+    far = tmp_path / "far.jpg"
+    still = cv2.imdecode(np.frombuffer(desk_still("text"), np.uint8), cv2.IMREAD_COLOR)
+    far.write_bytes(bytes(desk.encode(cv2.resize(still, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), 92)))
+    code, found = ran([str(far)], tmp_path / "out")
+    assert isinstance(found, dict)
+    assert (code, found["refused"], found["reason"]) == (1, "far", own_texts()("gate.far", "zh"))
+    assert found["dpi"] < 72
+    assert found["gates"]["sharp"]["ok"] is False
+    assert found["detail"] == f"{found['dpi']} dpi"
 
 
 def test_corners_lie_in_the_picture_as_stored_however_it_is_turned(ran: Ran, tmp_path: Path) -> None:
@@ -196,12 +366,10 @@ PLACES: tuple[Callable[[float, float, float, float], tuple[float, float]], ...] 
 
 
 def test_a_page_that_cannot_be_written_is_said_and_leaves_nothing_half(ran: Ran, tmp_path: Path) -> None:
-    (tmp_path / "out" / "p.pdf").mkdir(parents=True)
-    code, found = ran([str(picture(tmp_path / "p.png"))], tmp_path / "out", no_gates=True)
+    code, found = ran([str(picture(tmp_path / "p.png"))], Path("/proc/self"), no_gates=True)  # nothing is made there
     assert code == 1
     assert isinstance(found, dict)
-    assert (found["refused"], found["output"]) == ("not_written", "")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["p.pdf"]
+    assert (found["refused"], found["output"], found["bytes"]) == ("not_written", "", 0)
     (tmp_path / "file").touch()
     assert ran([str(tmp_path / "p.png")], tmp_path / "file")[0] == 2
 
@@ -213,9 +381,44 @@ def test_a_name_that_is_no_text_and_one_that_steers_a_terminal_do_no_harm(
     code, found = ran([str(name) for name in names], tmp_path / "out", no_gates=True)
     assert code == 0
     assert isinstance(found, list)
+    assert [Path(one["file"]).name for one in found] == ["\\xff.png", "\x1b[2Jq.png"]
     lines: list[str] = []
     scan([str(name) for name in names], tmp_path / "out", no_gates=True, write=lines.append, eye=camera_eye)
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_name_as_long_as_a_name_may_be_is_written(ran: Ran, tmp_path: Path) -> None:
+    longest = ("a" * 255, "近" * 85, "bb" + "近" * 84, "a" * 254 + "c", "d" * 251 + ".png")
+    names = [picture(tmp_path / "x" / name) for name in longest]
+    code, found = ran([str(name) for name in names], tmp_path / "out", no_gates=True)
+    assert code == 0
+    assert isinstance(found, list)
+    stems = [Path(one["output"]).name.removesuffix(".pdf") for one in found]
+    assert stems == ["a" * 251, "近" * 83, "bb" + "近" * 83, "a" * 249 + "-2", "d" * 251]
+
+
+def test_every_path_has_a_text_of_its_own() -> None:
+    names = [b"a.jpg", b"\xff.jpg", rb"\xff.jpg", rb"\\xff.jpg", b"\\\xff.jpg", rb"c:\a.jpg", "近.jpg".encode()]
+    told = [text_of(Path(os.fsdecode(name))) for name in names]
+    assert told[:2] == ["a.jpg", "\\xff.jpg"]
+    assert told[-2:] == ["c:\\a.jpg", "近.jpg"]
+    assert len(set(told)) == len(names)
+
+
+def test_what_lies_in_a_folder_and_is_not_read_is_told_by_type(tmp_path: Path) -> None:
+    for name in ("a.PNG", "b.jpg", "c.tif", "d.TIF", "e", "f.heic", "g/h.bmp"):
+        picture(tmp_path / name)
+    (tmp_path / "i.jpg").symlink_to("nowhere")
+    out = tmp_path.parent / f"{tmp_path.name}-out"
+    done = CliRunner().invoke(cli, ["scan", str(tmp_path), "--out", str(out), "--no-gates", "--json"])
+    assert done.exit_code == 0
+    assert len(json.loads(done.stdout)) == 2
+    assert done.stderr.startswith(f"scan: {str(tmp_path)!r}: 5 passed over: 2 × .tif, ")
+    for other in ("1 × no type", "1 × .heic", "1 × no file"):
+        assert other in done.stderr
+    done = CliRunner().invoke(cli, ["scan", str(tmp_path / "g"), "--out", str(out)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "1 × .bmp" in done.stderr
 
 
 class _Screen(io.StringIO):

@@ -9,9 +9,13 @@ QtObject {
         return isEnglish ? en : zh;
     }
 
-    // No single character in the last line: a word joiner keeps the last two together.
+    // Chinese may break anywhere, but the papers people know by name stay whole.
+    readonly property var papers: /银行卡|身份证|社保卡|市民卡|户口簿|申请表|委托书|承诺书|结婚证|居住证|驾驶证/g
+
+    // No single character in the last line, and no paper's name in two: word joiners keep them together.
     function joined(text: string): string {
-        return /[\u4e00-\u9fff]{2}$/.test(text) ? text.slice(0, -1) + "\u2060" + text.slice(-1) : text;
+        const whole = text.replace(papers, name => Array.from(name).join("\u2060"));
+        return /[\u4e00-\u9fff]{2}$/.test(whole) ? whole.slice(0, -1) + "\u2060" + whole.slice(-1) : whole;
     }
 
     readonly property string otherLocale: say("English", "中文") // each language is offered in its own words

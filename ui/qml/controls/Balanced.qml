@@ -19,8 +19,8 @@ Item {
         const at = text.indexOf("，") + 1;
         return lines === 2 && at > 1 && Math.max(at, text.length - at) * size <= width ? at : 0;
     }
-    // Chinese breaks anywhere: of four characters two stand in each line.
-    readonly property real slack: Words.isEnglish ? size * 3 : Math.min(size * 1.2, natural.advanceWidth / lines * 0.4)
+    // Chinese breaks anywhere: of four characters two stand in each line. A name of three signs that stays whole takes more.
+    readonly property real slack: Words.isEnglish ? size * 3 : Math.min(size * (text.search(Words.papers) < 0 ? 1.2 : 2.2), natural.advanceWidth / lines * 0.4)
     readonly property string joined: lines > 1 ? Words.joined(text) : text
     // Numbers and Latin words stay whole: their characters are at most this wide.
     readonly property real longest: (text.match(/[!-~]+/g) || []).reduce((most, word) => Math.max(most, word.length), 0) * size * 0.65
