@@ -120,7 +120,14 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     if outline is not None:
         least = request.limits.reblur_at(header.width_px, header.height_px)
         judged = quality.judge_page(flat, request.accepts, request.limits)
-        sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
+        sharp = quality.judge_sharp(
+            still,
+            np.array(outline.corners),
+            flat.picture,
+            min(flat.dpi_x, flat.dpi_y),
+            least,
+            is_card=flat.format == "card",
+        )
         seen_as = dewarp.measure(np.array(corners), (width, height), request.accepts, scale)
         is_far = _is_far(seen_as, flat.picture, request.limits.least_dpi)
         sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
