@@ -21,6 +21,7 @@ from tests.fixtures.pdf_pages import read_pages, render_page
 
 A4_AT_200 = (1654, 2339)
 MM = 200 / 25.4
+LEAST_HELD = 0.8  # of what is darker than paper; of strokes that break it is .64 to .79
 
 
 def photographed(sheet: sheets.Sheet, size: tuple[int, int] = A4_AT_200) -> np.ndarray:
@@ -149,6 +150,44 @@ def test_pencil_too_faint_for_ink_is_kept_as_a_picture_of_its_place() -> None:
     faint = drawn < 225
     assert faint.sum() > 800
     assert shown[faint].mean() < 0.5 * (shown[~faint].mean() + drawn[faint].mean())
+
+
+def printed(serif: bool, dpi: int, ink: int, paper: int) -> np.ndarray:
+    """Return the upper third of a page of small signs, printed in an ink and on a paper of those levels."""
+    sheet = proofs.draw_proof(7, 8.0, serif=serif, lines=14).sheet
+    picture = sheet.picture[: sheet.picture.shape[0] // 3].copy()
+    picture = cv2.addWeighted(picture, (paper - ink) / 255, picture, 0, ink)
+    return photographed(sheet._replace(picture=picture), (round(8.27 * dpi), round(3.9 * dpi)))
+
+
+def held(page: np.ndarray, shown: np.ndarray) -> float:
+    """Return how much of what is darker than paper is shown, a blot beside a stroke not counted for it."""
+    was, now = (255 - cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32) for picture in (page, shown))
+    return float(np.minimum(was, now)[was > 40].sum() / was[was > 40].sum())
+
+
+@pytest.mark.parametrize("serif", [True, False])
+@pytest.mark.parametrize("dpi", [150, 200])
+def test_no_stroke_of_faint_print_is_lost_and_black_print_stays_in_layers(serif: bool, dpi: int) -> None:
+    for ink, paper in ((30, 232), (120, 232), (150, 232), (150, 255), (165, 232), (180, 255), (185, 232)):
+        page = printed(serif, dpi, ink, paper)
+        encoded = output.encode_page(page, capture_of((), dpi, "free", page.shape[1::-1]), as_pdf=True)
+        assert held(page, render_page(encoded.body)) >= LEAST_HELD, (ink, paper)
+        if ink == 30:
+            assert mrc.split_page(page, dpi) is not None
+        if ink >= 165:
+            assert mrc.split_page(page, dpi) is None
+
+
+def test_letters_too_broad_for_a_stroke_stay_in_layers_whole() -> None:
+    picture = proofs.draw_proof(7, 8.0, serif=False, lines=14).sheet.picture
+    high, wide = picture.shape[:2]
+    few = picture[high // 10 : high // 10 + high // 22, wide // 7 : wide // 7 + wide // 13]
+    part = cv2.resize(few, (1500, 1240), interpolation=cv2.INTER_CUBIC)
+    page = photographed(sheets.draw_sheet("blank", 0, 6.0)._replace(picture=part), (1500, 1240))
+    split = mrc.split_page(page, 300)
+    assert split is not None
+    assert sum(patch.box.w * patch.box.h for patch in split.layers.patches) < 0.01 * 1500 * 1240
 
 
 def test_equal_pages_give_equal_bytes_in_true_size_with_what_was_captured_and_nothing_else(
