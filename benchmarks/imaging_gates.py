@@ -73,7 +73,7 @@ def look_at(frame: Frame) -> Seen:
         frame=bare,
         outline=outline,
         is_hit=True,
-        sharp=sharpness(picture, quad, flat.picture, min(flat.dpi_x, flat.dpi_y)),
+        sharp=sharpness(picture, quad, flat.picture, min(flat.dpi_x, flat.dpi_y), is_card=flat.format == "card"),
         laplacian=float(cv2.Laplacian(grey, cv2.CV_32F)[4:-4, 4:-4].var()),
         glare=glare_percent(flat.picture),
         white=_white_percent(flat.picture),

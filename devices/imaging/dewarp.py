@@ -44,7 +44,9 @@ class Measured(NamedTuple):
     dpi_x: float
     dpi_y: float
     ratio: float
-    most_dpi: float  # the worse axis; of a free paper of no known scale as much as it may have: nobody knows its size
+    most_dpi: (
+        float  # the worse axis; where nobody knows the paper's size (free, or of an A4's shape) as much as it may have
+    )
 
 
 def dewarp(
@@ -74,6 +76,8 @@ def measure(
     name = accepts if accepts in FORMATS_MM else nearest_format(long_ratio, long_mm)
     most = 0.0
     if name in FORMATS_MM:
+        if name == "a4" and accepts not in FORMATS_MM and not long_mm:
+            most = max(width_px, height_px) / max(FORMATS_MM["passport"]) * MM_PER_INCH
         short_mm, long_mm = sorted(FORMATS_MM[name])
     else:
         if not long_mm:

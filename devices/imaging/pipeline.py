@@ -13,7 +13,7 @@ import numpy.typing as npt
 from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
 from devices.imaging.container import Header, least_side
-from devices.imaging.direction import LONG_PX, Direction, find_direction
+from devices.imaging.direction import LONG_PX, Direction, find_direction, find_strokes, letter_px
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
 from devices.imaging.outline import find_outline
 from devices.imaging.pdf import capture_of
@@ -34,6 +34,7 @@ from devices.imaging.values import (
 PREVIEW_PX = (960, 540)  # the largest picture handed to the screen
 PREVIEW_BYTES = PREVIEW_PX[0] * PREVIEW_PX[1] * 3
 SKIN_PERCENT = 1.0  # of the page's edge under a hand; a finger takes 1.7 of an A4
+LETTER_PX = 7.0  # at 72 dpi, of 8 points: a passport's, and the small print of an A5
 STRIP = 50  # times as long as wide: no card
 JUDGED_PX = 520  # long side of the page on which preview gates are judged
 
@@ -119,9 +120,16 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     if outline is not None:
         least = request.limits.reblur_at(header.width_px, header.height_px)
         judged = quality.judge_page(flat, request.accepts, request.limits)
-        sharp = quality.judge_sharp(still, np.array(outline.corners), flat.picture, min(flat.dpi_x, flat.dpi_y), least)
-        fine = dewarp.measure(np.array(corners), (width, height), request.accepts, scale).most_dpi
-        is_far = fine < request.limits.least_dpi
+        sharp = quality.judge_sharp(
+            still,
+            np.array(outline.corners),
+            flat.picture,
+            min(flat.dpi_x, flat.dpi_y),
+            least,
+            is_card=flat.format == "card",
+        )
+        seen_as = dewarp.measure(np.array(corners), (width, height), request.accepts, scale)
+        is_far = _is_far(seen_as, flat.picture, request.limits.least_dpi)
         sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
         verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
     refused = quality.first_refusal(verdicts, request.limits.warned, is_far=is_far)
@@ -203,6 +211,18 @@ def _turn(flat: dewarp.Flat) -> Direction:
     found = find_direction(flat.picture)
     is_wide = flat.format == "a4" and flat.picture.shape[1] > flat.picture.shape[0]
     return Direction(dewarp.text_turn(flat.picture), False) if is_wide and not found.is_known else found
+
+
+def _is_far(seen: dewarp.Measured, page: Picture, least_dpi: float) -> bool:
+    """Whether the page has too few pixels.
+
+    An A4's shape is an A5's and a passport's page's too: where no scale tells them apart the height of letters says.
+    """
+    if seen.most_dpi < least_dpi:
+        return True
+    if min(seen.dpi_x, seen.dpi_y) >= least_dpi or seen.format == "free":
+        return False
+    return letter_px(find_strokes(page)) < LETTER_PX * least_dpi / 72
 
 
 def _scale(limits: Limits, width_px: int, height_px: int) -> float:

@@ -22,7 +22,7 @@ LIGHTEST = -2  # in order: between characters paper is never far away, and one i
 ALIKE = 0.1  # of the paper's level: the same paper
 INK, FAINT = 0.15, 0.03  # of it: print is darker by so much; what is less, noise apart, is bare
 INK_SHARE, BARE_SHARE = 0.15, 0.12  # of a side's points: writing has both,
-DENSE, DENSE_INK, DENSE_BARE = 0.25, 0.3, 0.2  # bold rows set solid leave little paper between them,
+DENSE, DENSE_INK, DENSE_BARE = 0.25, 0.35, 0.3  # bold rows set solid leave little paper between them,
 MOSTLY_INK = 0.5  # and what shows so much print without bare places is a rule, or writing set solid
 RULED = 0.2  # of the paper's level, at four fifths of a side: a rule
 MOST_NOISE = 6.0  # levels
@@ -107,6 +107,8 @@ ROW_INK = (0.1, 0.8)  # of its pixels,
 ROW_BEGINS, ROW_ENDS = 0.08, 0.05  # of those of one line of pixels within and beside it
 ROW_CHANGES = 6  # between ink and paper along one of its lines
 LEAST_PIECES = 14  # of rows
+LEAST_INK_BESIDE, LEAST_PIECES_BESIDE = 0.0006, 4  # beside what may be a picture on their paper
+LEAST_AROUND = 0.6  # of a side
 TILE_PX = 12
 TONES = 40  # levels of a tone's logarithm: one is 2.5 percent
 TILE_STEP = (3.0, 6.0, 6.0)  # from one tile to the next, of lightness' logarithm and of the colours
@@ -116,8 +118,8 @@ LEAST_REACHED = 0.7  # of a side of the frame
 def fills(fields: Fields, quad: Quad | None = None) -> bool:
     """Whether rows of print stand on a paper that reaches the frame's end: then four corners cannot show.
 
-    `quad` (4×2 px of the search's picture): a picture that was found; then the rows must lie beside it, and the paper
-    must reach three sides of the frame, for it might be a dark card.
+    `quad` (4×2 px of the search's picture): what was found, darker than what is around it; then fewer rows beside it
+    will do, and their paper must lie around it: a card on a desk has none.
     """
     level = cv2.convertScaleAbs(fields.planes[0], alpha=1 / UNIT)
     closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((CLOSED_PX, CLOSED_PX), np.uint8))
@@ -126,7 +128,7 @@ def fills(fields: Fields, quad: Quad | None = None) -> bool:
     if quad is not None:
         (left, top), (right, bottom) = quad.min(axis=0).astype(int), quad.max(axis=0).astype(int)
         ink[max(0, top - EDGE_PX) : bottom + EDGE_PX, max(0, left - EDGE_PX) : right + EDGE_PX] = 0
-    if cv2.countNonZero(ink) < LEAST_INK * ink.size:
+    if cv2.countNonZero(ink) < (LEAST_INK if quad is None else LEAST_INK_BESIDE) * ink.size:
         return False
     grain = cv2.compare(step, cv2.convertScaleAbs(closed, alpha=GRAIN), cv2.CMP_GT)
     grain[cv2.dilate(ink, np.ones((7, 7), np.uint8)) > 0] = 0
@@ -136,7 +138,12 @@ def fills(fields: Fields, quad: Quad | None = None) -> bool:
         rule = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
         ink[cv2.dilate(rule, np.ones((3, 3), np.uint8)) > 0] = 0
     pieces = max(_row_pieces(ink), _row_pieces(ink.T)[:, ::-1], key=len)
-    return len(pieces) >= LEAST_PIECES and _reached(fields, closed, pieces) >= (1 if quad is None else 3)
+    if len(pieces) < (LEAST_PIECES if quad is None else LEAST_PIECES_BESIDE):
+        return False
+    paper = _paper_of(fields, closed, pieces)
+    if quad is not None:
+        return _lies_around(paper, quad)
+    return any(side.mean() >= LEAST_REACHED for side in (paper[0], paper[-1], paper[:, 0], paper[:, -1]))
 
 
 def _row_pieces(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
@@ -165,8 +172,8 @@ def _row_pieces(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     return np.array(found, np.intp).reshape(-1, 2)
 
 
-def _reached(fields: Fields, closed: Picture, pieces: npt.NDArray[np.intp]) -> int:
-    """Return how many sides of the frame the paper reaches on which those pieces of rows stand."""
+def _paper_of(fields: Fields, closed: Picture, pieces: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+    """Return the tiles (1, else 0) of the paper on which those pieces of rows stand."""
     size = (max(3, fields.size[0] // TILE_PX), max(3, fields.size[1] // TILE_PX))
     tones = [cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (closed, *fields.planes[1:])]
     lightness = TONES * np.log(np.maximum(tones[0], 1).astype(np.float32))
@@ -175,5 +182,17 @@ def _reached(fields: Fields, closed: Picture, pieces: npt.NDArray[np.intp]) -> i
     x, y = at[np.argsort(lightness[at[:, 1], at[:, 0]])[len(at) // 2]]
     mask = np.zeros((size[1] + 2, size[0] + 2), np.uint8)
     cv2.floodFill(tiles, mask, (int(x), int(y)), (0, 0, 0), TILE_STEP, TILE_STEP, 4 | cv2.FLOODFILL_MASK_ONLY)
-    paper = mask[1:-1, 1:-1]
-    return sum(bool(side.mean() >= LEAST_REACHED) for side in (paper[0], paper[-1], paper[:, 0], paper[:, -1]))
+    return np.asarray(mask[1:-1, 1:-1], np.uint8)
+
+
+def _lies_around(paper: npt.NDArray[np.uint8], quad: Quad) -> bool:
+    """Whether the paper's tiles lie along three sides and more of what is in the quadrilateral."""
+    height, width = paper.shape
+    sides = quad[NEXT] - quad
+    outward = np.stack([sides[:, 1], -sides[:, 0]], axis=1) / (np.linalg.norm(sides, axis=1)[:, None] + 1e-9)
+    share = np.linspace(0.1, 0.9, 15)[:, None]
+    points = (quad[:, None] + share * sides[:, None] + 1.2 * TILE_PX * outward[:, None]) // TILE_PX
+    x, y = points.astype(int)[..., 0], points.astype(int)[..., 1]
+    is_inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    seen = paper[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] * is_inside
+    return int((seen.mean(axis=1) >= LEAST_AROUND).sum()) >= 3

@@ -74,9 +74,11 @@ def judge_format(ratio: float, accepts: str, limits: Limits) -> tuple[Verdict, .
     return (Verdict("format", off, limits.format_percent, off <= limits.format_percent),)
 
 
-def judge_sharp(frame: Picture, quad: npt.NDArray[np.float64], page: Picture, dpi: float, least: float) -> Verdict:
+def judge_sharp(
+    frame: Picture, quad: npt.NDArray[np.float64], page: Picture, dpi: float, least: float, *, is_card: bool = False
+) -> Verdict:
     """Return the verdict `sharp` on the page (h×w×3 BGR, at `dpi`) inside `quad` (4×2 px of the frame)."""
-    score = sharpness(frame, quad, page, dpi)
+    score = sharpness(frame, quad, page, dpi, is_card=is_card)
     return Verdict("sharp", score, least, score >= least)
 
 

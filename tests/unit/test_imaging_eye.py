@@ -120,12 +120,12 @@ def test_what_a_still_told_of_its_size_is_told_in_the_next_preview(eye: Eye, fra
 
     def settled() -> str:
         for _ in range(12):
-            preview = eye.look(frame, Deadline(20))
+            preview = eye.look(frame, Deadline(20), "a4")
         return preview.gate
 
     before = settled()
     with pytest.raises(UserFault) as refused:
-        eye.take(frame, "SIM-MZ-0008", 0, Deadline(20))  # a camera that has no finer still than its stream
+        eye.take(frame, "M-HUKOU", 0, Deadline(20), accepts="a4")  # a camera that has no finer still than its stream
     assert (before, refused.value.code, settled()) == ("", "far", "far")
 
 

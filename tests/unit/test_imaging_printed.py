@@ -18,7 +18,7 @@ from devices.imaging.printed import fills, is_print
 from devices.imaging.quads import frame_corners, overlap
 from devices.imaging.values import Limits, LookRequest, TakeRequest, Track
 from devices.sim import desk
-from devices.sim.sheets import WORDS, font
+from devices.sim.sheets import WORDS, draw_sheet, font
 
 Picture = npt.NDArray[np.uint8]
 WIDE, HIGH = 620, 877  # an A4 at 75 dpi
@@ -96,6 +96,36 @@ def test_a_page_that_fills_the_frame_is_never_cropped_to_its_print(what: str) ->
     assert outline is not None
     assert outline.corners == whole(picture)
     assert outline.score == 0.0
+
+
+def copied(what: str) -> Picture:
+    """Return a page with a title, five lines and something darker than its paper: a copied card or a shaded table."""
+    sheet = page("text").copy()
+    sheet[210:] = (233, 236, 236)
+    if what == "card":
+        card = cv2.resize(draw_sheet("card", 0, 8.0).picture, (330, 208), interpolation=cv2.INTER_AREA)
+        sheet[270:478, 145:475] = np.minimum(card, 205)
+    else:
+        sheet[270:540, 62:558] = 205
+        sheet[270:540:45, 62:558] = 40
+    return sheet
+
+
+@pytest.mark.parametrize("what", ["card", "table"])
+def test_a_copied_card_and_a_shaded_table_do_not_win_over_a_page_that_is_cut(what: str) -> None:
+    picture = taken(on_desk(copied(what), 40)[:760])
+    kept, _ = take(bytes(desk.encode(picture, 90)), TakeRequest(Limits()))
+    assert kept.refused == "whole"
+
+
+def test_a_card_on_a_white_desk_without_print_around_it_is_still_a_card() -> None:
+    picture = np.full((700, 900, 3), 236, np.uint8)
+    card = cv2.resize(draw_sheet("card", 0, 8.0).picture, (430, 271), interpolation=cv2.INTER_AREA)
+    picture[200:471, 240:670] = np.minimum(card, 205)
+    outline = find_outline(taken(picture))
+    truth = np.array([[240, 200], [670, 200], [670, 471], [240, 471]]) - 0.5
+    assert outline is not None
+    assert overlap(np.array(outline.corners), truth) > 0.95
 
 
 @pytest.mark.parametrize("around", [9, 30])

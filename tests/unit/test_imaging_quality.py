@@ -110,7 +110,8 @@ def test_a_paper_whose_size_nobody_knows_is_too_far_away_only_where_the_narrowes
     assert [one.format for one in seen] == ["free", "free"]
     assert seen[0].most_dpi > Limits().least_dpi > seen[1].most_dpi
     a4 = np.array([[0, 0], [298, 0], [298, 421], [0, 421]], np.float64)
-    assert measure(a4, (1920, 1080)).most_dpi == pytest.approx(36, abs=0.5)
+    assert measure(a4, (1920, 1080), "a4").most_dpi == pytest.approx(36, abs=0.5)
+    assert measure(a4, (1920, 1080)).most_dpi == pytest.approx(36 * 297 / 125, abs=0.5)  # it may be a passport's page
     assert measure(a4, (1920, 1080), "any", 298 / 105).most_dpi == pytest.approx(72, abs=0.5)
 
 
@@ -200,6 +201,28 @@ def test_a_still_of_many_pixels_is_judged_by_what_is_sent(written: npt.NDArray[n
     frame, quad = on_a_desk(written, 1.8)
     assert sharpness(on_a_desk(written, 4.0)[0], quad, written, 130) < 0.2  # beyond the reach of a fine profile
     assert sharpness(frame, quad, written, 130) < Limits().reblur < sharpness(frame, quad, written, 320)
+
+
+def shadowed_card(blur: float) -> tuple[npt.NDArray[np.uint8], Quad, npt.NDArray[np.uint8]]:
+    """A white card on a desk as white, which shows its soft shadow at two sides; its corners, and the card alone."""
+    card = cv2.resize(draw_sheet("card", 0, 8.0).picture, (860, 542), interpolation=cv2.INTER_AREA)
+    inside = np.zeros((800, 1200, 1), np.float32)
+    inside[130:672, 170:1030] = 1
+    shadow = cv2.GaussianBlur(np.roll(inside, (12, 12), (0, 1)), (0, 0), 14)[..., None]
+    desk = 234 * (1 - 0.2 * shadow)
+    soft = cv2.GaussianBlur(inside, (0, 0), 1.6)[..., None]  # what is left of the card's own edge
+    frame = desk * (1 - soft) + 234 * soft + np.zeros((1, 1, 3), np.float32)
+    frame[150:652, 190:1010] = np.minimum(card[20:-20, 20:-20], 234)
+    seen = cv2.GaussianBlur(np.clip(frame, 0, 255).astype(np.uint8), (0, 0), blur)
+    quad = np.array([[169.5, 129.5], [1029.5, 129.5], [1029.5, 671.5], [169.5, 671.5]], np.float64)
+    return seen, quad, seen[130:672, 170:1030].copy()
+
+
+def test_a_white_card_on_a_white_desk_is_not_judged_by_its_shadow() -> None:
+    sharp, quad, card = shadowed_card(0.6)
+    assert sharpness(sharp, quad, card, 190) < Limits().reblur <= sharpness(sharp, quad, card, 190, is_card=True)
+    soft, quad, card = shadowed_card(2.0)
+    assert sharpness(soft, quad, card, 190, is_card=True) < Limits().reblur
 
 
 def test_a_highlight_is_told_from_a_page_that_is_bright_as_a_whole(written: npt.NDArray[np.uint8]) -> None:
