@@ -11,6 +11,9 @@ from devices.imaging.fields import Picture
 Floats = npt.NDArray[np.float32]
 MOST_GAIN = 2.2
 COLOURED = 60  # levels between the channels of what is no paper: a stamp's field, a photograph
+YELLOWED = 90  # the same of old or brown paper, blue being the least: all of the page then has that colour
+LEAST_WARM = 0.08  # of the whole, between red and blue: white paper under a warm lamp has .04
+WHOLE = 0.6  # of a page: a coloured field is less of it
 DARKEST_PAPER = 90
 PAPER_SHARE = 0.03  # a channel's part of the whole may differ by that much between two places of one paper
 BLACK = 16  # levels taken off everywhere: the veil that a lamp lays over ink
@@ -110,9 +113,16 @@ def _paper_cells(bright: Picture) -> npt.NDArray[np.bool_]:
     """Return which cells of the brightest-of-the-neighbourhood picture may be paper, by colour and lightness."""
     lightest, darkest = bright.max(axis=2), bright.min(axis=2)
     plain = (lightest >= DARKEST_PAPER) & (lightest - darkest <= COLOURED)
+    shares = bright.astype(np.float32) / np.maximum(bright.sum(axis=2, dtype=np.float32), 1)[:, :, None]
+    is_warm = (bright[:, :, 0] == darkest) & (bright[:, :, 2] == lightest)
+    warm = (lightest >= DARKEST_PAPER) & (lightest - darkest <= YELLOWED) & is_warm
+    if warm.mean() > WHOLE:
+        usual = np.median(shares[warm], axis=0)
+        alike = np.asarray(warm & (np.abs(shares - usual).max(axis=2) < PAPER_SHARE))
+        if usual[2] - usual[0] > LEAST_WARM and alike.mean() > WHOLE:
+            return alike
     if not plain.any():
         return np.asarray(plain)
-    shares = bright.astype(np.float32) / np.maximum(bright.sum(axis=2, dtype=np.float32), 1)[:, :, None]
     usual = np.median(shares[plain & (lightest >= np.percentile(lightest[plain], 85))], axis=0)
     return np.asarray(plain & (np.abs(shares - usual).max(axis=2) < PAPER_SHARE))
 
@@ -146,11 +156,12 @@ def _carry_on(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
     filled = values * weight[:, :, None]
     told = filled.copy()
     side = 9
-    while (weight == 0).any():
+    while (weight == 0).any() and side < 2 * max(known.shape):
         near = cv2.blur(known.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT)
         mean = cv2.blur(told, (side, side), borderType=cv2.BORDER_CONSTANT)
         new = (weight == 0) & (near > 1e-3)
         filled[new] = mean[new] / near[new][:, None]
         weight[new] = 1
         side = 2 * side + 1
+    filled[weight == 0] = values[known].mean(axis=0)  # a few cells alone never weigh enough
     return np.asarray(filled, dtype=np.float32)
