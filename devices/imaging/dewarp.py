@@ -34,6 +34,7 @@ class Flat(NamedTuple):
     dpi_x: float
     dpi_y: float
     ratio: float  # long side / short side as seen, perspective taken out
+    most_dpi: float = 0.0  # as of Measured
 
 
 class Measured(NamedTuple):
@@ -44,9 +45,7 @@ class Measured(NamedTuple):
     dpi_x: float
     dpi_y: float
     ratio: float
-    most_dpi: (
-        float  # the worse axis; where nobody knows the paper's size (free, or of an A4's shape) as much as it may have
-    )
+    most_dpi: float  # the worse axis; where nobody knows the paper's size as much as it may have
 
 
 def dewarp(
@@ -62,7 +61,7 @@ def dewarp(
     width_mm, height_mm = seen.size_mm
     dpi = max(1, int(min(seen.dpi_x, seen.dpi_y, MOST_DPI, most_px * MM_PER_INCH / max(seen.size_mm))))
     size = (max(1, round(width_mm * dpi / MM_PER_INCH)), max(1, round(height_mm * dpi / MM_PER_INCH)))
-    return Flat(straighten(still, quad, size), seen.format, dpi, seen.dpi_x, seen.dpi_y, seen.ratio)
+    return Flat(straighten(still, quad, size), seen.format, dpi, seen.dpi_x, seen.dpi_y, seen.ratio, seen.most_dpi)
 
 
 def measure(

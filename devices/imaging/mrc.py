@@ -23,9 +23,7 @@ BACKGROUND_QUALITY = 45
 PATCH_QUALITY = 72
 MOST_PATCHED = 0.35  # of a page: beyond it the page is a picture, and one JPEG is smaller and truer
 LEAST_PX = 400  # a smaller page gains nothing
-LEAST_DPI = (
-    108  # of 9-point signs 983 in 1000 are read at 130 (of the page itself 987), at 109 966 (970), at 99 934 (954)
-)
+LEAST_DPI = 108  # of 9-point signs 983 in 1000 are read at 130 (of the page itself 987), at 109 966, at 99 934 (954)
 LEAST_LETTER_PX = 12.5  # a 9-point sign at 110 dpi: so large ones are read whatever dpi a guessed format makes of them
 LEAST_INK = 0.0005  # of a page: with less on it, whatever faint thing there is stays in one picture
 MISSING = 40  # levels by which the layers may differ from the page, seen at half its size

@@ -128,8 +128,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
             least,
             is_card=flat.format == "card",
         )
-        seen_as = dewarp.measure(np.array(corners), (width, height), request.accepts, scale)
-        is_far = _is_far(seen_as, flat.picture, request.limits.least_dpi)
+        is_far = _is_far(flat, request.limits.least_dpi)
         sharp = msgspec.structs.replace(sharp, ok=sharp.ok and not is_far)  # its score says how sharp it is, as ever
         verdicts += (_hand_verdict(small, outline, factor), *judged, sharp)
     refused = quality.first_refusal(verdicts, request.limits.warned, is_far=is_far)
@@ -213,16 +212,16 @@ def _turn(flat: dewarp.Flat) -> Direction:
     return Direction(dewarp.text_turn(flat.picture), False) if is_wide and not found.is_known else found
 
 
-def _is_far(seen: dewarp.Measured, page: Picture, least_dpi: float) -> bool:
+def _is_far(flat: dewarp.Flat, least_dpi: float) -> bool:
     """Whether the page has too few pixels.
 
     An A4's shape is an A5's and a passport's page's too: where no scale tells them apart the height of letters says.
     """
-    if seen.most_dpi < least_dpi:
+    if flat.most_dpi < least_dpi:
         return True
-    if min(seen.dpi_x, seen.dpi_y) >= least_dpi or seen.format == "free":
+    if min(flat.dpi_x, flat.dpi_y) >= least_dpi or flat.format == "free":
         return False
-    return letter_px(find_strokes(page)) < LETTER_PX * least_dpi / 72
+    return letter_px(find_strokes(flat.picture)) < LETTER_PX * least_dpi / 72
 
 
 def _scale(limits: Limits, width_px: int, height_px: int) -> float:
