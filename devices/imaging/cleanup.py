@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.fields import Picture
+from devices.imaging.shadow import lift_shadow
 
 Floats = npt.NDArray[np.float32]
 MOST_GAIN = 2.2
@@ -31,7 +32,7 @@ def even_light(page: Picture) -> Picture:
     those that have not. Source: reference/imaging.md §7, shadow.
     """
     h, w = page.shape[:2]
-    small = quarter(page)
+    page, small = lift_shadow(page, quarter(page))
     cells = (max(1, small.shape[1] // CELL), max(1, small.shape[0] // CELL))
     dark = cv2.resize(small, cells, interpolation=cv2.INTER_AREA)
     bright = np.asarray(cv2.medianBlur(cv2.dilate(dark, np.ones((5, 5), np.uint8)), 11), np.uint8)
