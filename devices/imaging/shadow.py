@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 # Lengths are px of a page at a quarter of its size: 50 dots an inch at 200 dpi.
 PRINT_PX = 9  # print is closed over by that: a line of ten points, and a shadow of less than 5 mm
+FINE_PRINT_PX = 11  # the same at half the size, about an edge: a broader one cuts off the tips of fingers
 STEP_PX = 7  # a shadow's edge is narrower: 12 px of the page, and a lens
 STEP = 0.86  # of the light beside it; a lighter shadow is no more than the slow gain takes away
 LEAST_LEFT = 0.22  # of the light: below it noise is as strong as print
@@ -27,7 +28,7 @@ LEAST_LIT_PART = 0.02  # of the page, of each lit part
 LEAST_CONTACT = 8  # pairs, of every second place, of places on either side of an edge
 STEADY = 0.25  # between the quartiles of an edge's step, in logarithms: a photograph's are less alike
 MOSTLY = 0.7  # of an edge steps so
-MOST_UNEVEN = 0.3  # in logarithms, from the middle of a shadow's edge
+MOST_UNEVEN = 0.35  # in logarithms, between a place of a shadow's edge and the whole of it
 NEUTRAL = 0.12  # of a step, between its channels: the room's light is a little cooler than the lamp's
 LEVEL_DEG = 3.0  # printed blocks are as level as their page
 LEVEL_SHARE = 0.8  # of an edge that is all level: a block's, unless it is soft or runs through print
@@ -92,7 +93,7 @@ def find_shade(page: Picture, small: Picture) -> Shade | None:
         return None
     whole = _nearest(parts)
     left = dict.fromkeys(lit, 1.0)
-    tints: list[tuple[int, tuple[float, float, float]]] = []
+    found: dict[tuple[int, int], _Step] = {}
     grows = True
     while grows:
         grows = False
@@ -106,17 +107,17 @@ def find_shade(page: Picture, small: Picture) -> Shade | None:
             if share < LEAST_LEFT or not _is_cast(page, top, paper, whole, dark, set(cast)):
                 continue
             left[dark] = share
-            tints += [(step.pairs, step.channels) for step in cast.values()]
+            found |= {(light, dark): step for light, step in cast.items()}
             grows = True
-    if not tints:
+    if not found:
         return None
     for (strip, dark), step in steps.items():  # of light, between two fingers
         if dark in left and strip not in left and abs(left[dark] / step.share - 1) < ALIKE:
             left[strip] = 1.0
     shares = _shares(met, left)
-    light = shares[whole]
-    uneven = np.where(light < 1, light * _unevenness(parts, pairs, shares, left), 1)
-    return _shade(parts, uneven.astype(np.float32), paper, top, _mean_tint(tints))
+    shade = shares[whole]
+    uneven = np.where(shade < 1, shade * _unevenness(parts, pairs, found), 1)
+    return _shade(parts, uneven.astype(np.float32), paper, top, _mean_tint(found))
 
 
 def _lightest(picture: Picture) -> Picture:
@@ -291,29 +292,28 @@ def _shares(met: npt.NDArray[np.int64], left: dict[int, float]) -> Floats:
     return shares
 
 
-def _mean_tint(tints: list[tuple[int, tuple[float, float, float]]]) -> tuple[float, float, float]:
-    b, g, r = (sum(pairs * tint[at] for pairs, tint in tints) for at in range(3))
+def _mean_tint(edges: dict[tuple[int, int], _Step]) -> tuple[float, float, float]:
+    b, g, r = (sum(step.pairs * step.channels[at] for step in edges.values()) for at in range(3))
     most = max(b, g, r)
     return b / most, g / most, r / most
 
 
-def _unevenness(parts: Labels, pairs: _Pairs, shares: Floats, left: dict[int, float]) -> Floats:
-    """Return by what factor a shadow is lighter or darker here than on the whole, told by its edge: 1 in the light."""
-    some = parts[::2, ::2]
-    is_cast = np.zeros(len(shares), np.bool_)
-    is_cast[[number for number, share in left.items() if share < 1]] = True
-    is_lit = np.zeros(len(shares), np.bool_)
-    is_lit[[number for number, share in left.items() if share == 1]] = True
+def _unevenness(parts: Labels, pairs: _Pairs, edges: dict[tuple[int, int], _Step]) -> Floats:
+    """Return by what factor the shadows are lighter or darker here than on the whole, told by their edges."""
+    some, count = parts[::2, ::2], int(parts.max()) + 1
+    steps = np.full((count, count), np.nan, np.float32)
+    for key, step in edges.items():
+        steps[key] = np.log(step.share)
     number = some.ravel()
-    told = is_cast[number[pairs.dark]] & is_lit[number[pairs.light]]
+    away = pairs.step - steps[number[pairs.light], number[pairs.dark]]
+    told = np.abs(away) < MOST_UNEVEN  # no other edge has a step to compare with
     at = pairs.dark[told]
-    away = np.clip(pairs.step[told] - np.log(shares[number[at]]), -MOST_UNEVEN, MOST_UNEVEN)
-    count = np.bincount(at, minlength=some.size).reshape(some.shape).astype(np.float32)
-    sums = np.bincount(at, away, minlength=some.size).reshape(some.shape).astype(np.float32)
+    weight = np.bincount(at, minlength=some.size).reshape(some.shape).astype(np.float32)
+    sums = np.bincount(at, away[told], minlength=some.size).reshape(some.shape).astype(np.float32)
     side = max(some.shape) // 8 | 1
     for _ in range(2):
-        count, sums = cv2.blur(count, (side, side)), cv2.blur(sums, (side, side))
-    uneven = cv2.resize(sums / (count + 0.002), parts.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        weight, sums = cv2.blur(weight, (side, side)), cv2.blur(sums, (side, side))
+    uneven = cv2.resize(sums / (weight + 0.002), parts.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.exp(uneven), np.float32)
 
 
@@ -356,7 +356,7 @@ def _lift(page: Picture, small: Picture, shade: Shade) -> tuple[Picture, Picture
     part = page[4 * y : under, 4 * x : right]
     size = (2 * w, 2 * h)
     half = _lightest(np.asarray(cv2.resize(part[: 4 * h, : 4 * w], size, interpolation=cv2.INTER_AREA), np.uint8))
-    paper = _without_print(half, 2 * PRINT_PX - 1)
+    paper = _without_print(half, FINE_PRINT_PX)
     tips = cv2.resize(shade.tips[inside], size, interpolation=cv2.INTER_NEAREST)
     if tips.any():
         cv2.copyTo(_without_print(half, 3), tips, paper)
