@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-PARTS = ("imaging_outline", "imaging_gates", "imaging_direction", "imaging_pages", "imaging_eye")
+PARTS = ("imaging_outline", "imaging_gates", "imaging_direction", "imaging_pages", "imaging_shadows", "imaging_eye")
 
 
 def run() -> dict[str, dict[str, object]]:
