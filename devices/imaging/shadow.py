@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from devices.imaging.fields import Picture
+from devices.imaging.fields import Picture, lightest
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -79,7 +79,7 @@ def find_shade(page: Picture, small: Picture) -> Shade | None:
     A shadow reaches the page's end, has its paper's colour and one step all along its edge. A level sharp edge that
     no print runs through is a printed block's.
     """
-    top = _lightest(small)
+    top = lightest(small)
     paper = _without_print(top, PRINT_PX)
     parts, areas = _flat_parts(paper)
     if len(areas) < 3:
@@ -118,11 +118,6 @@ def find_shade(page: Picture, small: Picture) -> Shade | None:
     shade = shares[whole]
     uneven = np.where(shade < 1, shade * _unevenness(parts, pairs, found), 1)
     return _shade(parts, uneven.astype(np.float32), paper, top, _mean_tint(found))
-
-
-def _lightest(picture: Picture) -> Picture:
-    b, g, r = cv2.split(picture)
-    return np.asarray(cv2.max(cv2.max(b, g), r), np.uint8)
 
 
 def _without_print(picture: Picture, side: int) -> Picture:
@@ -355,7 +350,7 @@ def _lift(page: Picture, small: Picture, shade: Shade) -> tuple[Picture, Picture
     lifted, small = np.empty_like(page) if is_all else page.copy(), small.copy()
     part = page[4 * y : under, 4 * x : right]
     size = (2 * w, 2 * h)
-    half = _lightest(np.asarray(cv2.resize(part[: 4 * h, : 4 * w], size, interpolation=cv2.INTER_AREA), np.uint8))
+    half = lightest(np.asarray(cv2.resize(part[: 4 * h, : 4 * w], size, interpolation=cv2.INTER_AREA), np.uint8))
     paper = _without_print(half, FINE_PRINT_PX)
     tips = cv2.resize(shade.tips[inside], size, interpolation=cv2.INTER_NEAREST)
     if tips.any():
