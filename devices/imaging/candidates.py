@@ -21,7 +21,7 @@ def from_contours(
         high = 2 * UNIT * max(floor, factor * fields.noise)  # Canny adds |gx| and |gy|; our noise is their mean
         edges = cv2.Canny(fields.gx, fields.gy, low * high, high)
         edges = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-        found += _from_mask(edges, parameters.contours, parameters.contour_box_share)
+        found += from_mask(edges, parameters.contours, parameters.contour_box_share)
     return _joined(found)
 
 
@@ -40,7 +40,7 @@ def from_segments(fields: Fields, parameters: OutlineParameters = PARAMETERS) ->
     for mask in masks:
         clean = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
         clean = cv2.morphologyEx(clean, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-        found += _from_mask(clean, 3, 0.015)
+        found += from_mask(clean, 3, 0.015)
     return (_joined(found) + 0.5) * 2 - 0.5
 
 
@@ -48,7 +48,7 @@ def _joined(found: list[Quads]) -> Quads:
     return np.concatenate(found) if found else NONE
 
 
-def _from_mask(mask: Picture, count: int, box_share: float) -> list[Quads]:
+def from_mask(mask: Picture, count: int, box_share: float) -> list[Quads]:
     """Return the quadrilaterals of the mask's largest outer contours, each as a 1×4×2 array."""
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     frame = mask.shape[0] * mask.shape[1]

@@ -39,10 +39,9 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     sure_score: float = 0.7  # whatever the size, of what contours and regions give: lines need not be looked for
     least_score: float = 0.46
     doubtful_score: float = 0.2  # dark lines too few for a page help none below it
-    hopeful_score: float = 0.28  # lines' candidates must reach that before the dear search begins
-    veined: float = 2.0  # × what speaks for a side anywhere on the desk, beyond `plain`, raises the least score
-    plain: float = 0.08
-    veined_most: float = 0.1
+    hopeful_score: float = 0.2  # lines' candidates must reach that before the map of paper is asked
+    map_weight: float = 1.0  # of what it says, −1 to 1, is added to a score
+    map_least: float = 0.36  # the least score where it sees paper
     steady: float = 0.55  # of the score is how steady the sides are
     weakest: float = 0.6  # of that the weakest side
     area_share: tuple[float, float] = (0.015, 0.985)
@@ -96,16 +95,11 @@ class OutlineParameters(msgspec.Struct, frozen=True):
     )
     ridge_four: float = 40.0  # votes of four dark lines: eight pages that they alone find have 64, most empty desks 25
     line_cancel: float = 0.7  # of the opposite edge near by: a printed rule has two
-    grow: int = 5  # candidates around which others are looked for
     grow_share: float = 0.35  # of the frame's long side
     grow_least: float = 0.3
     grow_peaks: int = 3  # a side
     grow_keep: int = 16
     relax: int = 12  # candidates whose sides are moved
-    complete: int = 40  # three sides each, to which a fourth is looked for
-    complete_least: float = 0.2
-    complete_peaks: int = 2
-    complete_keep: int = 40
     outward: int = 3  # candidates that may be printed on a larger one
     outward_most: float = 0.5  # of a full step or seam: more is print
     outward_least: float = 0.15
@@ -198,12 +192,17 @@ def prepare(frame: Picture, parameters: OutlineParameters = PARAMETERS, small: P
     p = parameters
     factor = shrink_factor(frame.shape[1], frame.shape[0], p)
     small = shrink(frame, factor) if small is None else small
-    weights = UNIT * np.array([[1], [p.chroma_weight], [p.chroma_weight]], np.float32)
-    opponent = cv2.transform(small.astype(np.int16), weights * COLOURS)
-    planes = tuple(np.asarray(plane, np.int16) for plane in cv2.split(opponent))  # one fits the processor's cache
+    planes = colours(small, p)
     gx, gy, noise = gradients(planes, p)
     means = tuple(np.asarray(cv2.blur(plane, (3, 3)), np.int16) for plane in planes)
     return Fields(factor, gx, gy, noise, max(p.tau_floor, p.tau_factor * noise), planes, means)
+
+
+def colours(small: Picture, p: OutlineParameters = PARAMETERS) -> Planes:
+    """Return lightness and two colours of a BGR picture (h×w×3), weighted, in units."""
+    weights = UNIT * np.array([[1], [p.chroma_weight], [p.chroma_weight]], np.float32)
+    opponent = cv2.transform(small.astype(np.int16), weights * COLOURS)
+    return tuple(np.asarray(plane, np.int16) for plane in cv2.split(opponent))  # one fits the processor's cache
 
 
 def gradients(planes: Planes, p: OutlineParameters) -> tuple[Gradient, Gradient, float]:

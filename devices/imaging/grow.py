@@ -1,4 +1,4 @@
-"""Candidates around one: each side as it is, or moved to where another edge or seam runs along it."""
+"""Candidates around others: each side as it is, or moved to where another edge or seam runs along it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from devices.imaging.fields import PARAMETERS, UNIT, Fields, OutlineParameters, 
 from devices.imaging.quads import areas, moved, usual
 
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 ACROSS = 3  # px to either side that make a step or a seam
 LEVEL = 4 * 2 * UNIT  # what a slope of one level in a pixel is in the fields
 PEAK_PX = 5  # one peak within so many to either side
 TILTS = (-8, -4, 0, 4, 8)  # px between the ends of a side that leans
+RELAX_PX, RELAX_STEP_PX = 10, 2  # how far an end of a side is moved, in which steps
 OUTER_PX = 3  # a side that lies nearer is the same
 
 
@@ -65,6 +67,31 @@ def outward(fields: Fields, quad: Floats, parameters: OutlineParameters = PARAME
     rated = of_sides(np.minimum(strength[np.arange(4), chosen], p.outward_most)) * share_of_frame**0.25 * inside
     rated *= 1 + p.shape_sought * usual(wider, fields.size, p)
     return np.asarray(wider[np.argsort(-rated, kind="stable")[: p.outward_keep]])
+
+
+def relaxed(fields: Fields, quads: Quads, parameters: OutlineParameters = PARAMETERS) -> Quads:
+    """Return the candidates (n×4×2 px) with each side's two ends moved to where most speaks for it."""
+    p = parameters
+    if not len(quads):
+        return quads
+    samples, normals = along(quads, p.points)
+    offsets = np.arange(-RELAX_PX - ACROSS, RELAX_PX + ACROSS + 1)
+    spots = samples[:, :, None] + normals[:, :, None, None, :] * offsets[:, None, None]
+    step, seam = seen_across(fields, spots, normals[:, :, None, None, :], 2, p)
+    places = np.arange(-RELAX_PX, RELAX_PX + 1, RELAX_STEP_PX)
+    ends, under = leanings(places, p.points)
+    rows, columns = under + RELAX_PX, np.arange(p.points)
+    strength = speaks(step[:, :, rows, columns].mean(axis=3), seam[:, :, rows, columns].mean(axis=3), p)
+    return moved(quads, ends[strength.argmax(axis=2)].astype(np.float64))
+
+
+def leanings(places: Places, points: int) -> tuple[Places, Places]:
+    """Return all ways for a side to lie between two of the places (px inward), pairs×2, and where each of its points
+    lies then, pairs×points.
+    """
+    ends = np.array(list(product(places, repeat=2)))
+    share = np.linspace(0.06, 0.94, points)
+    return ends, np.rint(ends[:, :1] * (1 - share) + ends[:, 1:] * share).astype(np.intp)
 
 
 def seen_across(

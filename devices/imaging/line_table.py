@@ -38,12 +38,6 @@ class Table(NamedTuple):
         count = (last + 1 - first).astype(np.float32)
         return np.asarray((self.sums[sides, last + 1] - self.sums[sides, first]) / count[..., None, None])
 
-    def strength(self, sides: Sides, start: Floats, stop: Floats, p: OutlineParameters) -> Floats:
-        """Return how much speaks for stretches between spots (n×2 px each), the best of all offsets."""
-        ends = np.sort(np.stack([self.place(sides, start), self.place(sides, stop)]), axis=0)
-        own = self.mean(sides, ends[0], ends[1])
-        return np.asarray(np.maximum(np.abs(own[..., 0]), p.seam_most * own[..., 1]).max(axis=-1))
-
 
 def rate(
     fields: Fields, lines: Floats, table: Table, quads: Quads, sides: Sides, p: OutlineParameters

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.imaging.candidates import from_contours, from_segments
-from devices.imaging.complete import completed, relaxed
 from devices.imaging.desk_reference import DeskReference, changed_mask, from_difference, is_same_desk, support
 from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_sides, on_its_like, steadiness
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare, shrink_factor
-from devices.imaging.grow import grown, outward
+from devices.imaging.grow import grown, outward, relaxed
 from devices.imaging.lines import find_lined, from_lines
+from devices.imaging.paper_map import PaperMap, agreement, find_map, from_map, sees_paper
 from devices.imaging.printed import fills, is_print
 from devices.imaging.quads import (
     NEXT,
@@ -76,6 +76,7 @@ class _Search:
         self.quads: Quads = np.empty((0, 4, 2), np.float64)
         self.scores: Scores = np.empty(0, np.float64)
         self.ridged: Ridged | None = None
+        self.seen: PaperMap | None = None
         self._print_left = MOST_PRINT
         self._dark: dict[int, Sides] = {}  # of candidates that were asked about: most are asked twice
         self._like: dict[int, Sides] = {}
@@ -87,7 +88,24 @@ class _Search:
         more, marks = score_quads(self.fields, proposed, self.p, reach, self.ridged)
         if self.changed is not None:
             marks = marks + self.p.desk_weight * (2 * support(self.changed, more) - 1)
+        marks = self._with_map(more, marks)
         self.quads, self.scores = np.concatenate([self.quads, more]), np.concatenate([self.scores, marks])
+
+    def ask_map(self) -> bool:
+        """Whether the map of paper sees any: then it proposes, and speaks for or against all from now on."""
+        seen = find_map(self.fields)
+        if not sees_paper(seen):
+            return False
+        self.seen = seen
+        self.scores = self._with_map(self.quads, self.scores)
+        self.judge(from_map(seen))
+        return True
+
+    def _with_map(self, quads: Quads, scores: Scores) -> Scores:
+        if self.seen is None:
+            return scores
+        said = self.p.map_weight * agreement(self.seen, quads)
+        return np.asarray(np.where(scores > 0, np.maximum(0, scores + said), 0))
 
     def best(self) -> Quad:
         """Return the best candidate, 4×2 px; there must be one."""
@@ -131,7 +149,7 @@ class _Search:
             winner = _winner(self.fields, self.quads, marks, self.p)
         if not self._print_left:
             winner = None
-        is_picture = winner is not None and self._dark_sides(winner).all()
+        is_picture = winner is not None and self._dark_sides(winner).all() and not self._is_seen(winner)
         if (winner is None or is_picture) and fills(self.fields, None if winner is None else self.quads[winner]):
             return Outline(frame_corners(self.frame.shape[1], self.frame.shape[0]), 0.0)
         if winner is None:
@@ -166,6 +184,10 @@ class _Search:
         if sizes[best] > OUTERMOST_AREA * sizes[0]:
             found[0], found[best] = found[best], found[0]
         return found
+
+    def _is_seen(self, number: int) -> bool:
+        """Whether the map, where it was asked, speaks for that candidate."""
+        return self.seen is not None and bool(agreement(self.seen, self.quads[number : number + 1])[0] > 0)
 
     def _is_beside(self, quad: Quad, number: int) -> bool:
         """Whether a quadrilateral (clockwise) shares next to nothing with that candidate."""
@@ -223,28 +245,26 @@ def _by_contours(search: _Search) -> bool:
 
 
 def _by_lines(search: _Search) -> float:
-    """Judge what lines give, dark ones and the dear search where they are needed; return the least score of a paper."""
+    """Judge what lines give, and the map of paper where they are hopeful; return the least score of a paper."""
     fields, p = search.fields, search.p
     lined = find_lined(fields, p)
     search.judge(from_lines(fields, lined, p), p.line_reach)
-    if search.reaches(p.good_score):
+    is_certain = search.reaches(p.good_score)
+    if not is_certain:
+        search.ridged = ridged = find_ridges(fields, p, search.reaches(p.doubtful_score))
+        if ridged is None:
+            return p.least_score
+        search.judge(search.best_apart(p.keep), 1)  # once more, by dark lines too
+        search.judge(from_ridges(fields, ridged, p))
+        is_certain = search.reaches(p.good_score)
+    if not search.reaches(p.hopeful_score):
         return p.least_score
-    search.ridged = ridged = find_ridges(fields, p, search.reaches(p.doubtful_score))
-    if ridged is None:
-        return p.least_score
-    search.judge(search.best_apart(p.keep), 1)  # once more, by dark lines too
-    search.judge(from_ridges(fields, ridged, p))
-    if not search.reaches(p.hopeful_score) or search.reaches(p.good_score):
-        return p.least_score
-    three, anywhere = completed(fields, lined, p)
-    search.judge(three, p.line_reach)
-    search.judge(completed(fields, ridged.lined, p)[0])
-    search.judge(relaxed(fields, search.best_apart(p.relax), p))
-    for one in search.best_apart(p.grow):
-        search.judge(grown(fields, one, p), 3)
-    for one in search.best_apart(p.outward):
-        search.judge(outward(fields, one, p), 3)
-    return p.least_score + min(p.veined_most, max(0, p.veined * (anywhere - p.plain)))
+    least = p.map_least if search.ask_map() else p.least_score
+    if not is_certain:
+        search.judge(relaxed(fields, search.best_apart(p.relax), p))
+        for one in search.best_apart(p.outward):
+            search.judge(outward(fields, one, p), 3)
+    return least
 
 
 def _is_too_thin(frame: Picture, p: OutlineParameters) -> bool:

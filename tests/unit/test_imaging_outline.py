@@ -10,11 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks import frames
-from devices.imaging.complete import completed
 from devices.imaging.evidence import bows
 from devices.imaging.fields import PARAMETERS, UNIT, prepare, shrink, shrink_factor
-from devices.imaging.line_table import Table
-from devices.imaging.lines import Lined, find_lined
 from devices.imaging.outline import find_outline
 from devices.imaging.quads import clockwise, common_area, moved, overlap
 from devices.imaging.refine import refine_outline
@@ -184,23 +181,6 @@ def test_a_frame_printed_on_a_faint_paper_does_not_win() -> None:
     quad = found(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
     assert quad is not None
     assert overlap(quad, corners.astype(np.float64)) > 0.95
-
-
-def test_a_fourth_side_is_looked_for_where_three_lie_on_lines() -> None:
-    corners = np.array([[230, 110], [720, 130], [700, 440], [215, 415]], np.float64)
-    picture = np.full((540, 960, 3), 214, np.uint8)
-    cv2.polylines(picture, [corners.astype(int)], True, (202, 202, 202), 2, cv2.LINE_AA)
-    fields = prepare(desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 1.0), 2.0, 5))
-    small = (corners + 0.5) / fields.factor - 0.5
-    lined = find_lined(fields)
-    assert lined is not None
-    bottom = [np.abs(lined.lines[:, :2] @ small[at] - lined.lines[:, 2]) for at in (2, 3)]
-    others = np.flatnonzero(np.maximum(*bottom) > 20)  # the bottom has no line
-    pairs = np.array([pair for pair in lined.pairs if np.isin(pair, others).all()])
-    numbers = np.searchsorted(others, pairs)
-    table = Table(lined.table.foot[others], lined.table.along[others], lined.table.sums[others])
-    quads, _ = completed(fields, Lined(lined.lines[others], numbers, table))
-    assert max(overlap(quad, small) for quad in quads) > 0.9
 
 
 def test_a_reflection_of_a_lamp_is_no_paper() -> None:
