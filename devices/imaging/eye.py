@@ -265,12 +265,16 @@ class Eye:
         return answer, body
 
     def _tell(self, link: socket.socket, request: Request, picture: bytes, deadline: Deadline, most_s: float) -> None:
-        """Send one request. A process that does not take it in time is killed: half a request cannot be taken back."""
+        """Send one request. A process that does not take it in time is killed: half a request cannot be taken back.
+
+        One called off on its way is sent to its end, while the eye looks at what came before: a new process costs more.
+        """
         patience = wire.Patience(link, deadline, most_s)
         try:
             wire.send(patience.write, self._number, request, picture)
         except Cancelled:
-            self._end()
+            if patience.is_midway:
+                self._end()
             raise
         except TimedOut:
             if not patience.is_midway and not patience.is_over():

@@ -74,10 +74,10 @@ class Patience:
         return time.monotonic() >= self._until
 
     def write(self, data: bytes) -> None:
-        """Send all bytes. Raises: TimedOut, Cancelled, OSError."""
+        """Send all bytes. Raises: TimedOut, Cancelled before the first byte or MIDWAY_S after it, OSError."""
         view = memoryview(data)
         while view:
-            if self._deadline.cancelled.is_set():
+            if self._deadline.cancelled.is_set() and time.monotonic() >= self._midway_until:
                 raise Cancelled("eye")
             self._link.settimeout(self._slice_s())
             try:

@@ -304,6 +304,21 @@ def test_an_eye_that_does_not_take_a_whole_picture_is_given_up_with_the_call(eye
     assert eye.take(desk_still("card"), "m", 0, Deadline(30)).dpi > 0
 
 
+def test_a_picture_called_off_on_its_way_is_sent_to_its_end_and_costs_no_eye(
+    eye: Eye, frame: bytes, desk_still: Still
+) -> None:
+    eye.look(frame, Deadline(20))
+    still, first = desk_still("card"), eye.pid
+    os.kill(first, signal.SIGSTOP)
+    off = threading.Event()
+    threading.Timer(0.2, off.set).start()
+    threading.Timer(0.5, os.kill, (first, signal.SIGCONT)).start()
+    with pytest.raises(Cancelled):
+        eye.take(still, "m", 0, Deadline(20, off))
+    assert eye.look(frame, Deadline(20)).width_px == 960
+    assert eye.pid == first
+
+
 def test_a_closed_eye_says_so_and_leaves_no_process(frame: bytes) -> None:
     eye = Eye()
     eye.look(frame, Deadline(20))
