@@ -11,7 +11,7 @@ from devices.imaging.evidence import Scores, bows, darkens, edges, ends, of_side
 from devices.imaging.fields import PARAMETERS, Fields, OutlineParameters, Picture, Quads, prepare, shrink_factor
 from devices.imaging.grow import grown, outward, relaxed
 from devices.imaging.lines import find_lined, from_lines
-from devices.imaging.paper_map import PaperMap, agreement, find_map, from_map, sees_paper
+from devices.imaging.paper_map import PaperMap, agreement, beside, find_map, from_map, sees_paper
 from devices.imaging.printed import fills, is_print
 from devices.imaging.quads import (
     NEXT,
@@ -155,13 +155,20 @@ class _Search:
         if winner is None:
             return None
         if looks_beside:
-            for proposed in (from_segments(self.fields, self.p), from_contours(self.fields, self.p.faint, self.p)):
-                self.judge(proposed[[self._is_beside(one, winner) for one in clockwise(proposed)]])
+            self._look_beside(winner)
         papers = self._papers(winner)
         winner = papers[0]
         points = [(float(x), float(y)) for x, y in self._in_frame(winner)]
         score = min(1.0, float(self.scores[winner]))
         return Outline((points[0], points[1], points[2], points[3]), score, len(papers) - 1)
+
+    def _look_beside(self, winner: int) -> None:
+        """Judge what regions, faint contours and the map of paper find beside the winner."""
+        fields, p = self.fields, self.p
+        rest = beside(self.seen or find_map(fields), self.quads[winner])
+        self.seen = rest if sees_paper(rest) else None  # of what was judged before nothing is said any more
+        for proposed in (from_segments(fields, p), from_contours(fields, p.faint, p), from_map(rest)):
+            self.judge(proposed[[self._is_beside(one, winner) for one in clockwise(proposed)]])
 
     def _papers(self, winner: int) -> list[int]:
         """Return the papers that lie here, the one to take first: the winner, or a clearly larger one beside it.

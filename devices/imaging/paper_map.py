@@ -30,6 +30,7 @@ LIGHT, WIDE, NEAR, COLOUR = 32.0, 3.0, 1.5, 6.0  # levels that are one, of each 
 DEPTHS = (2, 2, 2, 3, 3)  # layers at each size
 SURE = (0.3, 0.5, 0.7)  # so surely paper is a region that proposes
 REGIONS, LEAST_SHARE = 3, 0.015  # the largest ones that propose, of the frame
+KNOWN_CELLS = 5  # around a paper that is known, as much again on either side
 OPEN_CELLS = 7  # what is narrower is a pen or a cable beside the paper
 LAY_PX = ((16, 4), (6, 2))  # how far an end of a side is moved to the rim, in which steps
 POINTS, STRETCHES = 28, 4  # of a side; what is round has its rim under some of them alone
@@ -71,6 +72,15 @@ def from_map(seen: PaperMap) -> Quads:
         return np.empty((0, 4, 2), np.float64)
     quads = clockwise((np.concatenate(found) + 0.5) * CELL_PX - 0.5)
     return np.concatenate([quads, laid(seen, quads)])
+
+
+def beside(seen: PaperMap, quad: npt.NDArray[np.float64]) -> PaperMap:
+    """Return the map without a paper (4×2 px of the small picture) that is known, and a rim around it."""
+    left = np.ones(seen.paper.shape, np.uint8)
+    cells = np.round((quad + 0.5) / CELL_PX - 0.5).astype(np.int32)
+    cv2.fillConvexPoly(left, cells, 0)
+    cv2.polylines(left, [cells], True, 0, KNOWN_CELLS)
+    return PaperMap(seen.paper * left, seen.rim)
 
 
 def laid(seen: PaperMap, quads: Quads) -> Quads:
