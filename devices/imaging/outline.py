@@ -27,6 +27,7 @@ from devices.imaging.quads import (
     usual,
 )
 from devices.imaging.ridges import Ridged, covered, find_ridges, from_ridges
+from devices.imaging.split import split
 from devices.imaging.values import Outline
 
 Quad = npt.NDArray[np.float64]  # 4×2
@@ -39,6 +40,7 @@ FRAME_SHARE = 0.01  # of the frame's long side: as the gate `whole` has it
 OUTERMOST_AREA = 1.08
 OUTERMOST_COVER = 0.96
 FURTHER_PX = 4.0
+HALF_REACH_PX = 3  # of two papers side by side
 MOST_PRINT = 8  # candidates that are dropped as print, before nothing is left to be a paper
 ALONG_COS = float(np.cos(np.deg2rad(4)))
 
@@ -144,7 +146,8 @@ class _Search:
         """
         marks = _marks(self.fields, self.quads, self.scores, least, more, self.p)
         winner = _winner(self.fields, self.quads, marks, self.p)
-        while winner is not None and self._drop_print(winner):
+        while winner is not None and (self._drop_print(winner) or (looks_beside and self._drop_joined(winner))):
+            marks = np.append(marks, self.scores[len(marks) :])  # of two papers that were one
             marks[self.scores == 0] = 0
             winner = _winner(self.fields, self.quads, marks, self.p)
         if not self._print_left:
@@ -216,6 +219,20 @@ class _Search:
             return False
         self._print_left -= 1
         self.scores[np.abs(self.quads - self.quads[number]).max(axis=(1, 2)) < APART_PX] = 0
+        return True
+
+    def _drop_joined(self, number: int) -> bool:
+        """Whether that candidate was two papers side by side; they are in the running then, and it is not."""
+        halves = split(self.frame, self._in_frame(number))
+        if halves is None:
+            return False
+        small = (np.stack(halves) + 0.5) / self.fields.factor - 0.5
+        quads, scores = score_quads(self.fields, small, self.p, HALF_REACH_PX)
+        if len(quads) < 2:
+            return False
+        scores = np.maximum(scores, self.scores[number])  # of a narrow gap steps and seams see nothing
+        self.scores[np.abs(self.quads - self.quads[number]).max(axis=(1, 2)) < APART_PX] = 0
+        self.quads, self.scores = np.concatenate([self.quads, quads]), np.concatenate([self.scores, scores])
         return True
 
     def _dark_sides(self, number: int) -> Sides:
