@@ -22,6 +22,11 @@ WHITE = 0.97  # of the paper's own lightness counts as white, so that its grain 
 CELL = 4  # cells of 4 × 4 quarter pixels: light changes slowly
 SKEW_DEG = 4.0  # beyond it nobody laid a page straight and printed on it askew
 LEAST_SKEW_DEG = 0.1
+FIELDS_PX = 210  # a page's short side where printed fields are looked for: 1 mm of an A4 each
+STROKE = 5  # of them: what is narrower is writing or a rule, no field
+STEP = 0.05  # of the lighter side: the least that a printed field is darker than its paper
+SHUT_IN = 0.85  # of a field's edge has something lighter beside it
+LEAST_FIELD = 40  # of them square: smaller ones are outshone by the paper beside them
 _GAIN_STEP = 92.0  # a gain of 1 in eight bits
 
 
@@ -35,8 +40,15 @@ def even_light(page: Picture) -> Picture:
     page, small = lift_shadow(page, quarter(page))
     cells = (max(1, small.shape[1] // CELL), max(1, small.shape[0] // CELL))
     dark = cv2.resize(small, cells, interpolation=cv2.INTER_AREA)
-    bright = np.asarray(cv2.medianBlur(cv2.dilate(dark, np.ones((5, 5), np.uint8)), 11), np.uint8)
-    is_paper = _paper_cells(bright) & ~_tone_cells(small, bright)
+    around = np.ones((5, 5), np.uint8)
+    bright = np.asarray(cv2.medianBlur(cv2.dilate(dark, around), 11), np.uint8)
+    fields = cv2.resize(find_fields(small), cells, interpolation=cv2.INTER_AREA)
+    is_paper = _paper_cells(bright) & ~_tone_cells(small, bright) & (fields < 128)
+    if fields.any():  # they outvote narrow paper between them in `bright`
+        dark[fields > 0] = 0
+        beside = np.asarray(cv2.dilate(dark, around), np.float32)
+        beside = _carry_on(beside, beside.max(axis=2) > 0)
+        bright = np.asarray(cv2.medianBlur(beside.astype(np.uint8), 11), np.uint8)
     light = cv2.GaussianBlur(_carry_on(bright.astype(np.float32), is_paper), (0, 0), 1.5)
     gain = 255 / np.maximum(WHITE * np.maximum(light, 255 / MOST_GAIN) - BLACK, 1)
     steps = np.clip(gain * _GAIN_STEP, 0, 255).astype(np.uint8)
@@ -108,6 +120,39 @@ def _row_contrast(x: Floats, y: Floats, turn_deg: float, height: int) -> float:
         counts = np.bincount((level + np.float32(shift)).astype(np.int64), minlength=3 * height).astype(np.float64)
         sums += float(np.square(np.diff(np.convolve(counts, (0.25, 0.5, 0.25)))).sum())
     return sums
+
+
+def find_fields(small: Picture) -> Picture:
+    """Return where a page has printed fields, grey or tinted: 0 or 255, the short side at most `FIELDS_PX` long.
+
+    A field is what a sharp step to something lighter shuts in on all sides; a shadow reaches the page's end or is soft.
+    """
+    factor = max(1.0, min(small.shape[:2]) / FIELDS_PX)
+    size = (max(1, round(small.shape[1] / factor)), max(1, round(small.shape[0] / factor)))
+    flat = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    flat = np.asarray(cv2.morphologyEx(flat, cv2.MORPH_CLOSE, np.ones((STROKE, STROKE), np.uint8)), np.uint8)
+    darkest, lightest = (pick(flat, np.ones((3, 3), np.uint8)) for pick in (cv2.erode, cv2.dilate))
+    lighter = cv2.dilate(lightest, np.ones((3, 3), np.uint8))
+    far = cv2.subtract(cv2.dilate(lighter, np.ones((3, 3), np.uint8)), cv2.erode(darkest, np.ones((5, 5), np.uint8)))
+    is_sharp = cv2.subtract(lightest, darkest) > far // 2
+    is_step = (_is_darker(darkest, lightest) & is_sharp).any(axis=2)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~is_step).astype(np.uint8), connectivity=4)
+    inner = np.zeros_like(is_step)
+    inner[1:-1, 1:-1] = True
+    is_rim = (labels > 0) & ((cv2.dilate(is_step.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) | ~inner)
+    is_foot = is_rim & inner & _is_darker(flat, lighter).any(axis=2)
+    feet, rims = (np.bincount(labels[which], minlength=count) for which in (is_foot, is_rim))
+    is_large = stats[:, cv2.CC_STAT_AREA] >= LEAST_FIELD
+    is_large[0] = False  # the steps themselves
+    is_field = is_large & (feet > SHUT_IN * rims)
+    fields = cv2.dilate(is_field[labels].astype(np.uint8) * 255, np.ones((2 * STROKE - 1, 2 * STROKE - 1), np.uint8))
+    fields[(is_large & ~is_field)[labels]] = 0
+    return np.asarray(fields, np.uint8)
+
+
+def _is_darker(these: Picture, those: Picture) -> npt.NDArray[np.bool_]:
+    """Return where a channel of `these` is darker than of `those` by a printed field's step."""
+    return np.asarray(cv2.addWeighted(those, 1 - STEP, these, -1, 0) > 0)
 
 
 def _paper_cells(bright: Picture) -> npt.NDArray[np.bool_]:

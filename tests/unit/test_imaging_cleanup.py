@@ -81,6 +81,43 @@ def test_a_black_bar_stays_black() -> None:
     assert np.median(even[720:760, 120:880]) < 40
 
 
+def test_fields_printed_grey_and_tinted_keep_their_levels_to_their_middle() -> None:
+    page = small(sheets.draw_sheet("blank", 0, 6.0))
+    page[:] = paper = np.median(page.reshape(-1, 3), axis=0).astype(np.uint8)
+    printed: dict[tuple[int, int, int, int], tuple[int, int, int]] = {
+        (150, 100, 300, 300): (200, 200, 200),  # 50 mm
+        (150, 500, 300, 600): (210, 210, 210),
+        (520, 100, 220, 1040): (196, 214, 214),
+        (800, 100, 220, 1040): (204, 216, 200),
+        (1080, 100, 220, 1040): (217, 217, 217),
+    }
+    printed |= {(1340 + 80 * row, 100, 60, 400): (217, 217, 217) for row in range(5)}
+    for (y, x, h, w), colour in printed.items():
+        page[y : y + h, x : x + w] = colour
+    for line in range(540, 1300, 40):
+        cv2.putText(page, "written in a field", (130, line), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (30, 30, 30), 2)
+    even = cleanup.even_light(lit(page, 0.7))
+    for (y, x, h, w), colour in printed.items():
+        told = 255 * np.array(colour) / paper
+        for at in (x + 15, x + w // 2, x + w - 40):
+            seen = np.median(even[y + 15 : y + h - 15, at : at + 25].reshape(-1, 3), axis=0)
+            assert (told - 8 < seen).all(), (colour, at)
+            assert (seen < told / cleanup.WHITE + 8).all(), (colour, at)
+    assert np.percentile(even[20:-20, 20:80].min(axis=2), 1) > 240
+
+
+@pytest.mark.parametrize("soft_px", [150, 250])
+def test_a_soft_shadow_in_the_middle_of_a_page_goes(soft_px: int) -> None:
+    page = small(_drawn("text"))
+    cast = np.zeros(page.shape[:2], np.float32)
+    cv2.circle(cast, (620, 900), 350, 0.25, -1)
+    light = cv2.merge([1 - cv2.GaussianBlur(cast, (0, 0), soft_px / 2)] * 3)
+    even = cleanup.even_light(lit(cv2.multiply(page, light, dtype=cv2.CV_8U), 0.9)).min(axis=2)
+    bare = cv2.erode(cv2.inRange(page.min(axis=2), 236, 255), np.ones((7, 7), np.uint8)) > 0
+    assert np.percentile(even[bare], 1) > 215
+    assert even[bare].mean() > 245
+
+
 @pytest.mark.parametrize(
     ("kind", "degrees"),
     [("text", -3.3), ("text", -0.4), ("register", 1.2), ("birth", -0.4), ("birth", 0.0), ("table", 2.7)],
