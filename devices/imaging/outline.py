@@ -57,7 +57,7 @@ def find_outline(
     Corners run clockwise on screen from the top left. `reference`: the empty desk of a fixed camera; it proposes and
     adds or takes a little, so that a paper that it holds for desk is still found. `small`: the frame shrunk by its
     factor, where it is known. `looks_beside`: whether more papers are looked for with generators that this one did not
-    need; a few ms, for stills. Source: reference/imaging.md §2.
+    need; about 50 ms, for stills. Source: reference/imaging.md §2.
     """
     if _is_too_thin(frame, parameters):
         return None
@@ -78,7 +78,8 @@ class _Search:
         self.quads: Quads = np.empty((0, 4, 2), np.float64)
         self.scores: Scores = np.empty(0, np.float64)
         self.ridged: Ridged | None = None
-        self.seen: PaperMap | None = None
+        self.seen: PaperMap | None = None  # the map while it speaks for or against candidates
+        self._map: PaperMap | None = None
         self._print_left = MOST_PRINT
         self._dark: dict[int, Sides] = {}  # of candidates that were asked about: most are asked twice
         self._like: dict[int, Sides] = {}
@@ -95,13 +96,19 @@ class _Search:
 
     def ask_map(self) -> bool:
         """Whether the map of paper sees any: then it proposes, and speaks for or against all from now on."""
-        seen = find_map(self.fields)
+        seen = self._whole_map()
         if not sees_paper(seen):
             return False
         self.seen = seen
         self.scores = self._with_map(self.quads, self.scores)
         self.judge(from_map(seen))
         return True
+
+    def _whole_map(self) -> PaperMap:
+        """Return the map of the frame, made once: in stills it is asked again beside the winner."""
+        if self._map is None:
+            self._map = find_map(self.fields)
+        return self._map
 
     def _with_map(self, quads: Quads, scores: Scores) -> Scores:
         if self.seen is None:
@@ -168,7 +175,7 @@ class _Search:
     def _look_beside(self, winner: int) -> None:
         """Judge what regions, faint contours and the map of paper find beside the winner."""
         fields, p = self.fields, self.p
-        rest = beside(self.seen or find_map(fields), self.quads[winner])
+        rest = beside(self._whole_map(), self.quads[winner])
         self.seen = rest if sees_paper(rest) else None  # of what was judged before nothing is said any more
         for proposed in (from_segments(fields, p), from_contours(fields, p.faint, p), from_map(rest)):
             self.judge(proposed[[self._is_beside(one, winner) for one in clockwise(proposed)]])
