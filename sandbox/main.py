@@ -39,6 +39,7 @@ from sandbox.platform import Platform
 from sandbox.problems import Problem
 from sandbox.store import PlatformStore, open_engine, utc
 from sandbox.store_view import SCRATCH, Places, load_places, store_places
+from sandbox.structs import know_structs
 from sandbox.workers import HOST, Crew, listen, reserve_port
 
 if TYPE_CHECKING:
@@ -228,7 +229,8 @@ def _end_with_parent() -> None:
 
 
 def open_platform(options: Options) -> Platform:
-    """Return the platform of a state folder, made at the first start."""
+    """Return the platform of a state folder, made at the first start; ready for threads."""
+    know_structs()
     state = options.state
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     places = places_of(options)

@@ -11,6 +11,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from kiosk.station import structs as terminal_structs
+from sandbox import structs as platform_structs
 from tests.fixtures import zygote
 from tests.fixtures.compiled import compile_for_workers
 
@@ -95,6 +97,12 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_finish() -> None:
+    """Meet every struct, as our programs do before they have threads: many tests have some of their own."""
+    terminal_structs.know_structs()
+    platform_structs.know_structs()
 
 
 def pytest_addoption() -> None:

@@ -17,6 +17,13 @@ from sandbox.main import Options, open_platform
 build_app(open_platform(Options(state=Path(sys.argv[1]))))
 kinds = {Envelope, *(kind for one in SERVED for kind in (one.body, one.query) if kind is not None)}
 """
+OPENED = """
+from sandbox.evacuation import take_evacuation
+from sandbox.intake import Envelope
+from sandbox.main import Options, open_platform
+open_platform(Options(state=Path(sys.argv[1])))
+kinds = {Envelope}
+"""
 TERMINAL = """
 from app.build import NotEnrolled, prepare
 from kiosk.services.catalogue import ServiceItem
@@ -48,12 +55,14 @@ print(json.dumps([len(kinds), met]))
 """
 
 
-@pytest.mark.parametrize("program", [PLATFORM, TERMINAL], ids=["platform", "terminal"])
-def test_a_struct_is_met_before_there_are_threads(program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "least"), [(PLATFORM, 3), (OPENED, 1), (TERMINAL, 3)], ids=["platform", "opened", "terminal"]
+)
+def test_a_struct_is_met_before_there_are_threads(program: str, least: int, tmp_path: Path) -> None:
     script = f"import sys\nfrom pathlib import Path\n{program}{MEET}"
     words = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     count, met = json.loads(done.stdout)
-    assert count >= 3
+    assert count >= least
     assert met == ["New"]
