@@ -30,11 +30,13 @@ class Pictures(NamedTuple):
 def find_pictures(names: Iterable[str]) -> Pictures:
     """Return the files meant by file names, folders (their pictures) and patterns, each once.
 
-    Files come in the order named, those of a folder or pattern in natural order: 2 before 10. Raises: NothingToScan,
-    OSError.
+    Files come in the order named, those of a folder or pattern in natural order: 2 before 10. A name that leads to no
+    picture stands among them, to be refused in its turn, and has its sentence. Raises: NothingToScan where no name
+    leads to one, OSError.
     """
     found: dict[Path, Path] = {}
     passed_over: dict[str, None] = {}
+    astray: dict[Path, str] = {}
     for name in names:
         path, others = Path(name), ""
         if path.is_dir():
@@ -45,15 +47,17 @@ def find_pictures(names: Iterable[str]) -> Pictures:
             inside = [Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file()]  # noqa: PTH207
         if not inside:
             what = f" ({others})" if others else ""
-            raise NothingToScan(
-                f"scan: {name!r} is no picture file, no folder with pictures and no pattern that matches{what}"
-            )
+            why = f"scan: {name!r} is no picture file, no folder with pictures and no pattern that matches{what}"
+            astray[path.absolute()] = why
+            passed_over[why] = None
+            inside, others = [path], ""
         for file in sorted(inside, key=_natural):
             found.setdefault(file.absolute(), file)
         if others:
             passed_over[f"scan: {name!r}: {others}"] = None
-    if not found:
-        raise NothingToScan("scan: name at least one picture file, folder or pattern")
+    if len(astray) == len(found):
+        nothing = "scan: name at least one picture file, folder or pattern"
+        raise NothingToScan(next(iter(astray.values()), nothing))
     return Pictures(tuple(found.values()), tuple(passed_over))
 
 

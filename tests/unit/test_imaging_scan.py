@@ -421,6 +421,22 @@ def test_what_lies_in_a_folder_and_is_not_read_is_told_by_type(tmp_path: Path) -
     assert "1 × .bmp" in done.stderr
 
 
+def test_a_name_that_leads_nowhere_is_refused_and_the_others_are_done(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("a.png", "gone.png", "b.png", "none*")]
+    for name in (names[0], names[2]):
+        picture(Path(name))
+    asked = ["scan", *names, "--out", str(tmp_path / "out"), "--no-gates", "--json"]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert [Path(one["file"]).name for one in told] == ["a.png", "gone.png", "b.png", "none*"]
+    assert [one["refused"] for one in told] == ["", "not_readable", "", "not_readable"]
+    assert [Path(one["output"]).name for one in told] == ["a.pdf", "", "b.pdf", ""]
+    assert [line.split("' is ")[0] for line in done.stderr.splitlines()] == [f"scan: '{names[at]}" for at in (1, 3)]
+    done = CliRunner().invoke(cli, ["scan", names[1], names[3], names[1], "--out", str(tmp_path / "out")])
+    assert (done.exit_code, done.stdout) == (2, ""), "none leads anywhere"
+
+
 class _Screen(io.StringIO):
     def isatty(self) -> bool:
         return True
