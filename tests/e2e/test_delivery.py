@@ -164,7 +164,10 @@ def test_what_is_put_is_delivered_once_with_a_verified_receipt(platform, termina
     assert platform.commits(sid) == 1
     assert outcome.case_number == platform.case_number(sid)
     assert platform.parts(sid)["m-bank-1"].path.read_bytes() == SCAN
-    assert [change.new for change in terminal.changes[:3]] == [State.CLAIMED, State.SENDING, State.DELIVERED]
+    states = [change.new for change in terminal.changes]
+    assert states[:2] == [State.CLAIMED, State.SENDING]
+    assert states.count(State.DELIVERED) == 1
+    assert states[states.index(State.DELIVERED) - 1] is State.SENDING  # a busy machine may need another attempt
 
 
 def test_the_sync_thread_delivers_by_itself(platform, terminal):
