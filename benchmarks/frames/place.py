@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.frames import papers, things
+from benchmarks.frames import folds, papers, things
 from benchmarks.frames.optics import cast_shadow
 from devices.sim import desk
 from devices.sim.sheets import Sheet
@@ -90,7 +90,10 @@ def lay(
         )
         _put(picture, other, _elsewhere(sheet, other, matrix, picture, rng, "overlap" in defects), shift, strength, 0)
     bow = float(rng.uniform(0.012, 0.04)) * rng.choice((-1, 1)) if "curl" in defects else 0.0
-    _put(picture, sheet, matrix, shift, strength, bow)
+    creases: tuple[folds.Crease, ...] = ()
+    if "folded" in defects and papers.FORMAT_OF[sheet.kind] != "card":
+        sheet, creases = folds.fold(sheet, rng)
+    _put(picture, sheet, matrix, shift, strength, bow, creases)
     if "clipboard" in defects:
         things.lay_clip(picture, corners, scale, rng)
 
@@ -162,11 +165,12 @@ def _put(
     shift: npt.NDArray[np.float64],
     strength: float,
     bow: float,
+    creases: tuple[folds.Crease, ...] = (),
 ) -> None:
     """Blend one paper and its contact shadow into the picture; `bow`: how far its long waves rise, of its height."""
     corners = desk.corners_of(matrix, sheet)
     height, width = picture.shape[:2]
-    margin = int(16 + abs(bow) * 2 * height)
+    margin = int(16 + abs(bow) * 2 * height + (0.04 * height if creases else 0))
     x0, y0 = (int(v) for v in np.floor(corners.min(axis=0) - margin).clip(0, (width - 1, height - 1)))
     x1, y1 = (int(v) for v in np.ceil(corners.max(axis=0) + margin + 1).clip(1, (width, height)))
     if x1 - x0 < 2 or y1 - y0 < 2:
@@ -174,6 +178,8 @@ def _put(
     colour, cover = desk.warp_sheet(sheet, matrix, (x0, y0, x1, y1))
     if bow:
         colour, cover = _bowed(colour, cover, corners - np.array([x0, y0]), bow)
+    if creases:
+        colour, cover = _taken_from(colour, cover, *folds.lift(creases, corners - np.array([x0, y0]), colour.shape[:2]))
     cast_shadow(picture, cover, (x0, y0), strength, shift)
     desk.blend(picture[y0:y1, x0:x1], colour, cover)
 
@@ -188,6 +194,13 @@ def _bowed(
     share = ((x - corners[0][0]) * across[0] + (y - corners[0][1]) * across[1]) / float(across @ across)
     lift = np.sin(np.pi * np.clip(share, 0, 1)) * bow
     at_x, at_y = (x - lift * down[0]).astype(np.float32), (y - lift * down[1]).astype(np.float32)
+    return _taken_from(colour, cover, at_x, at_y)
+
+
+def _taken_from(
+    colour: Picture, cover: npt.NDArray[np.float32], at_x: npt.NDArray[np.float32], at_y: npt.NDArray[np.float32]
+) -> tuple[Picture, npt.NDArray[np.float32]]:
+    """Return a paper and its cover, each place taken from another."""
     bent = cv2.remap(colour, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = cv2.remap(cover, at_x, at_y, cv2.INTER_LINEAR)
     return np.asarray(bent, dtype=np.uint8), np.asarray(seen, dtype=np.float32)
