@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from benchmarks import frames
 from benchmarks.peers import install
+from devices.imaging.bends import find_bends
 from devices.imaging.eye import worker_environment
 from devices.imaging.fields import shrink_factor
 from devices.imaging.outline import find_outline
@@ -49,6 +50,8 @@ class Look(NamedTuple):
     coarse: float
     refined: float
     corner_px: float
+    straight_px: float  # the same with straight sides alone
+    is_bent: bool  # a side was taken for a curve
     is_found: bool
     canny: float
     canny_found: bool
@@ -99,13 +102,18 @@ def look_at(seed: int, index: int, size: tuple[int, int] = frames.FRAME, defect:
     found = time.process_time()
     factor = shrink_factor(*size)
     exact = None if outline is None else refine_outline(frame.picture, outline, factor)
+    bent = None if exact is None else find_bends(frame.picture, exact, factor)
+    straight = None if exact is None else np.array(exact.corners)
+    exact = exact if bent is None else bent.outline
     refined = time.process_time()
     peer = canny(frame.picture)
     done = time.process_time()
     canny(frame.picture, 1)
     whole = time.process_time()
     quad = None if exact is None else np.array(exact.corners)
-    error = float("inf") if quad is None or truth is None else worst_corner(quad, truth)
+    error, former = (
+        float("inf") if one is None or truth is None else worst_corner(one, truth) for one in (quad, straight)
+    )
     return Look(
         index=index,
         desk=frame.desk,
@@ -114,6 +122,8 @@ def look_at(seed: int, index: int, size: tuple[int, int] = frames.FRAME, defect:
         coarse=_shared(None if outline is None else np.array(outline.corners), truth),
         refined=_shared(quad, truth),
         corner_px=error,
+        straight_px=former,
+        is_bent=bent is not None,
         is_found=outline is not None,
         canny=_shared(peer, truth),
         canny_found=peer is not None,
@@ -208,6 +218,9 @@ def _main_figures(groups: dict[str, list[Look]]) -> dict[str, Figure]:
             f"x, with {len(empty)} empty desks", mixed, "", "Canny on the whole frame", "<= 1.4", mixed <= 1.4
         ),
         "preview_ratio_quarter": _figure("x", ours / quickest, "", "Canny on a quarter-size frame", "", True),
+        "bent_pages": _figure(
+            f"of {len(pages)} flat ones, a side taken for a curve", sum(o.is_bent for o in pages), "", "", "", True
+        ),
         "refine_ms": _figure("CPU ms a 1080p frame, median", refine, "", "", "<= 12", refine <= 12),
     }
 
@@ -241,8 +254,19 @@ def _rows(pages: list[Look]) -> dict[str, Figure]:
 
 
 def _slices(groups: dict[str, list[Look]]) -> dict[str, Figure]:
-    """Return recall of what is outside the goal."""
-    return {
+    """Return recall of what is outside the goal; of paper that does not lie flat also how exact its corners are."""
+    corners = {
+        f"corner_{name}_px": _figure(
+            "px of 1080p, median worst corner of what was found",
+            statistics.median(look.corner_px for look in groups[name] if look.is_found),
+            statistics.median(look.straight_px for look in groups[name] if look.is_found),
+            "our own with straight sides",
+            "",
+            True,
+        )
+        for name in ("curl", "folded")
+    }
+    return corners | {
         f"recall_apart_{name}": _figure(
             f"share of {len(groups[name])}, outside the goal",
             _recall([look.refined for look in groups[name]]),

@@ -101,6 +101,8 @@ def frame(
     corners = desk.corners_of(matrix, sheet)
     if "low_contrast" in defects and not place.fade(picture, sheet, luck(_PAPER)):
         defects -= {"low_contrast"}
+    if papers.FORMAT_OF[sheet.kind] == "card":
+        defects -= {"folded"}
     scale = float(np.sqrt(place.area(corners) / (sheet.width_mm * sheet.height_mm)))
     place.lay(picture, sheet, matrix, scale, defects, luck(_THINGS))
     if defects & {"hand", "covered"}:

@@ -91,7 +91,7 @@ def lay(
         _put(picture, other, _elsewhere(sheet, other, matrix, picture, rng, "overlap" in defects), shift, strength, 0)
     bow = float(rng.uniform(0.012, 0.04)) * rng.choice((-1, 1)) if "curl" in defects else 0.0
     creases: tuple[folds.Crease, ...] = ()
-    if "folded" in defects and papers.FORMAT_OF[sheet.kind] != "card":
+    if "folded" in defects:
         sheet, creases = folds.fold(sheet, rng)
     _put(picture, sheet, matrix, shift, strength, bow, creases)
     if "clipboard" in defects:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from devices.api import Corners, Verdict, WireFault
 from devices.imaging import cleanup, decode, dewarp, output, quality, sides, track
+from devices.imaging.bends import find_bends, unbend
 from devices.imaging.container import Header, least_side
 from devices.imaging.direction import LONG_PX, Direction, find_direction, find_strokes, letter_px
 from devices.imaging.fields import Picture, darkest, fit_long, shrink, shrink_factor
@@ -69,16 +70,15 @@ def look(data: bytes, request: LookRequest) -> tuple[LookAnswer, bytes]:
 def _see(frame: Picture, shrunk: Picture, request: LookRequest) -> track.Sight:
     """Return what a frame shows (`shrunk`: for the outline search), searched where it was not seen before."""
     height, width = frame.shape[:2]
-    blocks = blocks_of(shrunk)
+    blocks, small = blocks_of(shrunk), track.small_frame(shrunk)
     known = reusable(request.track, blocks, request.accepts, request.limits)
     if known is None:
         outline = find_outline(frame, small=shrunk)
         if outline is not None:  # 3 ms that end the jitter of the coarse grid: a dark page would never count as still
-            outline = refine_outline(frame, outline, shrink_factor(width, height))
+            outline, frame, shrunk = _exact(frame, shrunk, outline, in_place=False)
     else:
         outline = known.outline
     quad = None if outline is None else np.array(outline.corners)
-    small = track.small_frame(shrunk)
     moved = track.moved_percent(request.track.small, small, quad, width, height)
     if known is None:
         gate, mark = _preview_gate(frame, shrunk, outline, moved, request)
@@ -103,7 +103,7 @@ def take(data: bytes, request: TakeRequest) -> tuple[TakeAnswer, bytes]:
     outline = find_outline(still, small=small, looks_beside=True)
     watch.lap("outline")
     if outline is not None:
-        outline = refine_outline(still, outline, factor)
+        outline, still, small = _exact(still, small, outline, in_place=True)
     watch.lap("refine")
     height, width = still.shape[:2]
     verdicts = quality.judge_outline(outline, still, request.limits)
@@ -203,6 +203,21 @@ def _too_small(header: Header, request: TakeRequest, laps: dict[str, float]) -> 
         fingerprint=b"",
         ms=laps,
     )
+
+
+def _exact(frame: Picture, small: Picture, outline: Outline, *, in_place: bool) -> tuple[Outline, Picture, Picture]:
+    """Return the outline to a part of a px, and the frame and the same one shrunk with the paper's sides straight.
+
+    `in_place`: the frame is changed where they are not; a second one of the largest would be too much.
+    """
+    factor = shrink_factor(frame.shape[1], frame.shape[0])
+    outline = refine_outline(frame, outline, factor)
+    bent = find_bends(frame, outline, factor)
+    if bent is None:
+        return outline, frame, small
+    frame = frame if in_place else frame.copy()
+    unbend(frame, bent)
+    return bent.outline, frame, shrink(frame, min(factor, *frame.shape[:2]))
 
 
 def _turn(flat: dewarp.Flat) -> Direction:

@@ -181,6 +181,13 @@ def crossings(a: Lines, b: Lines) -> Floats:
     return np.stack([x, y], axis=1)
 
 
+def lines_through(first: Floats, second: Floats) -> Lines:
+    """Return the lines through pairs of points (n×2 each)."""
+    way = second - first
+    normal = np.stack([-way[:, 1], way[:, 0]], axis=1) / np.hypot(way[:, 0], way[:, 1])[:, None]
+    return np.concatenate([normal, (normal * first).sum(axis=1)[:, None]], axis=1)
+
+
 def overlap(a: Floats, b: Floats) -> float:
     """Return intersection over union of two convex quadrilaterals (4×2 each, clockwise on screen)."""
     common = common_area(a, b)

@@ -52,7 +52,7 @@ def _side_lines(still: Picture, corners: Points, reach: float, box: int, factor:
     normals = np.stack([-sides[:, 1], sides[:, 0]], axis=1) / lengths[:, None]
     count = int(np.clip(lengths.max() / 8, *PROFILES))
     base = corners[:, None] + np.linspace(0.08, 0.92, count)[:, None] * sides[:, None]  # 4×count×2
-    found, strength = _edges(_profiles(still, base, normals, int(np.ceil(reach))), reach, box)
+    found, strength = edges_of(profiles_across(still, base, normals, int(np.ceil(reach))), reach, box)
     usual = np.sort(strength, axis=1)[:, 4 * (count - 1) // 5, None]
     keep = strength > 0.35 * usual
     points = base + found[..., None] * normals[:, None]
@@ -65,7 +65,7 @@ def _side_lines(still: Picture, corners: Points, reach: float, box: int, factor:
     return lines
 
 
-def _profiles(still: Picture, base: Points, normals: Points, half: int) -> npt.NDArray[np.int32]:
+def profiles_across(still: Picture, base: Points, normals: Points, half: int) -> npt.NDArray[np.int32]:
     """Return what is seen across the sides from −half to half px inward, each with its two neighbours summed:
     4×count×(2 half + 1)×3, in thirds of a level.
     """
@@ -81,7 +81,7 @@ def _profiles(still: Picture, base: Points, normals: Points, half: int) -> npt.N
     return np.asarray(wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:])
 
 
-def _edges(profiles: npt.NDArray[np.int32], reach: float, box: int) -> tuple[Points, Floats]:
+def edges_of(profiles: npt.NDArray[np.int32], reach: float, box: int) -> tuple[Points, Floats]:
     """Return, per profile (sides×count×m×3), how far inward its edge lies (sub-pixel px) and how strong it is."""
     sides, count, m, _ = profiles.shape
     total = np.zeros((sides, count, m + 1, 3), np.int32)

@@ -53,8 +53,10 @@ def test_a_paper_covers_what_its_corners_enclose(kind: str) -> None:
 @pytest.mark.parametrize("defect", sorted({*frames.CHANCES, *frames.APART}))
 def test_a_wanted_defect_changes_the_picture_and_is_told(defect: str) -> None:
     everything = frozenset(frames.CHANCES)
-    plain = frames.frame(5, 7, SMALL, unwanted=everything, surface="grey")
-    shown = frames.frame(5, 7, SMALL, wanted=frozenset({defect}), unwanted=everything - {defect}, surface="grey")
+    plain = frames.frame(5, 7, SMALL, unwanted=everything, kind="text", surface="grey")
+    shown = frames.frame(
+        5, 7, SMALL, wanted=frozenset({defect}), unwanted=everything - {defect}, kind="text", surface="grey"
+    )
     assert shown.defects == {defect}
     assert plain.defects == frozenset()
     assert not np.array_equal(shown.picture, plain.picture)
