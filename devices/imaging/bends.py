@@ -24,8 +24,9 @@ Places = npt.NDArray[np.float64]  # 4×PLACES, px inward
 Known = npt.NDArray[np.bool_]
 TRACED_PX = 1280  # long side of the picture in which a side is followed
 PLACES = 96  # of a side that are looked at
-ENDS = (0.03, 0.97)  # of a side: beyond them its neighbours meet it
+ENDS = (0.015, 0.985)  # of a side: beyond them its neighbours meet it
 REACH = 0.06  # of a side's length that its edge is sought away from the line
+REACH_LIKE = 0.12  # the same where it is known how the side runs
 BOX_PX = 6  # over which colours are compared
 BAND_PX = 8  # beyond the reach: there lies desk on one side and paper on the other
 AROUND = 12  # places to either side among which their colours are usual ones
@@ -34,11 +35,12 @@ MOST_STEPS = 2  # px that a path moves from place to place
 STEP_COST = 0.03  # of a whole step of colour, for each
 KNOTS = 13  # of a curve
 PLACED = np.linspace(0, 1, KNOTS)
-SMOOTH = 0.4  # weight of its bends, of one place's
+SMOOTH = 1.0  # weight of its bends, of one place's
 FIT_ROUNDS = 6
 FAR = 4.0  # times as far away as an edge may lie, it hardly counts
 STRAIGHT = 0.8  # of the places show the edge on the line: nothing is followed
 LEAST_SHARE = 0.65  # of the places on a curve
+LEAST_LIKE = 0.5  # on one that runs as the side across
 LEAST_GAIN = 0.2  # more than on the line
 LEAST_SAG = 0.003  # of the side's length
 SMALL_SAG = 0.018  # up to it a side may have one sharp bend; beyond it is an arc, or runs on along another paper,
@@ -171,28 +173,42 @@ class _Sides:
 
     def curves(self, small: Picture, scale: int) -> _Curves | None:
         """Return the sides as curves, None where none is; `small`: the still, so many times smaller."""
-        paths = np.zeros((4, PLACES))
-        is_straight = self.on_line >= STRAIGHT
-        asked = np.flatnonzero(~is_straight & ~np.roll(is_straight, 2))  # paper bends from one side to the other
-        for side in asked:
-            base = (self.base[side] + 0.5) / scale - 0.5
-            paths[side] = scale * _follow(small, base, self.normals[side], float(self.lengths[side]) / scale)
-        places, is_edge = self._edges(paths)
         bent = np.zeros((4, KNOTS))
-        for side in asked:
-            curve = self._curve_of(int(side), places[side], is_edge[side])
-            if curve is not None:
-                bent[side] = curve
-        found = np.flatnonzero(bent.any(axis=1))
-        if not found.size:
+        is_straight = self.on_line >= STRAIGHT
+        asked = ~is_straight & ~np.roll(is_straight, 2)  # paper bends from one side to the other
+        self._look_along(np.flatnonzero(asked), small, scale, bent)
+        found = bent.any(axis=1)
+        if not found.any():
             return None
+        left = np.flatnonzero(asked & ~found & np.roll(found, 2))
+        if left.size:
+            self._look_along(left, small, scale, bent)
+            found = bent.any(axis=1)
         points = self.corners[:, None] + PLACED[:, None] * self.ways[:, None] + bent[..., None] * self.normals[:, None]
         begin, end = lines_through(points[:, 0], points[:, 1]), lines_through(points[:, -2], points[:, -1])
         corners = crossings(np.roll(end, 1, 0), begin)
         away = np.zeros((4, KNOTS))
-        for side in found:
+        for side in np.flatnonzero(found):
             away[side] = _inward(points[side], corners[side], corners[NEXT[side]])
-        return _Curves(corners, away, len(found))
+        return _Curves(corners, away, int(found.sum()))
+
+    def _look_along(self, sides: npt.NDArray[np.intp], small: Picture, scale: int, bent: Points) -> None:
+        """Keep what curves are seen of some sides in `bent`; where the side across is one, as that one runs."""
+        paths = np.zeros((4, PLACES))
+        known = np.roll(bent, 2, 0)[:, ::-1]
+        is_known = np.array(known.any(axis=1))
+        for side in sides:
+            across = np.linspace(known[side, 0], known[side, -1], KNOTS) - known[side]
+            like = np.interp(self.share, PLACED, across)
+            base = (self.base[side] + like[:, None] * self.normals[side] + 0.5) / scale - 0.5
+            reach = (REACH_LIKE if is_known[side] else REACH) * float(self.lengths[side]) / scale
+            paths[side] = like + scale * _follow(small, base, self.normals[side], int(np.ceil(reach)))
+        places, is_edge = self._edges(paths)
+        for side in sides:
+            least = LEAST_LIKE if is_known[side] else LEAST_SHARE
+            curve = self._curve_of(int(side), places[side], is_edge[side], least)
+            if curve is not None:
+                bent[side] = curve
 
     def _edges(self, paths: Places) -> tuple[Places, Known]:
         """Return where each place of the sides shows its edge near a path, and whether it shows one."""
@@ -202,7 +218,7 @@ class _Sides:
         usual = np.sort(strength, axis=1)[:, 4 * (PLACES - 1) // 5, None]
         return paths + found, strength > 0.35 * usual
 
-    def _curve_of(self, side: int, places: Points, is_edge: Known) -> Points | None:
+    def _curve_of(self, side: int, places: Points, is_edge: Known, least: float) -> Points | None:
         """Return a side as a curve, KNOTS px inward, where its edge lies on it and not on the straight line."""
         if is_edge.sum() < KNOTS:
             return None
@@ -213,7 +229,7 @@ class _Sides:
         sag = float(np.abs(curve - np.linspace(curve[0], curve[-1], KNOTS)).max())
         kinks = np.abs(np.diff(curve, 2)) * (KNOTS - 1) / length
         is_curve = (
-            on_curve > max(LEAST_SHARE, self.on_line[side] + LEAST_GAIN)
+            on_curve > max(least, self.on_line[side] + LEAST_GAIN)
             and sag > max(self.near_px, LEAST_SAG * length)
             and kinks.max() < MOST_KINK
             and (sag < SMALL_SAG * length or kinks.max() < MOST_UNEVEN * kinks.mean())
@@ -221,9 +237,10 @@ class _Sides:
         return curve if is_curve else None
 
 
-def _follow(picture: Picture, base: Points, normal: Points, length: float) -> Points:
-    """Return how far inward of places along a side (n×2 px) the paper begins: the path on which colours part most."""
-    reach = max(4, int(np.ceil(REACH * length)))
+def _follow(picture: Picture, base: Points, normal: Points, reach: int) -> Points:
+    """Return how far inward of places along a side (n×2 px) the paper begins: the path on which colours part most, up
+    to `reach` px to either side.
+    """
     half = reach + BAND_PX + BOX_PX
     offsets = np.arange(-half, half + 1)
     x, y = ((base[:, axis, None] + offsets * normal[axis]).astype(np.float32) for axis in (0, 1))
