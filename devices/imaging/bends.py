@@ -264,17 +264,20 @@ def _usual(band: Floats) -> Floats:
 
 def _best_path(gain: Floats) -> npt.NDArray[np.intp]:
     """Return the number of a column for each row, n: those of the greatest sum that move little from row to row."""
+    count, wide = gain.shape
     shifts = np.arange(-MOST_STEPS, MOST_STEPS + 1)
-    cost = STEP_COST * np.abs(shifts)[:, None]
+    cost = (STEP_COST * np.abs(shifts)[:, None]).astype(gain.dtype)
     came = np.zeros(gain.shape, np.intp)
-    best = gain[0]
-    each = np.arange(len(best))
-    for row in range(1, len(gain)):
-        before = np.pad(best, MOST_STEPS, constant_values=-np.inf)
-        options = np.lib.stride_tricks.sliding_window_view(before, len(best)) - cost
+    before = np.full(wide + 2 * MOST_STEPS, -np.inf, gain.dtype)
+    best = before[MOST_STEPS:-MOST_STEPS]
+    best[:] = gain[0]
+    near = np.lib.stride_tricks.sliding_window_view(before, wide)  # of each column, so far: changes with it
+    for row in range(1, count):
+        options = near - cost
         choice = options.argmax(axis=0)
         came[row] = shifts[choice]
-        best = options[choice, each] + gain[row]
+        best[:] = options.max(axis=0)
+        best += gain[row]
     path = np.empty(len(gain), np.intp)
     path[-1] = best.argmax()
     for row in range(len(gain) - 1, 0, -1):
