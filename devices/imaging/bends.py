@@ -42,6 +42,7 @@ STRAIGHT = 0.8  # of the places show the edge on the line: nothing is followed
 LEAST_SHARE = 0.65  # of the places on a curve
 LEAST_LIKE = 0.5  # on one that runs as the side across
 LEAST_GAIN = 0.2  # more than on the line
+EASE = 0.1  # less of all these shares for a side that was a curve before
 LEAST_SAG = 0.003  # of the side's length
 SMALL_SAG = 0.018  # up to it a side may have one sharp bend; beyond it is an arc, or runs on along another paper,
 MOST_UNEVEN = 3.0  # where the sharpest bend is so many times the usual one
@@ -71,10 +72,12 @@ class _Curves(NamedTuple):
     bent: int
 
 
-def find_bends(still: Picture, outline: Outline, factor: float) -> Bent | None:
+def find_bends(still: Picture, outline: Outline, factor: float, known: tuple[int, ...] = ()) -> Bent | None:
     """Return the outline with its curved sides followed, px of `still` (h×w×3 BGR); None where all are straight.
 
-    `outline` is a refined one, `factor` that of its refinement. 1 ms where the sides are straight, else 20 at 1080p.
+    `outline` is a refined one, `factor` that of its refinement. `known`: the sides that were curves in the frame before
+    (`Outline.curved`); a little less is asked of them, so that a page that lies still does not seem to move. 1 ms
+    where the sides are straight, else 20 at 1080p.
     """
     high, wide = still.shape[:2]
     if outline.corners == frame_corners(wide, high):
@@ -84,8 +87,8 @@ def find_bends(still: Picture, outline: Outline, factor: float) -> Bent | None:
     small: Picture | None = None
     best: _Curves | None = None
     for _ in range(ROUNDS):
-        sides = _Sides(still, corners, factor)
-        if (sides.on_line >= STRAIGHT).all():
+        sides = _Sides(still, corners, factor, known)
+        if not sides.asked.any():
             break
         small = shrink(still, scale) if small is None else small
         found = sides.curves(small, scale)
@@ -97,7 +100,8 @@ def find_bends(still: Picture, outline: Outline, factor: float) -> Bent | None:
     if best is None:
         return None
     a, b, c, d = ((float(x), float(y)) for x, y in best.corners)
-    return Bent(replace(outline, corners=(a, b, c, d)), best.away)
+    curved = tuple(int(side) for side in np.flatnonzero(best.away.any(axis=1)))
+    return Bent(replace(outline, corners=(a, b, c, d), curved=curved), best.away)
 
 
 def unbend(still: Picture, bent: Bent) -> None:
@@ -159,7 +163,7 @@ def _draw(still: Picture, columns: tuple[int, int], rows: tuple[int, int], spots
 class _Sides:
     """The sides of one quadrilateral, seen along the straight lines between its corners."""
 
-    def __init__(self, still: Picture, corners: Points, factor: float) -> None:
+    def __init__(self, still: Picture, corners: Points, factor: float, known: tuple[int, ...]) -> None:
         self.still, self.corners = still, corners
         self.ways = np.take(corners, NEXT, axis=0) - corners
         self.lengths = np.hypot(self.ways[:, 0], self.ways[:, 1])
@@ -170,17 +174,18 @@ class _Sides:
         self.reach = max(4.0, 1.6 * factor)
         places, is_edge = self._edges(np.zeros((4, PLACES)))
         self.on_line = (is_edge & (np.abs(places) < self.near_px)).mean(axis=1)
+        self.ease = np.isin(np.arange(4), known) * EASE
+        least = STRAIGHT + self.ease
+        self.asked = (self.on_line < least) & (np.roll(self.on_line, 2) < least)  # paper bends from side to side
 
     def curves(self, small: Picture, scale: int) -> _Curves | None:
         """Return the sides as curves, None where none is; `small`: the still, so many times smaller."""
         bent = np.zeros((4, KNOTS))
-        is_straight = self.on_line >= STRAIGHT
-        asked = ~is_straight & ~np.roll(is_straight, 2)  # paper bends from one side to the other
-        self._look_along(np.flatnonzero(asked), small, scale, bent)
+        self._look_along(np.flatnonzero(self.asked), small, scale, bent)
         found = bent.any(axis=1)
         if not found.any():
             return None
-        left = np.flatnonzero(asked & ~found & np.roll(found, 2))
+        left = np.flatnonzero(self.asked & ~found & np.roll(found, 2))
         if left.size:
             self._look_along(left, small, scale, bent)
             found = bent.any(axis=1)
@@ -228,9 +233,10 @@ class _Sides:
         length = float(self.lengths[side])
         sag = float(np.abs(curve - np.linspace(curve[0], curve[-1], KNOTS)).max())
         kinks = np.abs(np.diff(curve, 2)) * (KNOTS - 1) / length
+        ease = float(self.ease[side])
         is_curve = (
-            on_curve > max(least, self.on_line[side] + LEAST_GAIN)
-            and sag > max(self.near_px, LEAST_SAG * length)
+            on_curve > max(least, self.on_line[side] + LEAST_GAIN) - ease
+            and sag > max(self.near_px, LEAST_SAG * length) * (1 - 4 * ease)
             and kinks.max() < MOST_KINK
             and (sag < SMALL_SAG * length or kinks.max() < MOST_UNEVEN * kinks.mean())
         )

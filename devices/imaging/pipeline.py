@@ -26,6 +26,7 @@ from devices.imaging.values import (
     FoundCode,
     Limits,
     LookAnswer,
+    Looked,
     LookRequest,
     Outline,
     TakeAnswer,
@@ -75,7 +76,7 @@ def _see(frame: Picture, shrunk: Picture, request: LookRequest) -> track.Sight:
     if known is None:
         outline = find_outline(frame, small=shrunk)
         if outline is not None:  # 3 ms that end the jitter of the coarse grid: a dark page would never count as still
-            outline, frame, shrunk = _exact(frame, shrunk, outline, in_place=False)
+            outline, frame, shrunk = _exact(frame, shrunk, outline, in_place=False, former=request.track.looked)
     else:
         outline = known.outline
     quad = None if outline is None else np.array(outline.corners)
@@ -205,14 +206,18 @@ def _too_small(header: Header, request: TakeRequest, laps: dict[str, float]) -> 
     )
 
 
-def _exact(frame: Picture, small: Picture, outline: Outline, *, in_place: bool) -> tuple[Outline, Picture, Picture]:
+def _exact(
+    frame: Picture, small: Picture, outline: Outline, *, in_place: bool, former: Looked | None = None
+) -> tuple[Outline, Picture, Picture]:
     """Return the outline to a part of a px, and the frame and the same one shrunk with the paper's sides straight.
 
-    `in_place`: the frame is changed where they are not; a second one of the largest would be too much.
+    `in_place`: the frame is changed where they are not; a second one of the largest would be too much. `former`: the
+    frame looked at before.
     """
     factor = shrink_factor(frame.shape[1], frame.shape[0])
     outline = refine_outline(frame, outline, factor)
-    bent = find_bends(frame, outline, factor)
+    was_curved = () if former is None or former.outline is None else former.outline.curved
+    bent = find_bends(frame, outline, factor, was_curved)
     if bent is None:
         return outline, frame, small
     frame = frame if in_place else frame.copy()

@@ -57,11 +57,14 @@ good · its picture was taken · it looks like the one taken last, but was moved
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """A paper found: corners in px, clockwise on screen from the top left; score 0–1; how many more lie beside it."""
+    """A paper found: corners in px, clockwise on screen from the top left; score 0–1; how many more lie beside it; the
+    sides that are curves, 0 from the first corner to the second.
+    """
 
     corners: Corners
     score: float
     others: int = 0
+    curved: tuple[int, ...] = ()
 
 
 class Looked(msgspec.Struct, frozen=True):

@@ -123,3 +123,17 @@ def test_a_preview_finds_nothing_wrong_with_a_curved_page() -> None:
     assert answer.gate == "", answer
     assert answer.corners is not None
     assert worst_corner(2 * np.array(answer.corners) + 0.5, CORNERS) < 4
+
+
+@pytest.mark.parametrize("sag", [7.0, 7.5, 8.0, 8.5, 9.0])
+def test_a_page_that_is_hardly_curved_does_not_seem_to_move(sag: float) -> None:
+    """One frame with its sides as curves and the next with straight ones would never count as still."""
+    page = curved((-sag, 0, sag, 0)).astype(np.float32)
+    noise = np.random.default_rng(8)
+    track = Track()
+    for _ in range(16):
+        seen = np.clip(page + noise.normal(0, 3, page.shape), 0, 255).astype(np.uint8)
+        jpeg = cv2.imencode(".jpg", seen, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+        answer, _ = look(jpeg, LookRequest(0, 0, track, Limits()))
+        track = answer.track
+    assert answer.is_ready
