@@ -44,8 +44,12 @@ LEAST_LIKE = 0.5  # on one that runs as the side across
 LEAST_GAIN = 0.2  # more than on the line
 EASE = 0.1  # less of all these shares for a side that was a curve before
 LEAST_SAG = 0.003  # of the side's length
-SMALL_SAG = 0.018  # up to it a side may have one sharp bend; beyond it is an arc, or runs on along another paper,
-MOST_UNEVEN = 3.0  # where the sharpest bend is so many times the usual one
+SMALL_SAG = 0.018  # up to it a side may have one sharp bend; beyond it is an arc, or bends where the side across does:
+MOST_UNEVEN = 3.0  # times as sharply as usual,
+ALIKE = 0.8  # as the cosine of both sides' bends has it
+ALONE_SHARE, ROUGH = 0.9, 0.12  # of the places on a curve whose opposite is straight; of its sag, from a parabola
+LEFT_PX, LEFT_PLACES, LEFT_HALF = 6.0, 8, 14  # away from the line, where that is asked whether it shows an edge
+LEFT_STEP, LEFT_RATIO = 5.0, 3.0  # levels over 4 px; times what is seen beside it
 MOST_KINK = 0.15  # radians between pieces of a curve
 MOST_MOVED = 0.16  # of the longest side, a corner
 UNIT = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
@@ -172,23 +176,27 @@ class _Sides:
         self.base = corners[:, None] + self.share[:, None] * self.ways[:, None]
         self.near_px = max(1.5, 0.35 * factor)  # as near as an edge must lie
         self.reach = max(4.0, 1.6 * factor)
+        self.left_px = 2.0 * factor
         places, is_edge = self._edges(np.zeros((4, PLACES)))
         self.on_line = (is_edge & (np.abs(places) < self.near_px)).mean(axis=1)
         self.ease = np.isin(np.arange(4), known) * EASE
         least = STRAIGHT + self.ease
-        self.asked = (self.on_line < least) & (np.roll(self.on_line, 2) < least)  # paper bends from side to side
+        self.asked = self.on_line < least
+        self.alone = np.roll(self.on_line, 2) >= least  # the side across is straight
 
     def curves(self, small: Picture, scale: int) -> _Curves | None:
         """Return the sides as curves, None where none is; `small`: the still, so many times smaller."""
         bent = np.zeros((4, KNOTS))
-        self._look_along(np.flatnonzero(self.asked), small, scale, bent)
-        found = bent.any(axis=1)
+        asked = self.asked
+        for _ in range(2):  # a side that is lost may be found as the one across from it runs
+            self._look_along(np.flatnonzero(asked), small, scale, bent)
+            self._drop_uneven(bent)
+            found = bent.any(axis=1)
+            asked = self.asked & ~found & np.roll(found, 2)
+            if not asked.any():
+                break
         if not found.any():
             return None
-        left = np.flatnonzero(self.asked & ~found & np.roll(found, 2))
-        if left.size:
-            self._look_along(left, small, scale, bent)
-            found = bent.any(axis=1)
         points = self.corners[:, None] + PLACED[:, None] * self.ways[:, None] + bent[..., None] * self.normals[:, None]
         begin, end = lines_through(points[:, 0], points[:, 1]), lines_through(points[:, -2], points[:, -1])
         corners = crossings(np.roll(end, 1, 0), begin)
@@ -215,6 +223,12 @@ class _Sides:
             if curve is not None:
                 bent[side] = curve
 
+    def _drop_uneven(self, bent: Points) -> None:
+        """Leave no side a sharp bend that the side across has not."""
+        for side in np.flatnonzero(bent.any(axis=1)):
+            if _is_uneven(bent[side], float(self.lengths[side])) and not _bend_alike(bent[side], bent[(side + 2) % 4]):
+                bent[side] = 0
+
     def _edges(self, paths: Places) -> tuple[Places, Known]:
         """Return where each place of the sides shows its edge near a path, and whether it shows one."""
         base = self.base + paths[..., None] * self.normals[:, None]
@@ -232,15 +246,53 @@ class _Sides:
         on_curve = float((is_edge & (off < self.near_px)).mean())
         length = float(self.lengths[side])
         sag = float(np.abs(curve - np.linspace(curve[0], curve[-1], KNOTS)).max())
-        kinks = np.abs(np.diff(curve, 2)) * (KNOTS - 1) / length
         ease = float(self.ease[side])
+        gain = on_curve - float(self.on_line[side])
         is_curve = (
-            on_curve > max(least, self.on_line[side] + LEAST_GAIN) - ease
+            on_curve > least - ease
+            and gain > LEAST_GAIN - ease
             and sag > max(self.near_px, LEAST_SAG * length) * (1 - 4 * ease)
-            and kinks.max() < MOST_KINK
-            and (sag < SMALL_SAG * length or kinks.max() < MOST_UNEVEN * kinks.mean())
+            and np.abs(np.diff(curve, 2)).max() * (KNOTS - 1) < MOST_KINK * length
+            and (not self.alone[side] or (on_curve > ALONE_SHARE - ease and _is_arc(curve)))
+            and (least == LEAST_LIKE or not self._lies_on_line(side, curve))
         )
         return curve if is_curve else None
+
+    def _lies_on_line(self, side: int, curve: Points) -> bool:
+        """Whether the straight line shows an edge where the curve has left it: then that is the paper's, and the curve
+        belongs to what lies under it.
+        """
+        has_left = np.abs(np.interp(self.share, PLACED, curve)) > max(LEFT_PX, self.left_px)
+        if has_left.sum() < LEFT_PLACES:
+            return False
+        seen = profiles_across(
+            self.still, self.base[side : side + 1, has_left], self.normals[side : side + 1], LEFT_HALF
+        )
+        usual = np.median(seen[0], axis=0) / 3
+        slope = np.linalg.norm(usual[4:] - usual[:-4], axis=1)
+        middle = len(slope) // 2
+        beside = float(np.median(np.concatenate([slope[: middle - 4], slope[middle + 5 :]])))
+        return bool(slope[middle - 1 : middle + 2].max() > max(LEFT_STEP, LEFT_RATIO * beside))
+
+
+def _is_uneven(curve: Points, length: float) -> bool:
+    """Whether a side is far from a line and no arc: it bends at a crease, or runs on along another paper."""
+    kinks = np.abs(np.diff(curve, 2))
+    sag = np.abs(curve - np.linspace(curve[0], curve[-1], KNOTS)).max()
+    return bool(sag >= SMALL_SAG * length and kinks.max() >= MOST_UNEVEN * kinks.mean())
+
+
+def _bend_alike(one: Points, other: Points) -> bool:
+    """Whether two sides that lie across bend at the same places: a crease runs through both."""
+    a, b = np.diff(one, 2), np.diff(other[::-1], 2)
+    return bool(np.abs(a @ b) > ALIKE * np.linalg.norm(a) * np.linalg.norm(b))
+
+
+def _is_arc(curve: Points) -> bool:
+    """Whether a side is one arc from corner to corner, as a parabola is."""
+    straight = curve - np.linspace(curve[0], curve[-1], KNOTS)
+    off = curve - np.polyval(np.polyfit(PLACED, curve, 2), PLACED)
+    return bool(np.abs(off).max() < ROUGH * np.abs(straight).max())
 
 
 def _follow(picture: Picture, base: Points, normal: Points, reach: int) -> Points:

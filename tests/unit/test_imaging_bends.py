@@ -48,7 +48,10 @@ def curved(sags: tuple[float, float, float, float], surface: str = "wood") -> Pi
     return desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 0.8), 2.0, 5)
 
 
-@pytest.mark.parametrize("sags", [(-22, 0, 22, 0), (16, 0, -16, 0), (0, 12, 0, -12), (-6, -5, -6, -5), (7, 0, -7, 0)])
+SAGS = [(-22, 0, 22, 0), (16, 0, -16, 0), (0, 12, 0, -12), (-6, -5, -6, -5), (7, 0, -7, 0), (-20, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("sags", SAGS)
 @pytest.mark.parametrize("surface", ["wood", "grey"])
 def test_the_corners_of_a_curved_page_lie_where_its_sides_meet(sags, surface: str) -> None:
     picture = curved(sags, surface)
@@ -72,6 +75,17 @@ def test_what_lies_on_or_under_a_flat_page_bends_no_side(defect: str) -> None:
         outline = find_outline(seen.picture)
         if outline is not None:
             assert find_bends(seen.picture, refine_outline(seen.picture, outline, FACTOR), FACTOR) is None
+
+
+def test_a_plate_that_shows_beyond_two_sides_of_a_flat_page_is_not_its_edge() -> None:
+    picture = desk.lay_surface("wood", (1920, 1080), np.random.default_rng(4))
+    middle = CORNERS.mean(axis=0)
+    cv2.ellipse(picture, np.round(middle).astype(int).tolist(), (508, 508), 0, 0, 360, (226, 228, 230), -1, cv2.LINE_AA)
+    cv2.fillPoly(picture, [np.round(CORNERS * 16).astype(int)], (238, 240, 241), cv2.LINE_AA, 4)
+    picture = desk.add_noise(cv2.GaussianBlur(picture, (0, 0), 0.8), 2.0, 5)
+    corners = tuple((float(x), float(y)) for x, y in CORNERS)
+    exact = refine_outline(picture, Outline((corners[0], corners[1], corners[2], corners[3]), 1.0), FACTOR)
+    assert find_bends(picture, exact, FACTOR) is None
 
 
 def test_a_page_that_fills_the_frame_is_left_alone() -> None:
