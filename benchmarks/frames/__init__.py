@@ -26,15 +26,8 @@ STILL = (2592, 1944)
 DESKS = {"wood": 0.18, "fabric": 0.12, "dark": 0.14, "grey": 0.14, "white": 0.22, "mat": 0.10, "marble": 0.10}
 LOW_CONTRAST = {"white": 0.6, "marble": 0.35}  # of these desks: a step of 3 to 10 of 255
 CHANCES = {"shadow": 0.4, "glare": 0.18, "focus": 0.1, "motion": 0.06, "hand": 0.15, "clutter": 0.35, "oblique": 0.25}
-APART = (
-    "covered",
-    "clipboard",
-    "overlap",
-    "beside",
-    "curl",
-    "folded",
-    "cut",
-)  # slices outside the goal: only where asked for
+# slices outside the goal: only where asked for
+APART = ("covered", "clipboard", "overlap", "beside", "curl", "folded", "cut")
 (_PAPER, _DESK, _POSE, _LIGHT, _THINGS, _HAND, _GRAIN, _LUCK) = range(8)  # a stream of luck for each, independent
 
 

@@ -46,7 +46,8 @@ def fold(sheet: Sheet, rng: np.random.Generator) -> tuple[Sheet, tuple[Crease, .
             inside = (share >= first) & (share <= last)
             slope = (share[inside] - first) / (last - first) - 0.5
             facets[inside] = rng.normal(0, 0.035) + rng.normal(0, 0.03) * slope
-        light += (facets if len(ends) > 2 else 0 * facets)[:, None] if is_across else facets[None, :] * (len(ends) > 2)
+        if len(ends) > 2:
+            light += facets[:, None] if is_across else facets
         for at in ends[1:-1]:
             line = _line(share, at, size_mm, rng)
             worn = _worn(wide if is_across else high, rng)

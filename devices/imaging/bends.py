@@ -14,8 +14,8 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from devices.imaging.fields import Picture, shrink
-from devices.imaging.quads import NEXT, crossings, frame_corners, lines_through
-from devices.imaging.refine import FINE_PX, edges_of, profiles_across
+from devices.imaging.quads import NEXT, crossings, frame_corners, lines_through, normals_of
+from devices.imaging.refine import FINE_PX, edges_along, profiles_across
 from devices.imaging.values import Outline
 
 Points = npt.NDArray[np.float64]
@@ -69,11 +69,11 @@ class Bent(NamedTuple):
 
 
 class _Curves(NamedTuple):
-    """Corners where sides meet, 4×2 px; `away` as of Bent; how many sides are curved."""
+    """Corners where sides meet, 4×2 px; `away` as of Bent; the sides that are curves, as of `Outline.curved`."""
 
     corners: Points
     away: Points
-    bent: int
+    sides: tuple[int, ...]
 
 
 def find_bends(still: Picture, outline: Outline, factor: float, known: tuple[int, ...] = ()) -> Bent | None:
@@ -96,7 +96,7 @@ def find_bends(still: Picture, outline: Outline, factor: float, known: tuple[int
             break
         small = shrink(still, scale) if small is None else small
         found = sides.curves(small, scale)
-        if found is None or (best is not None and found.bent < best.bent):
+        if found is None or (best is not None and len(found.sides) < len(best.sides)):
             break
         if np.abs(found.corners - first).max() > MOST_MOVED * sides.lengths.max():
             break
@@ -104,8 +104,7 @@ def find_bends(still: Picture, outline: Outline, factor: float, known: tuple[int
     if best is None:
         return None
     a, b, c, d = ((float(x), float(y)) for x, y in best.corners)
-    curved = tuple(int(side) for side in np.flatnonzero(best.away.any(axis=1)))
-    return Bent(replace(outline, corners=(a, b, c, d), curved=curved), best.away)
+    return Bent(replace(outline, corners=(a, b, c, d), curved=best.sides), best.away)
 
 
 def unbend(still: Picture, bent: Bent) -> None:
@@ -115,7 +114,7 @@ def unbend(still: Picture, bent: Bent) -> None:
     corners = np.array(bent.outline.corners)
     ways = np.take(corners, NEXT, axis=0) - corners
     lengths = np.hypot(ways[:, 0], ways[:, 1])
-    normals = np.stack([-ways[:, 1], ways[:, 0]], axis=1) / lengths[:, None]
+    normals = normals_of(corners[None])[0]
     on_page = cv2.getPerspectiveTransform(corners.astype(np.float32), UNIT.astype(np.float32))
     in_frame = np.linalg.inv(on_page)
     steps = np.linspace(0, 1, 4 * KNOTS)
@@ -171,12 +170,12 @@ class _Sides:
         self.still, self.corners = still, corners
         self.ways = np.take(corners, NEXT, axis=0) - corners
         self.lengths = np.hypot(self.ways[:, 0], self.ways[:, 1])
-        self.normals = np.stack([-self.ways[:, 1], self.ways[:, 0]], axis=1) / self.lengths[:, None]
+        self.normals = normals_of(corners[None])[0]
         self.share = np.linspace(*ENDS, PLACES)
         self.base = corners[:, None] + self.share[:, None] * self.ways[:, None]
         self.near_px = max(1.5, 0.35 * factor)  # as near as an edge must lie
         self.reach = max(4.0, 1.6 * factor)
-        self.left_px = 2.0 * factor
+        self.left_px = max(LEFT_PX, 2.0 * factor)
         places, is_edge = self._edges(np.zeros((4, PLACES)))
         self.on_line = (is_edge & (np.abs(places) < self.near_px)).mean(axis=1)
         self.ease = np.isin(np.arange(4), known) * EASE
@@ -201,9 +200,10 @@ class _Sides:
         begin, end = lines_through(points[:, 0], points[:, 1]), lines_through(points[:, -2], points[:, -1])
         corners = crossings(np.roll(end, 1, 0), begin)
         away = np.zeros((4, KNOTS))
-        for side in np.flatnonzero(found):
+        curved = tuple(int(side) for side in np.flatnonzero(found))
+        for side in curved:
             away[side] = _inward(points[side], corners[side], corners[NEXT[side]])
-        return _Curves(corners, away, int(found.sum()))
+        return _Curves(corners, away, curved)
 
     def _look_along(self, sides: npt.NDArray[np.intp], small: Picture, scale: int, bent: Points) -> None:
         """Keep what curves are seen of some sides in `bent`; where the side across is one, as that one runs."""
@@ -218,8 +218,7 @@ class _Sides:
             paths[side] = like + scale * _follow(small, base, self.normals[side], int(np.ceil(reach)))
         places, is_edge = self._edges(paths)
         for side in sides:
-            least = LEAST_LIKE if is_known[side] else LEAST_SHARE
-            curve = self._curve_of(int(side), places[side], is_edge[side], least)
+            curve = self._curve_of(int(side), places[side], is_edge[side], bool(is_known[side]))
             if curve is not None:
                 bent[side] = curve
 
@@ -232,13 +231,14 @@ class _Sides:
     def _edges(self, paths: Places) -> tuple[Places, Known]:
         """Return where each place of the sides shows its edge near a path, and whether it shows one."""
         base = self.base + paths[..., None] * self.normals[:, None]
-        seen = profiles_across(self.still, base, self.normals, int(np.ceil(self.reach)))
-        found, strength = edges_of(seen, self.reach, FINE_PX)
-        usual = np.sort(strength, axis=1)[:, 4 * (PLACES - 1) // 5, None]
-        return paths + found, strength > 0.35 * usual
+        found, is_edge = edges_along(self.still, base, self.normals, self.reach, FINE_PX)
+        return paths + found, is_edge
 
-    def _curve_of(self, side: int, places: Points, is_edge: Known, least: float) -> Points | None:
-        """Return a side as a curve, KNOTS px inward, where its edge lies on it and not on the straight line."""
+    def _curve_of(self, side: int, places: Points, is_edge: Known, is_like: bool) -> Points | None:
+        """Return a side as a curve, KNOTS px inward, where its edge lies on it and not on the straight line.
+
+        `is_like`: it was followed as the one across from it runs.
+        """
         if is_edge.sum() < KNOTS:
             return None
         curve = _curve(self.share[is_edge], places[is_edge], self.near_px)
@@ -249,12 +249,12 @@ class _Sides:
         ease = float(self.ease[side])
         gain = on_curve - float(self.on_line[side])
         is_curve = (
-            on_curve > least - ease
+            on_curve > (LEAST_LIKE if is_like else LEAST_SHARE) - ease
             and gain > LEAST_GAIN - ease
             and sag > max(self.near_px, LEAST_SAG * length) * (1 - 4 * ease)
             and np.abs(np.diff(curve, 2)).max() * (KNOTS - 1) < MOST_KINK * length
             and (not self.alone[side] or (on_curve > ALONE_SHARE - ease and _is_arc(curve)))
-            and (least == LEAST_LIKE or not self._lies_on_line(side, curve))
+            and (is_like or not self._lies_on_line(side, curve))
         )
         return curve if is_curve else None
 
@@ -262,7 +262,7 @@ class _Sides:
         """Whether the straight line shows an edge where the curve has left it: then that is the paper's, and the curve
         belongs to what lies under it.
         """
-        has_left = np.abs(np.interp(self.share, PLACED, curve)) > max(LEFT_PX, self.left_px)
+        has_left = np.abs(np.interp(self.share, PLACED, curve)) > self.left_px
         if has_left.sum() < LEFT_PLACES:
             return False
         seen = profiles_across(

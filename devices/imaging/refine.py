@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float32]
 DARKER = 0.7  # what an edge that darkens inward counts: of a shadow's two edges the paper's brightens
 PROFILES = (24, 160)  # a side: one in 8 px
 FINE_PX = 2  # over which a slope is seen at last: over more, what lies beside an edge moves it
+LEAST_STRENGTH = 0.35  # of the usual one, that an edge must have
 LEAST_PROFILES = 8  # must show an edge
 
 
@@ -52,9 +53,7 @@ def _side_lines(still: Picture, corners: Points, reach: float, box: int, factor:
     normals = np.stack([-sides[:, 1], sides[:, 0]], axis=1) / lengths[:, None]
     count = int(np.clip(lengths.max() / 8, *PROFILES))
     base = corners[:, None] + np.linspace(0.08, 0.92, count)[:, None] * sides[:, None]  # 4×count×2
-    found, strength = edges_of(profiles_across(still, base, normals, int(np.ceil(reach))), reach, box)
-    usual = np.sort(strength, axis=1)[:, 4 * (count - 1) // 5, None]
-    keep = strength > 0.35 * usual
+    found, keep = edges_along(still, base, normals, reach, box)
     points = base + found[..., None] * normals[:, None]
     lines = np.concatenate([normals, (normals * corners).sum(axis=1)[:, None]], axis=1)
     for side in np.flatnonzero(keep.sum(axis=1) >= LEAST_PROFILES):
@@ -63,6 +62,18 @@ def _side_lines(still: Picture, corners: Points, reach: float, box: int, factor:
         if line is not None and abs(line[:2] @ middle - line[2]) <= reach:
             lines[side] = line
     return lines
+
+
+def edges_along(
+    still: Picture, base: Points, normals: Points, reach: float, box: int
+) -> tuple[Points, npt.NDArray[np.bool_]]:
+    """Return how far inward of places on the sides (4×count×2 px) their edges lie, px, and which show one.
+
+    `box`: the px over which a slope is seen.
+    """
+    found, strength = _edges(profiles_across(still, base, normals, int(np.ceil(reach))), reach, box)
+    usual = np.sort(strength, axis=1)[:, 4 * (base.shape[1] - 1) // 5, None]
+    return found, strength > LEAST_STRENGTH * usual
 
 
 def profiles_across(still: Picture, base: Points, normals: Points, half: int) -> npt.NDArray[np.int32]:
@@ -81,7 +92,7 @@ def profiles_across(still: Picture, base: Points, normals: Points, half: int) ->
     return np.asarray(wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:])
 
 
-def edges_of(profiles: npt.NDArray[np.int32], reach: float, box: int) -> tuple[Points, Floats]:
+def _edges(profiles: npt.NDArray[np.int32], reach: float, box: int) -> tuple[Points, Floats]:
     """Return, per profile (sides×count×m×3), how far inward its edge lies (sub-pixel px) and how strong it is."""
     sides, count, m, _ = profiles.shape
     total = np.zeros((sides, count, m + 1, 3), np.int32)
